@@ -1,0 +1,45 @@
+# Two commands do everything on a fresh machine with Python 3.10 to 3.13: `make nightly` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help setup nightly test lint format docs clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Sendworthy needs Python 3.10 to 3.13; name one: make PYTHON=python3.12 ..." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(READY) ## install what is locked, into .venv
+
+nightly: $(READY) ## run a whole night on the committed sample (its data is old, and that is meant)
+	$(BIN)/sendworthy nightly --allow-stale
+
+test: $(READY) lint ## every check and every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
+	$(BIN)/ruff check scripts expectations tests
+	$(BIN)/ruff format --check scripts expectations tests
+	$(BIN)/mypy
+	$(BIN)/sqlfmt --check --quiet models tests
+	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
+	$(BIN)/dbt-bouncer run
+
+format: $(READY) ## write Python and SQL as the linters want them
+	$(BIN)/ruff check --fix scripts expectations tests
+	$(BIN)/ruff format scripts expectations tests
+	$(BIN)/sqlfmt --quiet models tests
+
+docs: $(READY) ## dbt's own pages of models and lineage, in target/
+	$(BIN)/dbt docs generate
+
+clean: ## forget what was built, not what was published
+	rm -rf target logs .sendworthy
