@@ -1,0 +1,106 @@
+{#- Lists of text: how to build, search and flatten them. -#}
+{% macro list_of(expressions) %}
+    {#- those of the expressions that are not null, in their order -#}
+    {{ return(adapter.dispatch("list_of", "sendworthy")(expressions)) }}
+{% endmacro %}
+
+{% macro duckdb__list_of(expressions) -%}
+    list_filter(
+        [
+            {%- for expression in expressions %}
+                {{ expression }}{{ "," if not loop.last }}
+            {%- endfor %}
+        ],
+        lambda item: item is not null
+    )
+{%- endmacro %}
+
+
+{% macro list_has(list, item) %}{{ return(adapter.dispatch("list_has", "sendworthy")(list, item)) }}{% endmacro %}
+
+{% macro duckdb__list_has(list, item) %}coalesce(list_contains({{ list }}, {{ item }}), false){% endmacro %}
+
+
+{% macro lists_overlap(first, second) %}{{ return(adapter.dispatch("lists_overlap", "sendworthy")(first, second)) }}{% endmacro %}
+
+{% macro duckdb__lists_overlap(first, second) %}coalesce(list_has_any({{ first }}, {{ second }}), false){% endmacro %}
+
+
+{% macro list_intersection(first, second, prefix) %}
+    {#- the items of the first that the second has too, in the first's order, each behind a prefix -#}
+    {{ return(adapter.dispatch("list_intersection", "sendworthy")(first, second, prefix)) }}
+{% endmacro %}
+
+{% macro duckdb__list_intersection(first, second, prefix) -%}
+    list_transform(
+        list_filter({{ first }}, lambda item: list_contains({{ second }}, item)),
+        lambda item: {{ sql_text(prefix) }} || item
+    )
+{%- endmacro %}
+
+
+{% macro joined_lists(lists) %}{{ return(adapter.dispatch("joined_lists", "sendworthy")(lists)) }}{% endmacro %}
+
+{% macro duckdb__joined_lists(lists) %}flatten([{{ lists | join(", ") }}]){% endmacro %}
+
+
+{% macro empty_list() %}{{ return(adapter.dispatch("empty_list", "sendworthy")()) }}{% endmacro %}
+
+{% macro duckdb__empty_list() %}cast([] as varchar[]){% endmacro %}
+
+
+{% macro list_size(list) %}{{ return(adapter.dispatch("list_size", "sendworthy")(list)) }}{% endmacro %}
+
+{% macro duckdb__list_size(list) %}len({{ list }}){% endmacro %}
+
+
+{% macro first_of_list(list) %}{{ return(adapter.dispatch("first_of_list", "sendworthy")(list)) }}{% endmacro %}
+
+{% macro duckdb__first_of_list(list) %}({{ list }})[1]{% endmacro %}
+
+
+{% macro split_list(text) %}
+    {#- 'a;b' as a list of trimmed texts; null and '' are the empty list -#}
+    {{ return(adapter.dispatch("split_list", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__split_list(text) -%}
+    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: trim(item)), lambda item: item <> '')
+{%- endmacro %}
+
+
+{% macro unnest_with_position(relation, columns, list, item, position) %}
+    {#- a query: one row an item of the list column, with its position from 1 -#}
+    {{ return(adapter.dispatch("unnest_with_position", "sendworthy")(relation, columns, list, item, position)) }}
+{% endmacro %}
+
+{% macro duckdb__unnest_with_position(relation, columns, list, item, position) -%}
+    select {{ columns | join(", ") }}, unnest({{ list }}) as {{ item }}, generate_subscripts({{ list }}, 1) as {{ position }}
+    from {{ relation }}
+{%- endmacro %}
+
+
+{% macro ordered_list(item, order_by) %}
+    {#- an aggregate: the items of a group as a list, in the order of unique keys -#}
+    {{ return(adapter.dispatch("ordered_list", "sendworthy")(item, order_by)) }}
+{% endmacro %}
+
+{% macro duckdb__ordered_list(item, order_by) %}list({{ item }} order by {{ order_by }}){% endmacro %}
+
+
+{% macro newest(value, time, id, condition) %}
+    {#- an aggregate: the value of the newest row that meets the condition (null if that row's is null); on a tie in time the larger id, compared as text -#}
+    {{ return(adapter.dispatch("newest", "sendworthy")(value, time, id, condition)) }}
+{% endmacro %}
+
+{% macro duckdb__newest(value, time, id, condition) -%}
+    arg_max_null({{ value }}, struct_pack(t := {{ time }}, i := {{ id }})) filter (where {{ condition }})
+{%- endmacro %}
+
+
+{% macro list_text(list) %}
+    {#- the items joined by semicolons; '' for the empty list -#}
+    {{ return(adapter.dispatch("list_text", "sendworthy")(list)) }}
+{% endmacro %}
+
+{% macro duckdb__list_text(list) %}array_to_string({{ list }}, ';'){% endmacro %}

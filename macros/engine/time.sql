@@ -1,0 +1,64 @@
+{#- Arithmetic of times. All times are UTC without a zone; a day is 24 hours. -#}
+{% macro add_seconds(time, seconds) %}{{ return(adapter.dispatch("add_seconds", "sendworthy")(time, seconds)) }}{% endmacro %}
+
+{% macro duckdb__add_seconds(time, seconds) %}({{ time }} + to_seconds({{ seconds }})){% endmacro %}
+
+
+{% macro hour_of_day(time, hour) %}
+    {#- the full hour on the day of a time -#}
+    {{ return(add_seconds("date_trunc('day', " ~ time ~ ")", "3600 * " ~ hour)) }}
+{% endmacro %}
+
+
+{% macro days_before(time, days) %}
+    {{ return(add_seconds(time, "-86400 * (" ~ days ~ ")")) }}
+{% endmacro %}
+
+
+{% macro within_days(time, days, night=none) %}
+    {#- the design's "within N days": t >= as_of - N * 24 h and t < as_of; night: a column that holds as_of, if there is one -#}
+    {%- set night = night or as_of() -%}
+    ({{ time }} >= {{ days_before(night, days) }} and {{ time }} < {{ night }})
+{%- endmacro %}
+
+
+{% macro seconds_between(start, end) %}
+    {#- as a double, exact to the microsecond -#}
+    {{ return(adapter.dispatch("seconds_between", "sendworthy")(start, end)) }}
+{% endmacro %}
+
+{% macro duckdb__seconds_between(start, end) %}(date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0){% endmacro %}
+
+
+{% macro local_time(time, zone) %}
+    {#- what the clocks of a zone show at a time in UTC -#}
+    {{ return(adapter.dispatch("local_time", "sendworthy")(time, zone)) }}
+{% endmacro %}
+
+{% macro duckdb__local_time(time, zone) %}timezone({{ zone }}, timezone('UTC', {{ time }})){% endmacro %}
+
+
+{% macro zones_of_the_engine() %}
+    {#- a query: the time zones that the engine knows (zone_name); the seed knows which of them are IANA's -#}
+    {{ return(adapter.dispatch("zones_of_the_engine", "sendworthy")()) }}
+{% endmacro %}
+
+{% macro duckdb__zones_of_the_engine() %}select name as zone_name from pg_timezone_names(){% endmacro %}
+
+
+{% macro times_in_steps(start, steps, step_seconds) %}
+    {#- a query: `steps` times (step_at) from start, each step_seconds after the one before -#}
+    {{ return(adapter.dispatch("times_in_steps", "sendworthy")(start, steps, step_seconds)) }}
+{% endmacro %}
+
+{% macro duckdb__times_in_steps(start, steps, step_seconds) -%}
+    select {{ start }} + to_seconds({{ step_seconds }} * step) as step_at from range({{ steps }}) as steps(step)
+{%- endmacro %}
+
+
+{% macro median(expression) %}
+    {#- the interpolated one -#}
+    {{ return(adapter.dispatch("median", "sendworthy")(expression)) }}
+{% endmacro %}
+
+{% macro duckdb__median(expression) %}quantile_cont({{ expression }}, 0.5){% endmacro %}

@@ -1,0 +1,172 @@
+{#
+    The landing zone, made readable: one view a table in the schema `landing`, with exactly the contract's columns
+    (_landing__sources.yml), typed, and three more:
+        problem   the first thing wrong with the row (missing_<column>, bad_<column>); null where there is nothing
+        file      the file, relative to the landing zone
+        raw_row   the whole row as it was found, unknown columns included; whole_row() makes a JSON object of it
+    Everything that reads files is here and in the engine's own `<engine>__read_landing_table`; no model knows about files.
+#}
+{% macro land() %}
+    {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
+        {% set tables = landing_contract() %}
+        {% do run_query("create schema if not exists landing") %}
+        {% set found = [] %}
+        {% for table in tables %}
+            {% set files = landing_files(table) %}
+            {% do create_landing_view(table, files) %}
+            {% for file in files %}
+                {% do found.append({"table": table.name, "file": file}) %}
+            {% endfor %}
+        {% endfor %}
+        {% do record_landing_files(found) %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro landing_contract() %}
+    {#- the sources of the landing zone that are files, in the order of the contract -#}
+    {% set tables = [] %}
+    {% for node in graph.sources.values() if node.source_name == "landing" and node.name != "landing_files" %}
+        {% set columns = [] %}
+        {% for column in node.columns.values() %}
+            {% set meta = column.config.meta if column.config and column.config.meta else column.meta %}
+            {% do columns.append({
+                "name": column.name,
+                "type": column.data_type,
+                "required": meta.get("required", false),
+                "json_object": meta.get("json_object", false),
+                "allowed": meta.get("allowed", []),
+            }) %}
+        {% endfor %}
+        {% do tables.append({"name": node.name, "optional": node.config.meta.get("optional", false), "columns": columns}) %}
+    {% endfor %}
+    {{ return(tables | sort(attribute="name")) }}
+{% endmacro %}
+
+
+{% macro landing_error(table, where, what, fix) %}
+    {% do exceptions.raise_compiler_error("landing zone, table " ~ table ~ ", " ~ where ~ ": " ~ what ~ " Fix: " ~ fix) %}
+{% endmacro %}
+
+
+{% macro landing_files(table) %}
+    {#- the files of one table: each with its path, format and columns; checked against the contract -#}
+    {% set root = var("raw").rstrip("/") %}
+    {% set single = list_files([root ~ "/" ~ table.name ~ ".parquet", root ~ "/" ~ table.name ~ ".csv"]) %}
+    {% set drops = list_files([root ~ "/" ~ table.name ~ "/**/*.parquet", root ~ "/" ~ table.name ~ "/**/*.csv"]) %}
+    {% set paths = single + drops %}
+    {% if paths | length == 0 and not table.optional %}
+        {% do landing_error(
+            table.name, root,
+            "found neither " ~ table.name ~ ".parquet nor " ~ table.name ~ ".csv nor a folder " ~ table.name ~ "/ with such files.",
+            "point --raw (or the variable raw) at the landing zone; an empty file with the right header is legal.",
+        ) %}
+    {% endif %}
+    {% if single | length > 1 or (single and drops) %}
+        {% do landing_error(
+            table.name, root,
+            "it is there more than once (" ~ single | join(", ") ~ (", " ~ table.name ~ "/" if drops else "") ~ "), and nothing says which one counts.",
+            "keep one of them.",
+        ) %}
+    {% endif %}
+    {% set files = describe_files(paths) %}
+    {% for file in files %}
+        {% set names = file.columns | map("lower") | list %}
+        {% for column in table.columns if column.required and column.name not in names %}
+            {% do landing_error(
+                table.name, "file " ~ file.path,
+                "the required column " ~ column.name ~ " is missing (found: " ~ file.columns | join(", ") ~ ").",
+                "deliver the file again with that column, or remove the file from the landing zone.",
+            ) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(files) }}
+{% endmacro %}
+
+
+{% macro create_landing_view(table, files) %}
+    {% set sql %}
+        create or replace view landing.{{ table.name }} as
+        with
+            {# <column>: the value in the contract's type, null where it does not fit; <column>_is_empty: nothing was given #}
+            delivered as (
+                {%- if files %}
+                    {{ read_landing_table(table, files) }}
+                {%- else %}
+                    select
+                        {%- for column in table.columns %}
+                            cast(null as {{ engine_type(column.type) }}) as {{ column.name }},
+                            true as {{ column.name }}_is_empty,
+                        {%- endfor %}
+                        cast(null as {{ text_type() }}) as file,
+                        {{ no_raw_row() }} as raw_row
+                    where false
+                {%- endif %}
+            )
+        select
+            {%- for column in table.columns %}
+                {{ column.name }},
+            {%- endfor %}
+            case
+                {%- for column in table.columns if column.required %}
+                    when {{ column.name }}_is_empty then 'missing_{{ column.name }}'
+                {%- endfor %}
+                {%- for column in table.columns if column.type != "text" or column.json_object or column.allowed %}
+                    when {{ column.name }} is null and not {{ column.name }}_is_empty then 'bad_{{ column.name }}'
+                {%- endfor %}
+            end as problem,
+            file,
+            raw_row
+        from delivered
+    {% endset %}
+    {% do run_query(sql) %}
+{% endmacro %}
+
+
+{% macro record_landing_files(found) %}
+    {% set known = {} %}
+    {% for table in landing_contract() %}
+        {% do known.update({table.name: table.columns | map(attribute="name") | list}) %}
+    {% endfor %}
+    {% set rows = [] %}
+    {% for item in found %}
+        {% set unknown = [] %}
+        {% for column in item.file.columns if column | lower not in known[item.table] %}
+            {% do unknown.append(column) %}
+        {% endfor %}
+        {% do rows.append([item.table, relative_to_landing(item.file.path), unknown | join(",")]) %}
+        {% if unknown %}
+            {% do log("landing zone: " ~ item.table ~ ", " ~ relative_to_landing(item.file.path) ~ ": ignored unknown columns " ~ unknown | join(", "), info=true) %}
+        {% endif %}
+    {% endfor %}
+    {% do run_query("drop table if exists landing.landing_files") %}
+    {% do run_query(
+        "create table landing.landing_files as select cast(null as " ~ text_type() ~ ") as table_name, cast(null as "
+        ~ text_type() ~ ") as file, cast(null as " ~ text_type() ~ ") as unknown_columns where false"
+    ) %}
+    {% for chunk in rows | batch(500) %}
+        {% set values = [] %}
+        {% for row in chunk %}
+            {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ", " ~ sql_text(row[2]) ~ ")") %}
+        {% endfor %}
+        {% do run_query("insert into landing.landing_files values " ~ values | join(", ")) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro relative_to_landing(path) %}
+    {%- set root = var("raw").rstrip("/") ~ "/" -%}
+    {{ return(path[root | length:] if path.startswith(root) else path) }}
+{% endmacro %}
+
+
+{% macro contract_columns_as_text(table_name, relation) %}
+    {#- a complete order over a table's rows: each column of the contract as text, nulls as the smallest text -#}
+    {%- if execute -%}
+        {%- for node in graph.sources.values() if node.source_name == "landing" and node.name == table_name -%}
+            {%- for column in node.columns.values() -%}
+                coalesce(cast({{ relation }}.{{ column.name }} as {{ text_type() }}), ''){{ ", " if not loop.last }}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}

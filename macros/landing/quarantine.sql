@@ -1,0 +1,38 @@
+{% macro from_the_future(time) -%}
+    case when {{ time }} > {{ add_seconds(wall_clock(), 3600) }} then 'from_the_future' end
+{%- endmacro %}
+
+
+{% macro numbered_rows(judged, keys, order_by) -%}
+    {# The CTEs `repeated` and `numbered`: every row with its row_number among the good rows of its keys. Few keys come more
+       than once, and only their rows are put in order: sorting everything would cost most of a night. #}
+    repeated as (select {{ keys | join(", ") }} from {{ judged }} group by {{ keys | join(", ") }} having count(*) > 1),
+
+    numbered as (
+        select {{ judged }}.*, 1 as row_number
+        from {{ judged }}
+        left join
+            repeated
+            on {% for key in keys %}{{ judged }}.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
+        where repeated.{{ keys[0] }} is null
+        union all
+        select
+            {{ judged }}.*,
+            row_number() over (
+                partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
+                order by {{ order_by }}
+            ) as row_number
+        from {{ judged }}
+        inner join
+            repeated
+            on {% for key in keys %}{{ judged }}.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
+    )
+{%- endmacro %}
+
+
+{% macro quarantined(number) -%}
+    {# why a row is not staged (null: it is), where it came from, and the whole of it where it is not staged #}
+            coalesce(quarantine_reason, case when {{ number }} > 1 then 'duplicate' end) as quarantine_reason,
+            file,
+            case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row,
+{%- endmacro %}

@@ -1,0 +1,49 @@
+{#
+    The words of section 5 of the design that decide what a person sees: what is blank, what is unsafe, what trimming is.
+    One macro each; the marts, the gate and the tests all use these.
+#}
+{% macro invisible_characters() %}
+    {#
+        The inside of a character class: white space, control and format characters, and what Unicode draws as nothing though
+        it is a letter, a mark or a symbol (combining grapheme joiner, Hangul fillers, Khmer inherent vowels, Mongolian and
+        other variation selectors, braille blank, musical null notehead, and the default-ignorable range of plane 14).
+    #}
+    {{- return(
+        "\\p{Z}\\p{Cc}\\p{Cf}"
+        ~ "\\x{034F}\\x{115F}\\x{1160}\\x{17B4}\\x{17B5}\\x{180B}-\\x{180F}\\x{2065}\\x{2800}\\x{3164}\\x{FE00}-\\x{FE0F}"
+        ~ "\\x{FFA0}\\x{FFF0}-\\x{FFF8}\\x{1D159}\\x{E0000}-\\x{E0FFF}"
+    ) -}}
+{% endmacro %}
+
+
+{% macro trimmed(text) %}
+    {# without white space and invisible characters at both ends #}
+    {{ return(replace_all(text, "^[" ~ invisible_characters() ~ "]+|[" ~ invisible_characters() ~ "]+$")) }}
+{% endmacro %}
+
+
+{% macro is_blank(text) -%}
+    (
+        {{ text }} is null
+        {# nothing visible is left, or nothing of it is a letter or a digit of any script #}
+        or not {{ matches(replace_all(text, "[" ~ invisible_characters() ~ "]+"), "[\\p{L}\\p{Nd}]") }}
+        or {{ is_in_column("lower(" ~ trimmed(text) ~ ")", ref("placeholder_values"), "placeholder_value") }}
+        {# template syntax that an import did not fill #}
+        or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[") }}
+    )
+{%- endmacro %}
+
+
+{% macro is_unsafe(text) -%}
+    coalesce(
+        {# markup; a line break or another control character; an address to click on; too long for a merge field #}
+        {{ matches(text, "<[\\p{L}/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://") }} or length({{ text }}) > 255,
+        false
+    )
+{%- endmacro %}
+
+
+{% macro merge_value(text) -%}
+    {# what a message may print: null when blank or unsafe, else trimmed #}
+    case when not {{ is_blank(text) }} and not {{ is_unsafe(text) }} then {{ trimmed(text) }} end
+{%- endmacro %}

@@ -1,0 +1,16 @@
+{% macro has(condition) -%}
+    {# a condition whose input is unknown does not hold #}
+    coalesce({{ condition }}, false)
+{%- endmacro %}
+
+
+{% macro in_last(days, time) -%}
+    {#- whether a time, that may be missing, is within so many days; the relation has the night as its column as_of #}
+    {{ has(within_days(time, days, "as_of")) }}
+{%- endmacro %}
+
+
+{% macro as_money(number) -%}
+    {# decimal, so that a sum does not depend on the order of its rows; an absurd number counts as absent #}
+    try_cast({{ number }} as decimal(18, 4))
+{%- endmacro %}

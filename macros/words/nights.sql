@@ -1,0 +1,33 @@
+{% macro as_of() %}
+    {# the night's logical time: every rule sees only rows before it #}
+    {{ return("(select as_of from " ~ ref("int_nights__as_of") ~ ")") }}
+{% endmacro %}
+
+
+{% macro wall_clock() %}
+    {# only quarantine looks at the clock, and it can be set, so that a night can be repeated #}
+    {{ return("cast('" ~ (var("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) ~ "' as timestamp)") }}
+{% endmacro %}
+
+
+{% macro bucket(salt, user_id) %}
+    {# 0 to 9999, the same every night: the part of an experiment that a user is in #}
+    {{ return("(" ~ hash_number(salt ~ " || ':' || " ~ user_id) ~ " % 10000)") }}
+{% endmacro %}
+
+
+{% macro distance_in_metres(latitude_a, longitude_a, latitude_b, longitude_b) -%}
+    {# great-circle (haversine) on a sphere of the Earth's mean radius #}
+    (
+        2 * 6371008.8 * asin(
+            least(
+                1.0,
+                sqrt(
+                    power(sin(radians({{ latitude_b }} - {{ latitude_a }}) / 2), 2)
+                    + cos(radians({{ latitude_a }})) * cos(radians({{ latitude_b }}))
+                    * power(sin(radians({{ longitude_b }} - {{ longitude_a }}) / 2), 2)
+                )
+            )
+        )
+    )
+{%- endmacro %}

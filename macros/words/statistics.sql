@@ -1,0 +1,87 @@
+{#
+    Intervals that hold for small numbers too; everything is counted first, so that the order of rows changes nothing.
+    `successes` and `trials` are columns with whole numbers; without trials the answer is null.
+#}
+{% macro normal_quantile_95() %}
+    {# two-sided: 95 % of a standard normal lie within plus or minus so much #}
+    {{ return("1.959963984540054e0") }}
+{% endmacro %}
+
+
+{% macro proportion(successes, trials) -%}
+    (cast({{ successes }} as double) / nullif({{ trials }}, 0))
+{%- endmacro %}
+
+
+{% macro wilson_bound(successes, trials, sign) -%}
+    {# a bound of the Wilson score interval of a proportion: sign "-" for the lower one, "+" for the upper one #}
+    {%- set z = normal_quantile_95() -%}
+    (
+        case
+            when {{ trials }} = 0
+            then null
+            -- exact at the ends, where the two halves cancel but for the rounding
+            when {{ successes }} = {{ "0" if sign == "-" else trials }}
+            then {{ "0.0e0" if sign == "-" else "1.0e0" }}
+            else
+                (
+                    {{ successes }} + {{ z }} * {{ z }} / 2
+                    {{ sign }} {{ z }} * sqrt(
+                        cast({{ successes }} as double)
+                        * ({{ trials }} - {{ successes }})
+                        / nullif({{ trials }}, 0)
+                        + {{ z }} * {{ z }} / 4
+                    )
+                )
+                / ({{ trials }} + {{ z }} * {{ z }})
+        end
+    )
+{%- endmacro %}
+
+
+{% macro newcombe_bound(successes_a, trials_a, successes_b, trials_b, sign) -%}
+    {# a bound of the interval of proportion a - proportion b: Newcombe's hybrid of the two Wilson intervals #}
+    {%- set opposite = "+" if sign == "-" else "-" -%}
+    (
+        {{ proportion(successes_a, trials_a) }} - {{ proportion(successes_b, trials_b) }}
+        {{ sign }} sqrt(
+            power(
+                {{ proportion(successes_a, trials_a) }} - {{ wilson_bound(successes_a, trials_a, sign) }},
+                2
+            ) + power(
+                {{ proportion(successes_b, trials_b) }} - {{ wilson_bound(successes_b, trials_b, opposite) }},
+                2
+            )
+        )
+    )
+{%- endmacro %}
+
+
+{% macro risk_ratio_bound(successes_a, trials_a, successes_b, trials_b, sign) -%}
+    {# a bound of the interval of proportion a / proportion b: normal on the log scale, with half a person added to each of the
+       four counts, so that a count of 0 leaves an interval #}
+    {%- set z = normal_quantile_95() -%}
+    (
+        case
+            when {{ trials_a }} = 0 or {{ trials_b }} = 0
+            then null
+            {% if sign == "-" %}
+                -- the interval must hold the ratio itself
+                when {{ successes_a }} = 0 then 0.0e0
+            {% endif %}
+            else
+                exp(
+                    ln(
+                        (({{ successes_a }} + 0.5e0) / ({{ trials_a }} + 1))
+                        / (({{ successes_b }} + 0.5e0) / ({{ trials_b }} + 1))
+                    )
+                    {{ sign }} {{ z }} * sqrt(
+                        1 / ({{ successes_a }} + 0.5e0)
+                        - 1e0 / ({{ trials_a }} + 1)
+                        + 1 / ({{ successes_b }} + 0.5e0)
+                        - 1e0 / ({{ trials_b }} + 1)
+                    )
+                )
+        end
+    )
+{%- endmacro %}

@@ -1,0 +1,50 @@
+with
+    source as (select * from {{ source("landing", "events") }}),
+
+    judged as (
+        select
+            *,
+            coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason,
+        from source
+    ),
+
+    -- delivery is at least once: the first delivery of an id counts
+    {{ numbered_rows("judged", ["event_id"], "judged.received_at nulls last, judged.occurred_at, " ~ contract_columns_as_text("events", "judged")) }},
+
+    final as (
+        select
+            event_id,
+            user_id,
+            event_name,
+            occurred_at,
+            received_at,
+            properties,
+
+            -- the well-known properties, typed; each is looked for only where it is known to be
+            case
+                when event_name in ('product_viewed', 'cart_item_added', 'order_completed')
+                then {{ json_string("properties", "product_name") }}
+            end as product_name,
+            case
+                when event_name in ('product_viewed', 'cart_item_added')
+                then {{ json_identifier("properties", "product_id") }}
+            end as product_id,
+            case
+                when event_name in ('product_viewed', 'page_viewed')
+                then {{ json_number("properties", "dwell_seconds") }}
+            end as dwell_seconds,
+            case
+                when event_name in ('order_completed', 'order_refunded', 'return_requested')
+                then {{ json_identifier("properties", "order_id") }}
+            end as order_id,
+            case when event_name = 'order_completed' then {{ json_number("properties", "total") }} end as order_total,
+            case when event_name = 'feedback_submitted' then {{ json_number("properties", "score") }} end as feedback_score,
+            case when event_name = 'location_ping' then {{ json_number("properties", "latitude") }} end as latitude,
+            case when event_name = 'location_ping' then {{ json_number("properties", "longitude") }} end as longitude,
+
+            {{ quarantined("row_number") }}
+        from numbered
+    )
+
+select *
+from final

@@ -1,0 +1,40 @@
+with
+    source as (select * from {{ source("landing", "users") }}),
+
+    judged as (
+        select
+            *,
+            coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason,
+        from source
+    ),
+
+    -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the one that sorts last is newer
+    {{ numbered_rows("judged", ["user_id"], "judged.updated_at, " ~ contract_columns_as_text("users", "judged")) }},
+
+    final as (
+        select
+            user_id,
+            email,
+            phone,
+            push_token,
+            first_name,
+            last_name,
+            city,
+            country,
+            language,
+            timezone,
+            signed_up_at,
+            email_opt_in,
+            sms_opt_in,
+            push_opt_in,
+            topics_opted_out,
+            max_messages_per_week,
+            attributes,
+            updated_at,
+            row_number as version_number,
+            {{ quarantined("1") }}
+        from numbered
+    )
+
+select *
+from final

@@ -1,0 +1,25 @@
+with
+    base as (select * from {{ ref("base_landing__events") }}),
+
+    final as (
+        select
+            event_id,
+            user_id,
+            event_name,
+            occurred_at,
+            received_at,
+            properties,
+            product_name,
+            product_id,
+            dwell_seconds,
+            order_id,
+            order_total,
+            feedback_score,
+            latitude,
+            longitude,
+        from base
+        where quarantine_reason is null
+    )
+
+select *
+from final
