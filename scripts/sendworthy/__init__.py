@@ -1,0 +1,1 @@
+"""Sendworthy: send lists decided in the warehouse."""

@@ -1,0 +1,257 @@
+"""Turns the campaign folders into the two compiled seeds, and says whether the committed ones are fresh."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from sendworthy.campaigns import CAMPAIGNS_DIR, Campaign, CampaignFolder, load_campaigns, read_known
+from sendworthy.errors import Problem, SettingsError
+from sendworthy.settings import validate_settings
+
+CAMPAIGNS_SEED = "seeds/compiled/campaigns.csv"
+REQUIREMENTS_SEED = "seeds/compiled/message_requirements.csv"
+SCHEMA_FILE = f"{CAMPAIGNS_DIR}/campaign.schema.json"
+
+CAMPAIGN_COLUMNS = (
+    "campaign_id",
+    "name",
+    "kind",
+    "channel",
+    "topic",
+    "content_group",
+    "audience_segment",
+    "excluded_segments",
+    "trigger_event",
+    "min_age_hours",
+    "max_age_hours",
+    "cancel_on",
+    "cooldown_days",
+    "impact",
+    "confidence",
+    "ease",
+    "priority",
+    "holdout_percent",
+    "pilot_percent",
+    "send_hour_local",
+    "valid_from",
+    "valid_to",
+    "is_transactional",
+    "owner",
+    "escalation_contact",
+    "goal",
+    "success_event",
+    "success_window_days",
+    "evaluation",
+    "evaluation_reason",
+    "drawbacks",
+    "content_hash",
+)
+REQUIREMENT_COLUMNS = (
+    "campaign_id",
+    "variant",
+    "variant_rank",
+    "printed_fields",
+    "required_fields",
+    "content_hash",
+)
+_FIX = "run: sendworthy compile, and commit what it writes"
+
+
+@dataclass
+class CompileResult:
+    """What `compile_project` read and wrote; paths are relative to the project."""
+
+    campaigns: int
+    variants: int
+    changed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+
+def compile_project(project_dir: Path) -> CompileResult:
+    """Validates the settings and every campaign, then writes the compiled seeds and the JSON schema.
+
+    Nothing is written while anything is wrong: SettingsError carries all problems of all files at once.
+    """
+    outputs, folders, problems = _compile(project_dir)
+    if problems:
+        files = len({problem.where.partition(":")[0] for problem in problems})
+        raise SettingsError(
+            f"{len(problems)} problem(s) in {files} file(s); nothing was written",
+            "mend them all, then run sendworthy compile again",
+            problems,
+        )
+    result = CompileResult(len(folders), sum(len(folder.variants) for folder in folders))
+    for name, text in outputs.items():
+        path = project_dir / name
+        data = text.encode("utf-8")
+        if path.is_file() and path.read_bytes() == data:
+            result.unchanged.append(name)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(path.name + ".new")
+        scratch.write_bytes(data)
+        scratch.replace(path)
+        result.changed.append(name)
+    return result
+
+
+def check_fresh(project_dir: Path) -> list[Problem]:
+    """Problems when the committed seeds are not what the campaign folders compile to; writes nothing.
+
+    A folder that does not compile yields its own problems. Otherwise content hashes tell which campaign or
+    variant is stale, and a last comparison of the whole text finds a seed that was edited by hand.
+    """
+    outputs, _, problems = _compile(project_dir)
+    if problems:
+        return problems
+    stale: list[Problem] = []
+    for name, key in ((CAMPAIGNS_SEED, ("campaign_id",)), (REQUIREMENTS_SEED, ("campaign_id", "variant"))):
+        try:
+            committed = (project_dir / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            stale.append(Problem(name, "", "the compiled seed is missing or unreadable", _FIX))
+            continue
+        committed = committed.replace("\r\n", "\n")
+        if committed == outputs[name]:
+            continue
+        before, now = _hashes(committed, key), _hashes(outputs[name], key)
+        differing = [row for row in sorted(set(before) | set(now)) if before.get(row) != now.get(row)]
+        for row in differing:
+            what = (
+                "in no campaign folder any more"
+                if row not in now
+                else "not compiled yet"
+                if row not in before
+                else "changed since it was compiled"
+            )
+            stale.append(Problem(name, row, what, _FIX))
+        if not differing:
+            stale.append(Problem(name, "", "differs from what the folders compile to: edited by hand?", _FIX))
+    schema = project_dir / SCHEMA_FILE
+    if (
+        not schema.is_file()
+        or schema.read_text(encoding="utf-8").replace("\r\n", "\n") != outputs[SCHEMA_FILE]
+    ):
+        stale.append(Problem(SCHEMA_FILE, "", "the JSON schema is missing or out of date", _FIX))
+    return stale
+
+
+def _compile(project_dir: Path) -> tuple[dict[str, str], list[CampaignFolder], list[Problem]]:
+    known, problems = read_known(project_dir)
+    folders, found = load_campaigns(project_dir, known)
+    problems = [*problems, *validate_settings(project_dir), *found]
+    seen: set[Problem] = set()
+    problems = [p for p in problems if not (p in seen or seen.add(p))]  # type: ignore[func-returns-value]
+    if problems:
+        return {}, folders, problems
+    outputs = {
+        CAMPAIGNS_SEED: _csv(CAMPAIGN_COLUMNS, (_campaign_row(f, f.campaign) for f in folders if f.campaign)),
+        REQUIREMENTS_SEED: _csv(REQUIREMENT_COLUMNS, (row for f in folders for row in _requirement_rows(f))),
+        SCHEMA_FILE: json_schema(),
+    }
+    return outputs, folders, []
+
+
+def json_schema() -> str:
+    """The JSON schema of campaign.yml, for editors."""
+    schema = Campaign.model_json_schema(by_alias=True)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "Sendworthy campaign"
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _campaign_row(folder: CampaignFolder, campaign: Campaign) -> list[str]:
+    trigger = campaign.trigger
+    values: list[object] = [
+        folder.campaign_id,
+        campaign.name,
+        campaign.kind,
+        campaign.channel,
+        campaign.topic,
+        campaign.content_group,
+        campaign.audience.segment,
+        campaign.audience.exclude,
+        trigger.event if trigger else None,
+        trigger.min_age_hours if trigger else None,
+        trigger.max_age_hours if trigger else None,
+        campaign.cancel_on,
+        campaign.cooldown_days,
+        campaign.priority.impact,
+        campaign.priority.confidence,
+        campaign.priority.ease,
+        campaign.priority.score,
+        campaign.experiment.holdout_percent,
+        campaign.experiment.pilot_percent,
+        campaign.send_hour_local,
+        campaign.valid.from_,
+        campaign.valid.to,
+        campaign.transactional,
+        campaign.owner,
+        campaign.escalation_contact,
+        campaign.brief.goal,
+        campaign.brief.success_event,
+        campaign.brief.success_window_days,
+        campaign.brief.evaluation,
+        campaign.brief.evaluation_reason,
+        campaign.brief.drawbacks,
+        _hash([folder.source]),
+    ]
+    return [_cell(value) for value in values]
+
+
+def _requirement_rows(folder: CampaignFolder) -> list[list[str]]:
+    return [
+        [
+            _cell(value)
+            for value in (
+                folder.campaign_id,
+                variant.name,
+                variant.rank,
+                variant.analysis.needed,
+                variant.analysis.required,
+                _hash([variant.text.encode("utf-8")]),
+            )
+        ]
+        for variant in folder.variants
+    ]
+
+
+def _hash(parts: Sequence[bytes]) -> str:
+    """sha256 over the contents, whatever line ending the checkout uses."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    if isinstance(value, list):
+        return ";".join(str(item) for item in value)
+    return str(value)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _hashes(text: str, key: Sequence[str]) -> dict[str, str]:
+    """Row name -> content hash of a compiled seed."""
+    rows = csv.DictReader(io.StringIO(text))
+    return {" ".join(row.get(k) or "" for k in key): row.get("content_hash") or "" for row in rows}

@@ -1,0 +1,61 @@
+"""What can go wrong, in words for the person who is woken by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Exit codes (the README and the design name them).
+EXIT_OK = 0
+EXIT_BUILD_FAILED = 1
+EXIT_USAGE = 2
+EXIT_HELD_BACK = 3
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a setting or an input file.
+
+    `where` is a path relative to the project (with `:line` where known), `key` the setting,
+    column or campaign it is about, `what` the fact, `fix` what to do now.
+    """
+
+    where: str
+    key: str
+    what: str
+    fix: str
+
+    def __str__(self) -> str:
+        key = f" [{self.key}]" if self.key else ""
+        return f"{self.where}{key}: {self.what}\n    fix: {self.fix}"
+
+
+class SendworthyError(Exception):
+    """An expected failure: shown without a stack trace, ends with `exit_code`."""
+
+    exit_code = EXIT_BUILD_FAILED
+
+    def __init__(
+        self,
+        what: str,
+        fix: str = "",
+        problems: Sequence[Problem] = (),
+        details: Sequence[str] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+        self.problems = list(problems)
+        self.details = list(details)
+
+
+class SettingsError(SendworthyError):
+    """Bad usage or bad settings (campaigns, seeds, options): nothing was built."""
+
+    exit_code = EXIT_USAGE
+
+
+class BuildError(SendworthyError):
+    """The night failed before publishing: what was published stays as it was."""
+
+    exit_code = EXIT_BUILD_FAILED

@@ -1,0 +1,227 @@
+"""Validates the small settings that are CSV files in `seeds/`: headers, types, ranges, duplicates."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sendworthy.errors import Problem
+
+SEEDS_DIR = "seeds"
+CHANNELS = ("email", "sms", "push")
+CHANNELS_AND_ALL = (*CHANNELS, "all")
+
+Row = dict[str, str]
+Check = Callable[[Row], "tuple[str, str, str] | None"]
+"""Looks at one row; gives (column, what, fix) when it is wrong."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A seed file: its columns, the columns that make a row unique, and what a row must satisfy."""
+
+    name: str
+    columns: tuple[str, ...]
+    unique: tuple[str, ...]
+    checks: tuple[Check, ...]
+    may_be_empty: bool = False
+
+    @property
+    def path(self) -> str:
+        """Relative to the project."""
+        return f"{SEEDS_DIR}/{self.name}.csv"
+
+
+def _matches(column: str, pattern: str, fix: str) -> Check:
+    compiled = re.compile(pattern)
+
+    def check(row: Row) -> tuple[str, str, str] | None:
+        value = row[column]
+        if compiled.fullmatch(value):
+            return None
+        return column, f"{value!r} is not allowed" if value else "empty", fix
+
+    return check
+
+
+def _number(column: str, low: float, high: float, *, whole: bool) -> Check:
+    def check(row: Row) -> tuple[str, str, str] | None:
+        value = row[column]
+        kind = "a whole number" if whole else "a number"
+        fix = f"write {kind} from {low:g} to {high:g}"
+        pattern = r"-?[0-9]{1,18}" if whole else r"-?[0-9]{1,18}(\.[0-9]+)?"
+        if not re.fullmatch(pattern, value):
+            return column, f"{value!r} is not {kind}" if value else "empty", fix
+        number = float(value)
+        if not math.isfinite(number) or not low <= number <= high:
+            return column, f"{value} is out of range", fix
+        return None
+
+    return check
+
+
+def _placeholder(row: Row) -> tuple[str, str, str] | None:
+    value = row["placeholder_value"]
+    if value != value.lower():
+        return (
+            "placeholder_value",
+            f"{value!r} has capitals, and values are compared in lower case",
+            "write it in lower case",
+        )
+    if not any(c.isalnum() for c in value):
+        fix = "remove it: a value without a letter or digit is blank anyway"
+        return "placeholder_value", f"{value!r} has no letter and no digit", fix
+    return None
+
+
+def _suppressed(row: Row) -> tuple[str, str, str] | None:
+    if not row["user_id"] and not row["address"]:
+        return (
+            "user_id",
+            "neither user_id nor address is given, so nobody is suppressed",
+            "fill in one of the two",
+        )
+    return None
+
+
+def _timestamp(row: Row) -> tuple[str, str, str] | None:
+    value = row["added_at"]
+    try:
+        datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return (
+            "added_at",
+            f"{value!r} is not a time" if value else "empty",
+            "write it as 2024-03-11 09:30:00 (UTC)",
+        )
+    return None
+
+
+_CHANNEL_FIX = "write email, sms, push or all"
+SEEDS: tuple[Seed, ...] = (
+    Seed(
+        "frequency_caps",
+        ("channel", "window_days", "max_messages"),
+        ("channel", "window_days"),
+        (
+            _matches("channel", "email|sms|push|all", _CHANNEL_FIX),
+            _number("window_days", 1, 365, whole=True),
+            _number("max_messages", 0, 1000, whole=True),
+        ),
+        may_be_empty=True,
+    ),
+    Seed(
+        "merge_fields",
+        ("merge_field", "description", "is_personal"),
+        ("merge_field",),
+        (
+            _matches(
+                "merge_field", r"[a-z][a-z0-9_]*", "write a plain name: lower-case letters, digits and _"
+            ),
+            _matches("description", r".*\S.*", "say in a few words where the value comes from"),
+            _matches("is_personal", "true|false", "write true or false"),
+        ),
+    ),
+    Seed("placeholder_values", ("placeholder_value",), ("placeholder_value",), (_placeholder,)),
+    Seed(
+        "places",
+        ("place_id", "name", "latitude", "longitude", "radius_m"),
+        ("place_id",),
+        (
+            _matches("place_id", r"[a-z0-9][a-z0-9_]*", "write lower-case letters, digits and _"),
+            _matches("name", r".*\S.*", "give the place the name that customers read"),
+            _number("latitude", -90, 90, whole=False),
+            _number("longitude", -180, 180, whole=False),
+            _number("radius_m", 1, 100_000, whole=False),
+        ),
+        may_be_empty=True,
+    ),
+    Seed(
+        "global_suppressions",
+        ("channel", "user_id", "address", "reason", "added_at"),
+        ("channel", "user_id", "address"),
+        (
+            _matches("channel", "email|sms|push|all", _CHANNEL_FIX),
+            _suppressed,
+            _matches("reason", r".*\S.*", "say why, so that somebody can lift it one day"),
+            _timestamp,
+        ),
+        may_be_empty=True,
+    ),
+)
+
+
+def validate_settings(project_dir: Path) -> list[Problem]:
+    """All problems of the settings seeds of a project; empty when they can be used. Reads only."""
+    problems: list[Problem] = []
+    for seed in SEEDS:
+        problems.extend(_validate(project_dir, seed))
+    return problems
+
+
+def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
+    try:
+        text = (project_dir / seed.path).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return [Problem(seed.path, "", "not UTF-8", "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)")]
+    except OSError:
+        fix = "restore it from version control, or give the right --project-dir"
+        return [Problem(seed.path, "", "the file is missing", fix)]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    problems: list[Problem] = []
+    seen: dict[tuple[str, ...], int] = {}
+    rows = 0
+    try:
+        header = next(reader, [])
+        if tuple(header) != seed.columns:
+            what = f"the header is {','.join(header) or 'missing'}"
+            return [Problem(f"{seed.path}:1", "header", what, f"write {','.join(seed.columns)}")]
+        while True:
+            line = reader.line_num + 1
+            cells = next(reader, None)
+            if cells is None:
+                break
+            if not cells:
+                continue
+            rows += 1
+            problems.extend(_validate_row(seed, line, cells, seen))
+    except csv.Error as error:
+        fix = "put a value that holds a comma or a quote in double quotes, and double the quotes in it"
+        problems.append(Problem(f"{seed.path}:{reader.line_num}", "", f"not CSV: {error}", fix))
+    if rows == 0 and not seed.may_be_empty and not problems:
+        problems.append(
+            Problem(seed.path, "", "the file has no rows", "restore its rows from version control")
+        )
+    return problems
+
+
+def _validate_row(
+    seed: Seed, line: int, cells: Sequence[str], seen: dict[tuple[str, ...], int]
+) -> list[Problem]:
+    at = f"{seed.path}:{line}"
+    if len(cells) != len(seed.columns):
+        what = f"{len(cells)} values, but {len(seed.columns)} columns"
+        return [Problem(at, "", what, "put values that hold a comma in double quotes")]
+    row = dict(zip(seed.columns, cells, strict=True))
+    problems = [
+        Problem(at, column, "white space around the value", "remove it")
+        for column, value in row.items()
+        if value != value.strip()
+    ]
+    for check in seed.checks:
+        found = check(row)
+        if found is not None:
+            problems.append(Problem(at, *found))
+    key = tuple(row[column].lower() for column in seed.unique)
+    if key in seen:
+        what = f"the same {', '.join(seed.unique)} as on line {seen[key]}"
+        problems.append(Problem(at, seed.unique[0], what, "remove one of the two"))
+    else:
+        seen[key] = line
+    return problems

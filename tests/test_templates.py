@@ -1,0 +1,354 @@
+"""Which merge fields a template prints and requires, as a table and as a property."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from io import StringIO
+from itertools import product
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from liquid.builtin.output import Output, OutputNode
+from liquid.context import RenderContext
+from liquid.exceptions import LiquidError
+from liquid.stringify import to_liquid_string
+from sendworthy.templates import (
+    MAX_NESTING,
+    MAX_TEMPLATE_BYTES,
+    TemplateAnalysis,
+    analyse_template,
+    message_environment,
+)
+
+FIELDS = ("first_name", "last_name", "city", "a", "b", "c")
+
+
+def analyse(text: str, **options: bool) -> TemplateAnalysis:
+    return analyse_template(text, "t.liquid", merge_fields=FIELDS, **options)
+
+
+# (template, printed fields, required fields); the names are single letters to keep the table readable
+CASES = [
+    ("Hello", "", ""),
+    ("{{ a }}", "a", "a"),
+    ("{{a}}", "a", "a"),
+    ("{{ a | upcase }}", "a", "a"),
+    ("{{ a | default: 'you' }}", "a", ""),
+    ("{{ a | upcase | default: 'you' }}", "a", ""),
+    ("{{ a | default: 'you' | upcase }}", "a", ""),
+    ("{{ a | append: '!' | default: 'you' }}", "a", "a"),  # "!" is not blank: the default never fires
+    ("{{ a | default: '' }}", "a", "a"),
+    ("{{ a | default: ' ' }}", "a", "a"),
+    ("{{ a | default }}", "a", "a"),
+    ("{{ a | default: b }}", "a b", "b"),
+    ("{{ a | default: b | default: 'you' }}", "a b", ""),
+    ("{{ 'Hi ' | append: a }}", "a", "a"),
+    ("{{ a | size }}", "a", "a"),
+    ("{{ a.size }}", "a", "a"),
+    ("{% echo a %}", "a", "a"),
+    ("{% liquid echo a %}", "a", "a"),
+    ("{% if a %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a %}x{% endif %}{{ a }}", "a", "a"),
+    ("{% if a %}{{ b }}{% endif %}", "b", "b"),
+    ("{% if a %}{{ a }}{% else %}{{ a }}{% endif %}", "a", "a"),
+    ("{% unless a %}x{% else %}{{ a }}{% endunless %}", "a", ""),
+    ("{% unless a %}{{ a }}{% endunless %}", "a", "a"),
+    ("{% unless a == nil %}{{ a }}{% endunless %}", "a", ""),
+    ("{% if a == nil %}x{% else %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a == nil %}x{% elsif b %}{{ a }}{{ b }}{% else %}{{ a }}{% endif %}", "a b", ""),
+    ("{% if a != nil %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a != null %}{{ a }}{% endif %}", "a", ""),
+    # A blank value reaches the renderer as nil, and there nil is neither blank, nor empty, nor "".
+    ("{% if a != blank %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a != empty %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a != '' %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a != nil and a != '' %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a == 'x' %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a != 'x' %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a contains 'x' %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a > 3 %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a and b %}{{ a }} {{ b }}{% endif %}", "a b", ""),
+    ("{% if a or b %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a == 'x' or a == 'y' %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a and b or c %}{{ a }}{% endif %}", "a", ""),  # Liquid reads it as a and (b or c)
+    ("{% if a or b and c %}{{ a }}{% endif %}", "a", "a"),
+    ("{% if a %}{% if b %}{{ a }}{{ b }}{% endif %}{% endif %}", "a b", ""),
+    ("{% case a %}{% when 'x' %}{{ a }}{% endcase %}", "a", ""),
+    ("{% case a %}{% when 'x' %}{{ b }}{% else %}{{ a }}{% endcase %}", "a b", "a b"),
+    ("{% case a %}{% when nil %}x{% else %}{{ a }}{% endcase %}", "a", ""),
+    ("{% case a %}{% when 'x', nil %}{{ a }}{% endcase %}", "a", "a"),
+    ("{% case a %}{% when b %}{{ a }}{% endcase %}", "a", "a"),  # both may be nil
+    ("{% case b %}{% when 'x' %}y{% else %}{{ a }}{% endcase %}", "a", "a"),
+    ("{% assign g = a %}{{ g }}", "a", "a"),
+    ("{% assign g = a | default: 'you' %}{{ g }}", "a", ""),
+    ("{% assign a = a | default: 'you' %}{{ a }}", "a", ""),
+    ("{% assign g = a %}{% if g %}{{ g }}{% endif %}", "a", ""),
+    ("{% assign g = a %}{% if a %}{{ g }}{% endif %}", "a", ""),
+    (
+        "{% if b %}{% assign g = a %}{% else %}{% assign g = 'x' %}{% endif %}{{ g | default: 'you' }}",
+        "a",
+        "",
+    ),
+    ("{% if b %}{% assign g = a %}{% else %}{% assign g = 'x' %}{% endif %}{{ g }}", "a", "a"),
+    (
+        "{% if b %}{% assign g = a %}{% else %}{% assign g = c %}{% endif %}{% if g %}{{ a }}{% endif %}",
+        "a",
+        "a",
+    ),
+    ("{% if b %}{% assign a = 'x' %}{% endif %}{{ a }}", "a", "a"),
+    ("{% if a %}{% assign g = a %}{% else %}{% assign g = 'you' %}{% endif %}{{ g }}", "a", ""),
+    ("{% capture g %}Hi {{ a }}{% endcapture %}{{ g }}", "a", "a"),
+    ("{% capture g %}Hi {{ a }}{% endcapture %}x", "", ""),
+    ("{% capture g %}{{ a }}{% endcapture %}{{ g | default: 'you' }}", "a", ""),
+    ("{% capture g %}{{ a }}{% endcapture %}{% if g != '' %}{{ g }}{% endif %}", "a", ""),
+    ("{% capture g %}{{ a }}{% endcapture %}{% if g %}{{ g }}{% endif %}", "a", "a"),  # '' is true in Liquid
+    # White space in a block without output is not rendered, so g is '' here.
+    (
+        "{% capture g %}{% if true %} {% endif %}{% endcapture %}{% if g == '' %}{{ a }}{% endif %}",
+        "a",
+        "a",
+    ),
+    ("{% for i in a %}{{ i }}{% endfor %}", "a", ""),
+    ("{% for i in (1..2) %}{{ a }}{% endfor %}", "a", "a"),
+    ("{% for i in (2..1) %}{{ a }}{% endfor %}", "", ""),
+    ("{% for i in a %}x{% else %}{{ a }}{% endfor %}", "a", "a"),
+    ("{% for i in (1..2) %}{% assign g = a %}{% endfor %}{{ g }}", "a", "a"),
+    ("{% assign g = 'x' %}{% for i in (1..3) %}{{ g }}{% assign g = a %}{% endfor %}", "a", "a"),
+    ("{% for i in (1..3) %}{% if a == nil %}{% break %}{% endif %}{{ a }}{% endfor %}", "a", ""),
+    ("{% for i in (1..3) %}{% assign g = a %}{% break %}{% assign g = 'x' %}{% endfor %}{{ g }}", "a", "a"),
+    ("{% for a in (1..3) %}{{ a }}{% endfor %}", "", ""),
+    ("{% assign l = a | split: ',' %}{% for i in l %}{{ i }}{% endfor %}", "a", ""),
+    ("{% tablerow i in (1..2) %}{{ a }}{% endtablerow %}", "a", "a"),
+    ("{% cycle a, 'x' %}", "a", "a"),
+    ("{% ifchanged %}{{ a }}{% endifchanged %}", "a", "a"),
+    ("{% increment n %}{{ n }}", "", ""),
+    ("{% increment a %}", "", ""),  # counters live in a space of their own
+    ("{% increment a %}{{ a }}", "a", "a"),
+    ("{% comment %}{{ a }}{% endcomment %}", "", ""),
+    ("{% raw %}{{ a }}{% endraw %}", "", ""),
+    ("{# {{ a }} #}", "a", "a"),  # no comment in Liquid
+    ("{% if false %}{{ a }}{% endif %}", "", ""),
+    ("---\nsubject: '{{ a }}'\npreheader: '{{ b }}'\n---\n{{ c | default: 'x' }}", "a b c", "a b"),
+    ("---\nsubject: '{% if a %}{{ a }}{% endif %}'\n---\n{{ a }}", "a", "a"),
+]
+
+
+@pytest.mark.parametrize(("template", "printed", "required"), CASES, ids=[case[0] for case in CASES])
+def test_printed_and_required(template: str, printed: str, required: str) -> None:
+    analysis = analyse(template)
+    assert analysis.problems == []
+    assert (analysis.printed, analysis.required) == (printed.split(), required.split())
+
+
+def test_a_field_that_only_steers_is_needed_but_not_required() -> None:
+    analysis = analyse("{% if a == 'x' %}yes{% endif %}{{ b }}")
+    assert (analysis.printed, analysis.required, analysis.tested) == (["b"], ["b"], ["a"])
+    assert analysis.needed == ["a", "b"]
+
+
+def test_front_matter() -> None:
+    lines = [
+        "\ufeff---",
+        'subject: "Hi {{ a }}"',
+        "preheader: soon",
+        "rank: 3",
+        "dialect: liquid",
+        "---",
+        "Body",
+        "",
+    ]
+    text = "\r\n".join(lines)
+    analysis = analyse(text, subject_required=True)
+    assert analysis.problems == []
+    assert (analysis.subject, analysis.preheader, analysis.rank) == ("Hi {{ a }}", "soon", 3)
+    assert analysis.body == "Body\n"
+
+
+NESTED = "{% if a %}" * (MAX_NESTING + 1) + "x" + "{% endif %}" * (MAX_NESTING + 1)
+LOOPS = (
+    "{% for i in a %}{% assign p = q %}{% assign q = r %}{% assign r = s %}{% assign s = i %}" * MAX_NESTING
+    + "{{ p }}"
+    + "{% endfor %}" * MAX_NESTING
+)
+
+PROBLEMS = [
+    ("{{ frist_name }}", "t.liquid:1", "frist_name", 'did you mean "first_name"?'),
+    ("x\ny\n{{ nothing_like_it }}", "t.liquid:3", "nothing_like_it", "seeds/merge_fields.csv"),
+    ("{{ user.first_name }}", "t.liquid:1", "user", 'did you mean "first_name"?'),
+    ("{{ first_name.last }}", "t.liquid:1", "first_name", "write {{ first_name }}"),
+    ("{{ [city] }}", "t.liquid:1", "city", "name the field"),
+    ("x\n{{ a | upcas }}", "t.liquid:2", "body", 'did you mean "upcase"?'),
+    ("x\n{% if a %}y", "t.liquid:2", "body", "needs its end"),
+    ("x\n{{ a", "t.liquid:2", "body", "needs its end"),
+    ("x\n\n{% nonsense %}", "t.liquid:3", "body", "mend the tag"),
+    ("{% if a %}x{% else if b %}y{% endif %}", "t.liquid:1", "body", "mend the tag"),
+    ("{{ ${first_name} }}", "t.liquid:1", "body", "mend the tag"),
+    ("x\n{% include 'foot' %}", "t.liquid:2", "include", "copy the text"),
+    ("x\n{% render 'foot' %}", "t.liquid:2", "render", "copy the text"),
+    ("---\nsubject: {{ a }}\n---\nx", "t.liquid:2", "subject", "double quotes"),
+    ("---\nsubject: a: b\n---\nx", "t.liquid:2", "front matter", "double quotes"),
+    ("---\n- a\n---\nx", "t.liquid:2", "front matter", "double quotes"),
+    ("---\nsubject: a\nx", "t.liquid:1", "front matter", "put a line ---"),
+    ("---\nsubjct: a\n---\nx", "t.liquid:2", "subjct", 'did you mean "subject"?'),
+    ("---\nsubject: a\nsubject: b\n---\nx", "t.liquid:3", "subject", "the other is on line 2"),
+    ("---\nsubject: |\n  a\n  b\n---\nx", "t.liquid:2", "subject", "on one line"),
+    ("---\nsubject: a\nrank: first\n---\nx", "t.liquid:3", "rank", "0 to 999"),
+    ("---\nsubject: a\ndialect: handlebars\n---\nx", "t.liquid:3", "dialect", "in liquid"),
+    ("---\nsubject: '{{ frist_name }}'\n---\nx", "t.liquid:2", "frist_name", "first_name"),
+    ("---\nsubject: a\n---\n\n", "t.liquid:4", "body", "write its text"),
+    ("---\nsubject: a\n---\n\nx {{ frist_name }}", "t.liquid:5", "frist_name", "first_name"),
+    ("x" * (MAX_TEMPLATE_BYTES + 1), "t.liquid", "template", "shorten"),
+    (NESTED, "t.liquid:1", "body", "flatten"),
+    ("{% if " + "a and " * 9000 + "a %}x{% endif %}", "t.liquid:1", "body", "split"),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "key", "fix"), PROBLEMS, ids=[p[0][:40] for p in PROBLEMS])
+def test_each_mistake_names_line_key_and_fix(text: str, where: str, key: str, fix: str) -> None:
+    problems = analyse(text).problems
+    assert len(problems) == 1, [str(p) for p in problems]
+    assert problems[0].where == where
+    assert key in problems[0].key
+    assert fix in problems[0].fix
+
+
+def test_an_email_needs_a_subject() -> None:
+    assert [p.key for p in analyse("Hello", subject_required=True).problems] == ["subject"]
+    assert analyse("Hello").problems == []
+
+
+def test_deep_loops_end_in_a_result_or_a_problem() -> None:
+    analysis = analyse(LOOPS)
+    assert analysis.required == [] or analysis.problems  # and it comes to an end
+
+
+# --- the property: what is called not required is never seen as a hole --------------------------------
+
+
+@dataclass
+class Hole:
+    """Where an output came out with nothing in it."""
+
+    shown: bool = False
+
+
+class _HoleOutputNode(OutputNode):
+    def render_to_output(self, context: RenderContext, buffer: StringIO) -> int:  # type: ignore[override]
+        text = to_liquid_string(self.expression.evaluate(context), autoescape=False)
+        return buffer.write(text if text.strip() else "<HOLE>")
+
+
+class _HoleOutput(Output):
+    node_class = _HoleOutputNode
+
+
+HOLES = message_environment()
+HOLES.add_tag(_HoleOutput)
+
+NAMES = ("a", "b", "c")
+LOCALS = ("g", "h")
+CONSTANTS = ("'you'", "'x'")
+OPERANDS = ("nil", "''", "blank", "empty", "'x'", "'A'", "b", "true", "false")
+
+
+class _Writer:
+    """Writes random templates. No constant and no filter makes a filled value empty, so that every hole
+    in what they render to comes from a blank field."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
+
+    def pick(self, *choices: str) -> str:
+        return self._draw(st.sampled_from(choices))
+
+    def filters(self) -> str:
+        names, count = (*NAMES, *CONSTANTS), self._draw(st.integers(0, 2))
+        plain = (" | upcase", " | strip", " | default: ''", " | slice: 0, 20", " | size", " | remove: 'zz'")
+        kinds = (*plain, " | default: ", " | append: ")
+        chosen = [self.pick(*kinds) for _ in range(count)]
+        return "".join(f + self.pick(*names) if f.endswith(": ") else f for f in chosen)
+
+    def condition(self) -> str:
+        def simple() -> str:
+            word = self.pick(*NAMES, *LOCALS)
+            kind = self.pick("truth", "right", "left")
+            if kind == "truth":
+                return word
+            operator, operand = self.pick("==", "!=", "contains"), self.pick(*OPERANDS)
+            return f"{word} {operator} {operand}" if kind == "right" else f"{operand} {operator} {word}"
+
+        return (
+            " ".join([simple(), self.pick("and", "or"), simple()]) if self._draw(st.booleans()) else simple()
+        )
+
+    def block(self, depth: int) -> str:
+        return "".join(self.part(depth) for _ in range(self._draw(st.integers(1, 2))))
+
+    def part(self, depth: int) -> str:
+        leaves = ("text", "print", "print", "assign", "shadow")
+        kind = self.pick(
+            *leaves, *(("if", "elsif", "unless", "case", "for", "each", "capture") if depth else ())
+        )
+        if kind == "text":
+            return "text "
+        if kind == "print":
+            return f"{{{{ {self.pick(*NAMES, *LOCALS)}{self.filters()} }}}}"
+        if kind in ("assign", "shadow"):
+            name = "a" if kind == "shadow" else self.pick(*LOCALS)
+            return f"{{% assign {name} = {self.pick(*NAMES, *LOCALS, *CONSTANTS)}{self.filters()} %}}"
+        one, two, three = (self.block(depth - 1) if self._draw(st.booleans()) else "text " for _ in range(3))
+        if kind == "if":
+            return f"{{% if {self.condition()} %}}{one}{{% else %}}{two}{{% endif %}}"
+        if kind == "elsif":
+            ends = f"{{% elsif {self.condition()} %}}{two}{{% else %}}{three}{{% endif %}}"
+            return f"{{% if {self.condition()} %}}{one}{ends}"
+        if kind == "unless":
+            return f"{{% unless {self.condition()} %}}{one}{{% else %}}{two}{{% endunless %}}"
+        if kind == "case":
+            first, second = (self.pick(*CONSTANTS, *NAMES, "nil", "'A'") for _ in range(2))
+            whens = f"{{% when {first} %}}{one}{{% when {second} %}}{two}{{% else %}}{three}"
+            return f"{{% case {self.pick(*NAMES)} %}}{whens}{{% endcase %}}"
+        if kind == "for":
+            stop = f"{{% if {self.condition()} %}}{{% {self.pick('break', 'continue')} %}}{{% endif %}}"
+            return f"{{% for i in (1..2) %}}{one}{stop}{two}{{% endfor %}}"
+        if kind == "each":
+            return f"{{% for i in {self.pick(*NAMES)} %}}{{{{ i }}}}{one}{{% else %}}{two}{{% endfor %}}"
+        # A captured text is only printed: a condition on it would see the marker.
+        return f"{{% capture k %}}{one}x{{% endcapture %}}{{{{ k }}}}"
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> str:
+    return _Writer(draw).block(draw(st.integers(0, 2)))
+
+
+PRELUDE = "{% assign g = 'set' %}{% assign h = 'set' %}"
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(body=templates())
+def test_a_field_that_is_not_required_never_leaves_a_hole(body: str) -> None:
+    text = PRELUDE + body
+    analysis = analyse(text)
+    assert analysis.problems == []
+    template = HOLES.from_string(text)
+    choices = [
+        (name.upper(), "x") if name in analysis.required else (name.upper(), "x", None) for name in NAMES
+    ]
+    for values in product(*choices):
+        given_values = dict(zip(NAMES, values, strict=True))
+        try:
+            message = template.render(**given_values)
+        except LiquidError:
+            continue  # a comparison of two kinds of things fails; then there is no message at all
+        assert "<HOLE>" not in message, (text, given_values)
+
+
+def test_the_property_can_fail() -> None:
+    """The marker is seen when a required field is blank: the property above is not empty."""
+    assert "<HOLE>" in HOLES.from_string("Hello {{ a | upcase }}").render(a=None)
+    assert not re.search("HOLE", HOLES.from_string("Hello {{ a | upcase }}").render(a="x"))
