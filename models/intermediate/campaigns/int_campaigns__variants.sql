@@ -1,0 +1,15 @@
+with
+    requirements as (select * from {{ ref("message_requirements") }}),
+
+    final as (
+        select
+            campaign_id,
+            variant,
+            variant_rank,
+            {{ split_list("printed_fields") }} as printed_fields,
+            {{ split_list("required_fields") }} as required_fields,
+        from requirements
+    )
+
+select *
+from final

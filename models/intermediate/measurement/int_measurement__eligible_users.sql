@@ -1,0 +1,91 @@
+{#-
+    The two arms must be comparable. Control users are set apart before the arbitration, so those who lost in the arbitration
+    belong to the other arm: on that night, only the hash of the user id parts them from the control users. Each user counts once,
+    on the first night on which nothing but the experiment or the arbitration could have kept the message from them, and stays in
+    that arm whatever happens later (intention to treat).
+-#}
+{%- set lost_in_arbitration = "('duplicate_address', 'same_content', 'channel_cap', 'total_cap')" -%}
+
+with
+    decisions as (select * from {{ ref("stg_ledger__decisions") }}),
+
+    campaigns as (select * from {{ ref("campaigns") }}),
+
+    erased as (select * from {{ ref("int_users__erased") }}),
+
+    events as (select * from {{ ref("int_events__with_messages") }}),
+
+    success_events as (select distinct success_event from campaigns),
+
+    eligible as (
+        select
+            as_of,
+            campaign_id,
+            user_id,
+            variant,
+            case when decision = 'control' then 'control' else 'send' end as arm,
+            decision = 'send' as is_listed,
+            coalesce(send_at, as_of) as starts_at,
+            row_number() over (
+                partition by campaign_id, user_id
+                order by as_of, decision, send_at nulls last, variant nulls last
+            ) as night_number,
+        from decisions
+        where
+            as_of < {{ as_of() }}
+            and (decision in ('send', 'control') or primary_reason in {{ lost_in_arbitration }})
+    ),
+
+    windows as (
+        select
+            eligible.campaign_id,
+            eligible.user_id,
+            eligible.as_of as assigned_at,
+            eligible.variant,
+            eligible.arm,
+            eligible.is_listed,
+            eligible.starts_at,
+            {{ add_seconds("eligible.starts_at", "86400 * campaigns.success_window_days") }} as ends_at,
+            campaigns.success_event,
+        from eligible
+        inner join campaigns on eligible.campaign_id = campaigns.campaign_id
+        left join erased on eligible.user_id = erased.user_id
+        where eligible.night_number = 1 and erased.user_id is null
+    ),
+
+    successes as (
+        select events.user_id, events.event_name, events.occurred_at
+        from events
+        inner join success_events on events.event_name = success_events.success_event
+    ),
+
+    converted as (
+        select distinct windows.campaign_id, windows.user_id
+        from windows
+        inner join
+            successes
+            on windows.user_id = successes.user_id
+            and windows.success_event = successes.event_name
+            and successes.occurred_at >= windows.starts_at
+            and successes.occurred_at < windows.ends_at
+    ),
+
+    final as (
+        select
+            windows.campaign_id,
+            windows.user_id,
+            windows.assigned_at,
+            windows.variant,
+            windows.arm,
+            windows.is_listed,
+            windows.starts_at,
+            windows.ends_at,
+            windows.ends_at <= {{ as_of() }} as is_matured,
+            converted.user_id is not null as has_converted,
+        from windows
+        left join
+            converted on windows.campaign_id = converted.campaign_id and windows.user_id = converted.user_id
+    )
+
+select *
+from final

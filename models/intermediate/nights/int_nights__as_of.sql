@@ -1,0 +1,22 @@
+with
+    events as (select * from {{ ref("stg_landing__events") }}),
+
+    watermark as (select max(occurred_at) as newest_event_at from events),
+
+    -- told, or the first midnight after the newest valid event: the data's own watermark, never the clock
+    final as (
+        select
+            {% if var("as_of") -%} cast('{{ var("as_of") }}' as timestamp)
+            {%- else -%}
+                case
+                    when newest_event_at is null
+                    then cast({{ fail_with("the landing zone holds no valid event to tell the night by: set as_of") }} as timestamp)
+                    else {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }}
+                end
+            {%- endif %} as as_of,
+            newest_event_at,
+        from watermark
+    )
+
+select *
+from final
