@@ -1,0 +1,93 @@
+with
+    users as (select * from {{ ref("int_users__current") }}),
+
+    events as (select * from {{ ref("int_events__visible") }}),
+
+    by_user as (select * from {{ ref("int_events__by_user") }}),
+
+    visits as (
+        select
+            user_id,
+            event_name,
+            product_id,
+            occurred_at,
+            {{ within_days("occurred_at", 30) }} as is_recent,
+            -- decimal, so that a sum does not depend on the order of its rows
+            {{ as_money("dwell_seconds") }} as dwell_seconds,
+        from events
+        where event_name in ('page_viewed', 'product_viewed', 'cart_item_added')
+    ),
+
+    counted as (
+        select
+            user_id,
+            count(case when event_name = 'page_viewed' and is_recent then 1 end) as page_views_30,
+            count(case when event_name = 'page_viewed' then 1 end) as page_views,
+            count(case when event_name = 'product_viewed' and is_recent then 1 end) as product_views_30,
+            count(case when event_name = 'product_viewed' then 1 end) as product_views,
+            count(
+                distinct case when event_name = 'product_viewed' and is_recent then product_id end
+            ) as products_viewed_30,
+            count(distinct case when event_name = 'product_viewed' then product_id end) as products_viewed,
+            count(case when event_name = 'cart_item_added' and is_recent then 1 end) as cart_additions_30,
+            count(case when event_name = 'cart_item_added' then 1 end) as cart_additions,
+            count(distinct case when is_recent then cast(occurred_at as date) end) as visit_days_30,
+            count(distinct cast(occurred_at as date)) as visit_days,
+            sum(case when is_recent then dwell_seconds end) as seconds_30,
+            sum(dwell_seconds) as seconds,
+            min(occurred_at) as first_visit_at,
+            max(occurred_at) as last_visit_at,
+        from visits
+        group by user_id
+    ),
+
+    products as (
+        select
+            user_id,
+            product_id,
+            sum(case when is_recent then dwell_seconds end) as seconds_30,
+            sum(dwell_seconds) as seconds,
+            max(occurred_at) as last_viewed_at,
+        from visits
+        where event_name = 'product_viewed' and product_id is not null
+        group by user_id, product_id
+    ),
+
+    -- the rule of the segment interested_not_bought, over a longer time
+    dwelt_on as (
+        select
+            products.user_id,
+            count(case when products.seconds_30 >= 120 then 1 end) as products_dwelt_on_30,
+            count(case when products.seconds >= 120 then 1 end) as products_dwelt_on,
+        from products
+        inner join by_user on products.user_id = by_user.user_id
+        where by_user.last_order_at is null or by_user.last_order_at < products.last_viewed_at
+        group by products.user_id
+    ),
+
+    final as (
+        select
+            users.user_id,
+            coalesce(counted.page_views_30, 0) as page_views_30,
+            coalesce(counted.page_views, 0) as page_views,
+            coalesce(counted.product_views_30, 0) as product_views_30,
+            coalesce(counted.product_views, 0) as product_views,
+            coalesce(counted.products_viewed_30, 0) as products_viewed_30,
+            coalesce(counted.products_viewed, 0) as products_viewed,
+            coalesce(counted.cart_additions_30, 0) as cart_additions_30,
+            coalesce(counted.cart_additions, 0) as cart_additions,
+            coalesce(counted.visit_days_30, 0) as visit_days_30,
+            coalesce(counted.visit_days, 0) as visit_days,
+            cast(coalesce(counted.seconds_30, 0) as double) as seconds_30,
+            cast(coalesce(counted.seconds, 0) as double) as seconds,
+            coalesce(dwelt_on.products_dwelt_on_30, 0) as products_dwelt_on_30,
+            coalesce(dwelt_on.products_dwelt_on, 0) as products_dwelt_on,
+            counted.first_visit_at,
+            counted.last_visit_at,
+        from users
+        left join counted on users.user_id = counted.user_id
+        left join dwelt_on on users.user_id = dwelt_on.user_id
+    )
+
+select *
+from final
