@@ -1,0 +1,557 @@
+"""Design §5: what is known about each customer at `as_of`: features, segments, merge fields."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from .landing import TABLES, Landing, Row, row_text
+from .settings import Place, Settings
+from .words import address, distance_m, is_blank, is_unsafe, merge_value
+
+CHANNELS = ("email", "sms", "push")
+ADDRESS_COLUMN = {"email": "email", "sms": "phone", "push": "push_token"}
+OPT_IN_COLUMN = {"email": "email_opt_in", "sms": "sms_opt_in", "push": "push_opt_in"}
+OPEN_STATES = ("new", "open", "pending", "hold")
+_TABLE = {table.name: table for table in TABLES}
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One message that was sent, or that our ledger says is under way. Times are naive UTC."""
+
+    user_id: str
+    campaign_id: str | None
+    channel: str
+    sent_at: datetime
+
+
+@dataclass
+class Facts:
+    """All that the decision needs to know about one customer."""
+
+    user_id: str
+    profile: Row
+    events: list[Row] = field(default_factory=list)  # seen rows of `events`, oldest first, ties by id
+    times: dict[str, list[datetime]] = field(default_factory=dict)  # event name -> times, oldest first
+    tickets: list[Row] = field(default_factory=list)  # the newest version of each ticket
+    messages: list[Row] = field(default_factory=list)  # seen rows of `message_events`, oldest first
+    mentions: list[Row] = field(default_factory=list)
+    sent: list[Sent] = field(default_factory=list)
+    addresses: dict[str, str | None] = field(default_factory=dict)  # channel -> usable address
+    features: dict[str, Any] = field(default_factory=dict)
+    segments: set[str] = field(default_factory=set)
+    raw_merge_values: dict[str, str | None] = field(default_factory=dict)
+    merge_values: dict[str, str | None] = field(default_factory=dict)
+
+    def newest(self, event_name: str) -> datetime | None:
+        """When the newest event of this name happened."""
+        times = self.times.get(event_name)
+        return times[-1] if times else None
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Days
+
+
+def days(number: float) -> timedelta:
+    """N days are N times 24 hours."""
+    return timedelta(hours=24 * float(number))
+
+
+def within(moment: datetime | None, number: float, as_of: datetime) -> bool:
+    """Within N days: t >= as_of - N*24h and t < as_of."""
+    return moment is not None and as_of - days(number) <= moment < as_of
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Properties: one of the wrong type counts as absent
+
+
+def text_of(row: Row, name: str) -> str | None:
+    """A property that is a text."""
+    value = (row["properties"] or {}).get(name)
+    return value if isinstance(value, str) else None
+
+
+def number_of(row: Row, name: str) -> float | None:
+    """A property that is a number."""
+    value = (row["properties"] or {}).get(name)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def score_of(row: Row) -> float | None:
+    """The score of a feedback, 0 to 10; anything else is no score."""
+    score = number_of(row, "score")
+    return score if score is not None and 0 <= score <= 10 else None
+
+
+def position_of(row: Row) -> tuple[float, float] | None:
+    """Latitude and longitude of a ping, where both are valid."""
+    latitude, longitude = number_of(row, "latitude"), number_of(row, "longitude")
+    if latitude is None or longitude is None or not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
+        return None
+    return latitude, longitude
+
+
+# ---------------------------------------------------------------------------------------------------------
+# What is seen at as_of
+
+
+def newest_versions(rows: Iterable[Row], table: str, key: str, as_of: datetime) -> dict[str, Row]:
+    """The newest `updated_at` < as_of per id; ties: the row that sorts last on all its columns as text."""
+    best: dict[str, Row] = {}
+    for row in rows:
+        if row["updated_at"] >= as_of:
+            continue
+        other = best.get(row[key])
+        if other is None:
+            best[row[key]] = row
+            continue
+        newer = row["updated_at"] > other["updated_at"]
+        tie = row["updated_at"] == other["updated_at"]
+        if newer or (tie and row_text(row, _TABLE[table]) > row_text(other, _TABLE[table])):
+            best[row[key]] = row
+    return best
+
+
+def sent_messages(
+    message_events: Iterable[Row], ledger: Iterable[Mapping[str, Any]], as_of: datetime
+) -> list[Sent]:
+    """Everything that counts as sent: `sent` message events, and dispatches that none of them has confirmed.
+
+    A dispatch_id counts once. Dispatches of this night (a rerun replaces them) and of later ones do not count.
+    """
+    result: list[Sent] = []
+    confirmed: dict[str, Row] = {}
+    for row in message_events:
+        if row["event_type"] != "sent" or row["occurred_at"] >= as_of:
+            continue
+        dispatch_id = row["dispatch_id"]
+        if not dispatch_id:
+            result.append(
+                Sent(
+                    row["user_id"],
+                    row["campaign_id"],
+                    row["channel"],
+                    row["occurred_at"],
+                )
+            )
+        elif dispatch_id not in confirmed or row["occurred_at"] > confirmed[dispatch_id]["occurred_at"]:
+            confirmed[dispatch_id] = row  # reported twice: the newest report holds the place longest
+    for row in confirmed.values():
+        result.append(Sent(row["user_id"], row["campaign_id"], row["channel"], row["occurred_at"]))
+
+    dispatches: dict[str, Mapping[str, Any]] = {}
+    for dispatch in ledger:
+        if dispatch["as_of"] < as_of and dispatch["dispatch_id"] not in confirmed:
+            dispatches.setdefault(dispatch["dispatch_id"], dispatch)
+    for dispatch in dispatches.values():
+        result.append(
+            Sent(
+                dispatch["user_id"],
+                dispatch["campaign_id"],
+                dispatch["channel"],
+                dispatch["send_at"],
+            )
+        )
+    return result
+
+
+def count_sent(sent: Iterable[Sent], as_of: datetime, window_days: float) -> int:
+    """How many were sent within the window; what is under way and not yet due counts too."""
+    start = as_of - days(window_days)
+    return sum(1 for message in sent if message.sent_at >= start)
+
+
+def gather(
+    landing: Landing,
+    settings: Settings,
+    as_of: datetime,
+    ledger: Iterable[Mapping[str, Any]],
+) -> dict[str, Facts]:
+    """Facts by user_id, one for each customer (a user who is known and not erased)."""
+    erased = {row["user_id"] for row in landing.rows["erasure_requests"] if row["requested_at"] < as_of}
+    profiles = newest_versions(landing.rows["users"], "users", "user_id", as_of)
+    people = {
+        user_id: Facts(user_id, profile) for user_id, profile in profiles.items() if user_id not in erased
+    }
+
+    for row in landing.rows["events"]:
+        if row["occurred_at"] < as_of and row["user_id"] in people:
+            people[row["user_id"]].events.append(row)
+    for row in landing.rows["message_events"]:
+        if row["occurred_at"] < as_of and row["user_id"] in people:
+            people[row["user_id"]].messages.append(row)
+    for row in newest_versions(
+        landing.rows["support_tickets"], "support_tickets", "ticket_id", as_of
+    ).values():
+        if row["user_id"] in people:
+            people[row["user_id"]].tickets.append(row)
+    for row in landing.rows["social_mentions"]:
+        if row["posted_at"] < as_of and row["user_id"] in people:
+            people[row["user_id"]].mentions.append(row)
+    for message in sent_messages(landing.rows["message_events"], ledger, as_of):
+        if message.user_id in people:
+            people[message.user_id].sent.append(message)
+
+    for person in people.values():
+        person.events.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
+        person.messages.sort(key=lambda row: (row["occurred_at"], row["message_event_id"]))
+        named: dict[str, list[datetime]] = defaultdict(list)
+        for row in person.events:
+            named[row["event_name"]].append(row["occurred_at"])
+        for row in person.messages:
+            if row["campaign_id"] is not None:
+                named[f"message_{row['event_type']}:{row['campaign_id']}"].append(row["occurred_at"])
+        person.times = {name: sorted(times) for name, times in named.items()}
+        person.addresses = {
+            channel: address(person.profile[ADDRESS_COLUMN[channel]], channel, settings.placeholders)
+            for channel in CHANNELS
+        }
+
+    slow = slow_onboarders(people.values(), as_of)
+    for person in people.values():
+        place = current_place(person, settings.places, as_of)
+        person.features = features(person, as_of)
+        person.segments = segments(person, as_of, place, person.user_id in slow)
+        person.raw_merge_values = raw_merge_values(person, place)
+        person.merge_values = {
+            name: merge_value(value, settings.placeholders) for name, value in person.raw_merge_values.items()
+        }
+    return people
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Customer features
+
+
+def features(person: Facts, as_of: datetime) -> dict[str, Any]:
+    """The row of `customers` without its segments and merge values."""
+    profile = person.profile
+    signed_up_at = profile["signed_up_at"]
+    if signed_up_at is None or signed_up_at >= as_of:
+        first = person.times.get("signed_up")
+        signed_up_at = first[0] if first else None
+
+    activity = [row["occurred_at"] for row in person.events if row["event_name"] != "location_ping"]
+    last_active_at = activity[-1] if activity else None
+    active_days_30 = len({moment.date() for moment in activity if within(moment, 30, as_of)})
+
+    orders = [row for row in person.events if row["event_name"] == "order_completed"]
+    orders_year = [row for row in orders if within(row["occurred_at"], 365, as_of)]
+
+    rated = [row for row in person.tickets if row["satisfaction"] is not None]
+    rated.sort(key=lambda row: (row["updated_at"], row["ticket_id"]))
+    opened = [row["occurred_at"] for row in person.messages if row["event_type"] == "opened"]
+
+    result: dict[str, Any] = {
+        "user_id": person.user_id,
+        "signed_up_at": signed_up_at,
+        "is_signup_date_missing": signed_up_at is None,
+        "first_seen_at": person.events[0]["occurred_at"] if person.events else None,
+        "last_active_at": last_active_at,
+        "active_days_30": active_days_30,
+        "orders_365": len(orders_year),
+        "order_value_365": sum(number_of(row, "total") or 0 for row in orders_year),
+        "last_order_at": orders[-1]["occurred_at"] if orders else None,
+        "open_tickets": sum(1 for row in person.tickets if row["status"] in OPEN_STATES),
+        "last_ticket_at": max((row["created_at"] for row in person.tickets), default=None),
+        "last_satisfaction": rated[-1]["satisfaction"] if rated else None,
+        "sends_7": count_sent(person.sent, as_of, 7),
+        "sends_30": count_sent(person.sent, as_of, 30),
+        "last_opened_at": opened[-1] if opened else None,
+    }
+    result["lifecycle_stage"] = lifecycle_stage(signed_up_at, last_active_at, as_of)
+    result["engagement_level"] = engagement_level(len(orders_year), active_days_30, last_active_at, as_of)
+    return result
+
+
+def lifecycle_stage(signed_up_at: datetime | None, last_active_at: datetime | None, as_of: datetime) -> str:
+    """The first stage that holds."""
+    if signed_up_at is None and last_active_at is None:
+        return "unknown"
+    if within(signed_up_at, 14, as_of):
+        return "new"
+    if within(last_active_at, 30, as_of):
+        return "active"
+    if within(last_active_at, 90, as_of):
+        return "lapsing"
+    return "lapsed"
+
+
+def engagement_level(
+    orders_365: int,
+    active_days_30: int,
+    last_active_at: datetime | None,
+    as_of: datetime,
+) -> str:
+    """The first level that holds."""
+    if orders_365 >= 3 and within(last_active_at, 30, as_of):
+        return "loyal"
+    if active_days_30 >= 4:
+        return "engaged"
+    if within(last_active_at, 90, as_of):
+        return "casual"
+    return "dormant"
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Segments
+
+
+def onboarding_times(person: Facts) -> tuple[datetime | None, datetime | None]:
+    """The first `onboarding_started` and the first `onboarding_completed` after it."""
+    started = person.times.get("onboarding_started")
+    if not started:
+        return None, None
+    later = [moment for moment in person.times.get("onboarding_completed", []) if moment > started[0]]
+    return started[0], (later[0] if later else None)
+
+
+def slow_onboarders(people: Iterable[Facts], as_of: datetime) -> set[str]:
+    """Users whose onboarding took (or takes, until as_of) at least twice the median of the completed ones."""
+    took: dict[str, timedelta] = {}
+    completed: list[timedelta] = []
+    for person in people:
+        start, end = onboarding_times(person)
+        if start is None:
+            continue
+        took[person.user_id] = (end or as_of) - start
+        if end is not None:
+            completed.append(end - start)
+    if not completed:
+        return set()
+    completed.sort()
+    middle = len(completed) // 2
+    # Twice the interpolated median, without rounding: the two middle ones together.
+    twice_median = completed[middle] + completed[middle if len(completed) % 2 else middle - 1]
+    if twice_median <= timedelta(0):
+        return set()
+    return {user_id for user_id, duration in took.items() if duration >= twice_median}
+
+
+def is_refund_pending(person: Facts, as_of: datetime) -> bool:
+    """A return within 90 days without a refund of the same order at or after it."""
+    refunds = [row for row in person.events if row["event_name"] == "order_refunded"]
+    for row in person.events:
+        if row["event_name"] != "return_requested" or not within(row["occurred_at"], 90, as_of):
+            continue
+        order_id = text_of(row, "order_id")
+        refunded = any(
+            order_id is not None
+            and text_of(refund, "order_id") == order_id
+            and refund["occurred_at"] >= row["occurred_at"]
+            for refund in refunds
+        )
+        if not refunded:
+            return True
+    return False
+
+
+def is_interested_not_bought(person: Facts, as_of: datetime) -> bool:
+    """120+ seconds on one product within 14 days and no order at or after the newest view of it."""
+    seconds: dict[str, float] = defaultdict(float)
+    newest_view: dict[str, datetime] = {}
+    for row in person.events:
+        product_id = text_of(row, "product_id")
+        if row["event_name"] == "product_viewed" and product_id and within(row["occurred_at"], 14, as_of):
+            seconds[product_id] += number_of(row, "dwell_seconds") or 0
+            newest_view[product_id] = row["occurred_at"]  # events come oldest first
+    last_order = person.newest("order_completed")
+    return any(
+        seconds[product_id] >= 120 and (last_order is None or last_order < newest_view[product_id])
+        for product_id in seconds
+    )
+
+
+def is_recent_complaint(person: Facts, as_of: datetime) -> bool:
+    """Within 30 days: a complaint, a bad satisfaction, a score of 6 or less, or a negative mention."""
+    for ticket in person.tickets:
+        if ticket["category"] == "complaint" and within(ticket["created_at"], 30, as_of):
+            return True
+        if ticket["satisfaction"] == "bad" and within(ticket["updated_at"], 30, as_of):
+            return True
+    for row in person.events:
+        if row["event_name"] == "feedback_submitted" and within(row["occurred_at"], 30, as_of):
+            score = score_of(row)
+            if score is not None and score <= 6:
+                return True
+    return is_negative_on_social(person, as_of)
+
+
+def is_negative_on_social(person: Facts, as_of: datetime) -> bool:
+    """A negative mention within 30 days."""
+    return any(
+        mention["sentiment"] == "negative" and within(mention["posted_at"], 30, as_of)
+        for mention in person.mentions
+    )
+
+
+def is_satisfied(person: Facts, as_of: datetime) -> bool:
+    """The newest satisfaction is good, or the newest score 9 or more; and no recent complaint."""
+    scores = [score_of(row) for row in person.events if row["event_name"] == "feedback_submitted"]
+    known = [score for score in scores if score is not None]
+    happy = person.features["last_satisfaction"] == "good" or bool(known and known[-1] >= 9)
+    return happy and not is_recent_complaint(person, as_of)
+
+
+def is_cancelled(person: Facts) -> bool:
+    """A cancellation and no new start at or after it."""
+    ended, started = (
+        person.newest("subscription_cancelled"),
+        person.newest("subscription_started"),
+    )
+    return ended is not None and (started is None or started < ended)
+
+
+def is_unengaged(person: Facts, as_of: datetime) -> bool:
+    """10+ messages sent within 90 days, none opened or clicked within them."""
+    reacted = any(
+        row["event_type"] in ("opened", "clicked") and within(row["occurred_at"], 90, as_of)
+        for row in person.messages
+    )
+    return count_sent(person.sent, as_of, 90) >= 10 and not reacted
+
+
+def current_place(person: Facts, places: Sequence[Place], as_of: datetime) -> Place | None:
+    """The nearest place that contains the newest valid ping of the last 24 hours; ties by place_id."""
+    for row in reversed(person.events):
+        if row["event_name"] != "location_ping" or not within(row["occurred_at"], 1, as_of):
+            continue
+        position = position_of(row)
+        if position is None:
+            continue
+        inside = []
+        for place in places:
+            metres = distance_m(*position, place.latitude, place.longitude)
+            if metres <= place.radius_m:
+                inside.append((metres, place.place_id, place))
+        return min(inside, key=lambda item: item[:2])[2] if inside else None
+    return None
+
+
+def segments(person: Facts, as_of: datetime, place: Place | None, is_slow: bool) -> set[str]:
+    """The names of the segments that the customer is in; needs `person.features`."""
+    found = person.features
+    stage, level = found["lifecycle_stage"], found["engagement_level"]
+    recent_complaint = is_recent_complaint(person, as_of)
+    refund_pending = is_refund_pending(person, as_of)
+    billing_trouble = within(person.newest("payment_failed"), 60, as_of) or any(
+        ticket["category"] == "billing" and within(ticket["created_at"], 60, as_of)
+        for ticket in person.tickets
+    )
+    risks = (billing_trouble, is_slow, stage == "lapsing", recent_complaint)
+    flags = {
+        "new": stage == "new",
+        "active": stage == "active",
+        "lapsing": stage == "lapsing",
+        "lapsed": stage == "lapsed",
+        "loyal": level == "loyal",
+        "engaged": level == "engaged",
+        "casual": level == "casual",
+        "dormant": level == "dormant",
+        "has_open_ticket": found["open_tickets"] > 0,
+        "recent_complaint": recent_complaint,
+        "negative_on_social": is_negative_on_social(person, as_of),
+        "refund_pending": refund_pending,
+        "refunded_recently": within(person.newest("order_refunded"), 14, as_of) and not refund_pending,
+        "billing_trouble": billing_trouble,
+        "slow_onboarding": is_slow,
+        "interested_not_bought": is_interested_not_bought(person, as_of),
+        "near_place": place is not None,
+        "recently_installed": within(person.newest("app_installed"), 7, as_of),
+        "satisfied": is_satisfied(person, as_of),
+        "cancelled": is_cancelled(person),
+        "unengaged": is_unengaged(person, as_of),
+        "churn_risk": sum(risks) >= 2,
+        "signup_date_missing": found["is_signup_date_missing"],
+    }
+    return {name for name, holds in flags.items() if holds}
+
+
+SEGMENTS = [
+    "new",
+    "active",
+    "lapsing",
+    "lapsed",
+    "loyal",
+    "engaged",
+    "casual",
+    "dormant",
+    "has_open_ticket",
+    "recent_complaint",
+    "negative_on_social",
+    "refund_pending",
+    "refunded_recently",
+    "billing_trouble",
+    "slow_onboarding",
+    "interested_not_bought",
+    "near_place",
+    "recently_installed",
+    "satisfied",
+    "cancelled",
+    "unengaged",
+    "churn_risk",
+    "signup_date_missing",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Merge fields
+
+MERGE_FIELDS = [
+    "first_name",
+    "last_name",
+    "city",
+    "country",
+    "language",
+    "last_viewed_product_name",
+    "cart_product_name",
+    "last_order_product_name",
+    "place_name",
+    "loyalty_points",
+    "favorite_category",
+]
+
+
+def newest_product_name(person: Facts, event_name: str) -> str | None:
+    """The product_name of the newest event of this name; None when that one has none."""
+    for row in reversed(person.events):
+        if row["event_name"] == event_name:
+            return text_of(row, "product_name")
+    return None
+
+
+def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None]:
+    """Every merge field as it stands in the source, before the words blank and unsafe are applied."""
+    attributes = person.profile["attributes"] or {}
+    points, category = (
+        attributes.get("loyalty_points"),
+        attributes.get("favorite_category"),
+    )
+    return {
+        "first_name": person.profile["first_name"],
+        "last_name": person.profile["last_name"],
+        "city": person.profile["city"],
+        "country": person.profile["country"],
+        "language": person.profile["language"],
+        "last_viewed_product_name": newest_product_name(person, "product_viewed"),
+        "cart_product_name": newest_product_name(person, "cart_item_added"),
+        "last_order_product_name": newest_product_name(person, "order_completed"),
+        "place_name": place.name if place else None,
+        "loyalty_points": (
+            str(points) if isinstance(points, (str, int, float)) and not isinstance(points, bool) else None
+        ),
+        "favorite_category": category if isinstance(category, str) else None,
+    }
+
+
+def merge_value_status(value: str | None, placeholders: set[str]) -> str:
+    """`unsafe`, `blank` or `ok`: the two kinds of what cannot be printed are counted apart."""
+    if is_unsafe(value):
+        return "unsafe"
+    return "blank" if is_blank(value, placeholders) else "ok"
