@@ -1,0 +1,313 @@
+"""The command line: what people type, and how results and errors are shown."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sendworthy.errors import EXIT_USAGE, SendworthyError, SettingsError
+from sendworthy.project import Project, find_project
+from sendworthy.times import iso, parse_time
+
+app = typer.Typer(
+    help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back.",
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+ProjectDir = Annotated[Path | None, typer.Option("--project-dir", help="The project's folder. Default: the current directory.")]
+Database = Annotated[Path | None, typer.Option("--db", help="The published DuckDB file. Default: sendworthy.duckdb in the project.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the lists go, a folder a night. Default: out/ in the project.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for machines.")]
+Destinations = Annotated[list[str] | None, typer.Option("--destination", help="A destination to write lists for; may be repeated. Default: all.")]
+AllowStale = Annotated[bool, typer.Option("--allow-stale", help="Old data is meant: do not refuse a watermark over 36 hours behind the clock.")]
+
+
+@app.command()
+def nightly(
+    project_dir: ProjectDir = None,
+    raw: Annotated[Path | None, typer.Option("--raw", help="The landing zone. Default: data/sample in the project.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="The night's logical time, UTC. Default: the first midnight after the newest valid event.")] = None,
+    db: Database = None,
+    out_dir: Out = None,
+    target: Annotated[str | None, typer.Option("--target", help="The dbt target of profiles.yml. Default: the profile's own.")] = None,
+    destination: Destinations = None,
+    docs: Annotated[Path | None, typer.Option("--docs", help="Where the Data Docs go, a folder a night. Default: data_docs/ in the project.")] = None,
+    allow_stale: AllowStale = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole night: build, audit, publish, export."""
+    from sendworthy.exports import choose_destinations
+    from sendworthy.night import NightOptions, run_night
+    from sendworthy.stages import Stages
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        options = NightOptions(
+            raw=project.resolve(raw, "data/sample"),
+            database=project.resolve(db, "sendworthy.duckdb"),
+            out=project.resolve(out_dir, "out"),
+            docs=project.resolve(docs, "data_docs"),
+            as_of=parse_time(as_of, "--as-of") if as_of else None,
+            target=target,
+            destinations=choose_destinations(destination or []),
+            allow_stale=allow_stale,
+        )
+        result = run_night(project, options, Stages(err))
+        if as_json:
+            print_json({**result.run, "campaigns": result.campaigns, "manifest": str(result.manifest), "stages": result.stages})
+        else:
+            show_night(result, options.database)
+        raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def sample(
+    users: Annotated[int, typer.Option("--users", help="How many people.", min=1)] = 1500,
+    days: Annotated[int, typer.Option("--days", help="How many days of history.", min=1)] = 90,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files, byte for byte.")] = 7,
+    out_dir: Annotated[Path, typer.Option("--out", help="An empty or new folder for the landing zone.")] = Path("landing"),
+    until: Annotated[str, typer.Option("--until", help="The data ends just before this time (UTC).")] = "2026-06-01",
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make raw data of any size: a believable world with the mess that real data has."""
+    from sendworthy.sample import make_sample
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        places = project.root / "seeds" / "places.csv"
+        with err.status("making the sample …") as status:
+            rows = make_sample(
+                out_dir.expanduser().resolve(),
+                users,
+                days,
+                seed,
+                parse_time(until, "--until"),
+                project.compiled_campaigns,
+                lambda words: status.update(words),
+                places_csv=places if places.is_file() else None,
+            )
+        if as_json:
+            print_json({"out": str(out_dir), "rows": rows})
+        else:
+            table = Table("table", "rows", title=f"landing zone {out_dir}")
+            table.columns[1].justify = "right"
+            for name, count in rows.items():
+                table.add_row(name, f"{count:,}")
+            out.print(table)
+            out.print(f"Run it: sendworthy nightly --raw {out_dir} --as-of {until}")
+
+
+@app.command()
+def compile(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+    """Check every campaign and its templates, and write them to seeds/compiled/."""
+    from sendworthy.compiler import compile_project
+
+    with failures(as_json):
+        result = compile_project(find_project(project_dir).root)
+        if as_json:
+            print_json(asdict(result))
+        else:
+            out.print(f"{result.campaigns} campaigns with {result.variants} variants are in order.")
+            for name in result.changed:
+                out.print(f"  wrote {name}")
+            if not result.changed:
+                out.print("  nothing has changed.")
+
+
+@app.command()
+def validate(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+    """Check the settings (campaigns, templates, seeds) and that seeds/compiled/ is fresh. Writes nothing."""
+    from sendworthy.night import check_settings
+
+    with failures(as_json):
+        check_settings(find_project(project_dir))
+        if as_json:
+            print_json({"problems": []})
+        else:
+            out.print("The settings are in order.")
+
+
+@app.command()
+def export(
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    out_dir: Out = None,
+    destination: Destinations = None,
+    allow_stale: AllowStale = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the lists of the published night once more."""
+    from sendworthy.exports import choose_destinations
+    from sendworthy.night import reexport
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        manifest = reexport(
+            project.resolve(db, "sendworthy.duckdb"), project.resolve(out_dir, "out"), choose_destinations(destination or []), allow_stale
+        )
+        if as_json:
+            print_json(json.loads(manifest.read_text(encoding="utf-8")))
+        else:
+            files = [file for campaign in json.loads(manifest.read_text(encoding="utf-8"))["campaigns"] for file in campaign["files"]]
+            out.print(f"{len(files)} lists with {sum(file['rows'] for file in files):,} rows; the manifest is {manifest}")
+
+
+@app.command()
+def explain(
+    user: Annotated[str, typer.Argument(help="The user's id.")],
+    campaign: Annotated[str | None, typer.Argument(help="One campaign's id. Default: every campaign.")] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    night: Annotated[str | None, typer.Option("--night", help="An older night, from the ledger. Default: the published one.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a user gets, or does not get, each message: the decision and every reason in words."""
+    from sendworthy.explain import explain as explain_user
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        as_of, explained = explain_user(
+            project.resolve(db, "sendworthy.duckdb"), user, campaign, parse_time(night, "--night") if night else None
+        )
+        if as_json:
+            print_json({"user_id": user, "as_of": iso(as_of), "campaigns": [asdict(item) for item in explained]})
+            return
+        table = Table("campaign", "decision", "why", title=f"user {escape(user)}, night of {iso(as_of)}", show_lines=True)
+        for item in explained:
+            table.add_row(item.campaign_id, _coloured(item.decision), "\n".join(escape(words) for words in item.words))
+        out.print(table)
+
+
+@app.command(name="new-campaign")
+def new_campaign_command(
+    kind: Annotated[str | None, typer.Option("--kind", help="welcome, onboarding, abandoned_cart, rating_request, win_back, confirmation, thank_you, reward_reminder, discount, feedback_request, billing_recovery, newsletter or nearby_offer.")] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="email, sms or push.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", help="The team that answers for it.")] = None,
+    escalation_contact: Annotated[str | None, typer.Option("--escalation-contact", help="Who is told when it is held back.")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="The audience. Default: everyone.")] = None,
+    trigger_event: Annotated[str | None, typer.Option("--trigger-event", help="The event that starts it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    suffix: Annotated[str | None, typer.Option("--suffix", help="Tells it from another campaign of the same kind, audience and channel.")] = None,
+    topic: Annotated[str | None, typer.Option("--topic", help="What a user can opt out of.")] = None,
+    goal: Annotated[str | None, typer.Option("--goal", help="What it is for.")] = None,
+    success_event: Annotated[str | None, typer.Option("--success-event", help="The event that shows that it worked.")] = None,
+    drawbacks: Annotated[str | None, typer.Option("--drawbacks", help="What it costs or risks.")] = None,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a campaign: a folder with campaign.yml and two templates that compile. Asks for what is not given."""
+    from sendworthy.new_campaign import new_campaign
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        answers = {"kind": kind, "channel": channel, "owner": owner, "escalation_contact": escalation_contact}
+        for key, value in answers.items():
+            if value is None:
+                if not sys.stdin.isatty():
+                    raise SettingsError(f"--{key.replace('_', '-')} is missing.", "give it, or run the command in a terminal, where it asks.")
+                answers[key] = typer.prompt(key.replace("_", " "))
+        folder = new_campaign(
+            project.root,
+            kind=str(answers["kind"]),
+            channel=str(answers["channel"]),
+            owner=str(answers["owner"]),
+            escalation_contact=str(answers["escalation_contact"]),
+            **_given(
+                name=name, segment=segment, trigger_event=trigger_event, suffix=suffix, topic=topic,
+                goal=goal, drawbacks=drawbacks, success_event=success_event,
+            ),
+        )
+        if as_json:
+            print_json({"campaign_id": folder.name, "folder": str(folder)})
+        else:
+            out.print(f"{folder} is there. Write its copy, then: sendworthy compile")
+
+
+def _given(**options: str | None) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def show_night(result: Any, database: Path) -> None:
+    """The end of a night: a table of the campaigns, and where everything is."""
+    table = Table(title=f"night of {result.run['as_of']}")
+    for heading, justify in (
+        ("campaign", "left"), ("candidates", "right"), ("send", "right"), ("control", "right"), ("held back", "right"), ("top reasons", "left"), ("file", "left"),
+    ):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for campaign in result.campaigns:
+        held = campaign["status"] == "held_back"
+        failed = ", ".join(failure["expectation"] for failure in campaign["gate"]["failed"])
+        table.add_row(
+            campaign["campaign_id"],
+            f"{campaign['candidates']:,}",
+            f"{campaign['rows']:,}",
+            f"{campaign['control']:,}",
+            f"[bold red]{campaign['send']:,}[/]" if held else "0",
+            escape(f"held back: {failed}") if held else escape(", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])),
+            "" if held else f"{result.manifest.parent.name}/…/{campaign['campaign_id']}.csv",
+        )
+    out.print(table)
+    for warning in result.warnings:
+        err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+    out.print(f"lists and manifest: {result.manifest.parent}")
+    out.print(f"published database: {database}")
+    if result.held_back:
+        err.print(f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the Data Docs say what failed.")
+
+
+def _coloured(decision: str) -> str:
+    return {"send": "[green]send[/]", "control": "[cyan]control[/]", "suppress": "[red]suppress[/]"}.get(decision, f"[dim]{decision}[/]")
+
+
+def print_json(value: object) -> None:
+    """JSON on standard output; times in ISO-8601."""
+    encode: Callable[[object], object] = lambda item: iso(item) if isinstance(item, datetime) else str(item)  # noqa: E731
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=encode) + "\n")
+
+
+@contextmanager
+def failures(as_json: bool) -> Iterator[None]:
+    """Expected failures in words, with their exit code and without a stack trace."""
+    try:
+        yield
+    except SendworthyError as error:
+        if as_json:
+            print_json({
+                "error": error.what, "fix": error.fix, "exit_code": error.exit_code,
+                "problems": [asdict(problem) for problem in error.problems], "details": error.details,
+            })
+        for problem in error.problems:
+            err.print(escape(str(problem)), highlight=False)
+        for detail in error.details:
+            err.print(escape(detail), highlight=False)
+        err.print(f"[bold red]error[/] {escape(error.what)}", highlight=False)
+        if error.fix:
+            err.print(f"      {escape(error.fix)}", highlight=False)
+        raise typer.Exit(error.exit_code) from None
+
+
+def main() -> NoReturn:
+    """The entry point of the command `sendworthy`."""
+    app()
+    raise SystemExit(EXIT_USAGE)
+
+
+__all__ = ["Project", "app", "main"]

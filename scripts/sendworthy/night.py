@@ -1,0 +1,227 @@
+"""One night, from the landing zone to the lists: build, audit, publish, export."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sendworthy import warehouse
+from sendworthy.compiler import check_fresh
+from sendworthy.dbt import run_dbt
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
+from sendworthy.exports import Destination, export_night, list_changes
+from sendworthy.gate import GateResult, run_gate
+from sendworthy.project import Project
+from sendworthy.settings import validate_settings
+from sendworthy.stages import Stages
+from sendworthy.times import iso, utc_now
+
+STALE_AFTER = timedelta(hours=36)
+
+
+@dataclass
+class NightOptions:
+    """What a person may choose for a night; paths are absolute."""
+
+    raw: Path
+    database: Path
+    out: Path
+    docs: Path
+    as_of: datetime | None = None
+    target: str | None = None
+    destinations: Sequence[Destination] = ()
+    allow_stale: bool = False
+
+
+@dataclass
+class NightResult:
+    """What a night did: the run, one mapping a campaign (as in the manifest), the stages with their cost."""
+
+    run: dict[str, Any]
+    campaigns: list[dict[str, Any]]
+    manifest: Path
+    stages: list[dict[str, Any]]
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def held_back(self) -> list[str]:
+        return [campaign["campaign_id"] for campaign in self.campaigns if campaign["status"] == "held_back"]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_HELD_BACK if self.held_back else EXIT_OK
+
+
+def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
+    """Run the whole night. SettingsError or BuildError leave what was published as it was."""
+    started_at = utc_now()
+    with stages.step("settings", "checking the settings"):
+        check_settings(project)
+        if not options.raw.is_dir():
+            raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
+
+    with stages.step("build", "building the warehouse"):
+        build = warehouse.new_build(options.database)
+        variables: dict[str, object] = {"raw": str(options.raw)}
+        if options.as_of:
+            variables["as_of"] = options.as_of.isoformat(sep=" ")
+        dbt_run = run_dbt(
+            project,
+            ["build", "--exclude-resource-type", "unit_test"],
+            build,
+            variables,
+            lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+            options.target,
+        )
+        with warehouse.connect(build, read_only=True) as connection:
+            night = warehouse.read_night(connection)
+    if options.as_of is None and not options.allow_stale:
+        refuse_stale(night.as_of, started_at)
+
+    with stages.step("audit", "auditing the lists"):
+        gate = run_gate(build, project.root, options.docs / night.as_of.date().isoformat(), stages.say)
+
+    run: dict[str, Any] = {
+        "run_id": f"{night.as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "as_of": iso(night.as_of),
+        "as_of_source": "given" if options.as_of else "watermark",
+        "started_at": iso(started_at),
+        "versions": {name: version(name) for name in ("sendworthy", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")},
+    }
+    with stages.step("publish", "publishing"):
+        with warehouse.connect(build) as connection:
+            campaigns = judge_campaigns(connection, gate)
+            warehouse.hold_back(connection, [c["campaign_id"] for c in campaigns if c["status"] == "held_back"])
+            warehouse.write_ledgers(connection, night.as_of)
+            changes = list_changes(connection)
+            for campaign in campaigns:
+                campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
+            record_run(connection, run, campaigns, night.as_of, started_at)
+        warehouse.publish(build, options.database)
+
+    with stages.step("export", "writing the lists"), warehouse.connect(options.database, read_only=True) as connection:
+        manifest = export_night(connection, options.destinations, options.out, run, campaigns)
+    return NightResult(run, campaigns, manifest, [asdict(stage) for stage in stages.done], dbt_run.warnings)
+
+
+def check_settings(project: Project) -> None:
+    """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
+    problems = validate_settings(project.root) + check_fresh(project.root)
+    if problems:
+        raise SettingsError("the settings are not in order; nothing was built.", "mend what is named above.", problems)
+
+
+def refuse_stale(as_of: datetime, now: datetime) -> None:
+    """BuildError where the data's own watermark lies too far behind the wall clock."""
+    behind = now - as_of
+    if behind > STALE_AFTER:
+        raise BuildError(
+            f"the newest event is of the day before {as_of:%Y-%m-%d}, {behind.total_seconds() / 3600:,.0f} hours behind the clock; "
+            "lists made from stale data greet people who left and miss those who bought. Nothing was published.",
+            "see why the landing zone has nothing newer; if old data is meant, say --allow-stale, or name the night with --as-of.",
+        )
+
+
+def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
+    """Every campaign with its counts, its status (released, held_back) and what the gate said of it."""
+    counted = warehouse.rows(
+        connection,
+        """
+        select
+            campaigns.campaign_id,
+            campaigns.channel,
+            count(decisions.user_id) as candidates,
+            count(*) filter (where decisions.decision = 'send') as send,
+            count(*) filter (where decisions.decision = 'control') as control,
+            count(*) filter (where decisions.decision = 'suppress') as suppress
+        from settings.campaigns as campaigns
+        left join marts.campaign_decisions as decisions using (campaign_id)
+        group by all
+        order by campaigns.campaign_id
+        """,
+    )
+    top = warehouse.rows(
+        connection,
+        """
+        select campaign_id, reason, users
+        from marts.suppression_funnel
+        where step not in ('candidates', 'send', 'control')
+        qualify row_number() over (partition by campaign_id order by users desc, reason) <= 3
+        order by campaign_id, users desc, reason
+        """,
+    )
+    for campaign in counted:
+        name = campaign["campaign_id"]
+        audit = gate.campaigns.get(name)
+        campaign["top_reasons"] = [[row["reason"], row["users"]] for row in top if row["campaign_id"] == name]
+        campaign["status"] = "released" if audit is None or audit.passed else "held_back"
+        campaign["rows"] = campaign["send"] if campaign["status"] == "released" else 0
+        campaign["gate"] = audit.as_dict() if audit else {"passed": True, "messages": 0, "failed": []}
+    return counted
+
+
+def record_run(
+    connection: duckdb.DuckDBPyConnection,
+    run: dict[str, Any],
+    campaigns: list[dict[str, Any]],
+    as_of: datetime,
+    started_at: datetime,
+) -> None:
+    """Write the run into ops.runs, one row a campaign."""
+    warehouse.record_run(
+        connection,
+        {
+            "run_id": run["run_id"],
+            "as_of": as_of,
+            "as_of_source": run["as_of_source"],
+            "started_at": started_at,
+            "finished_at": utc_now(),
+            "run": json.dumps(run),
+        },
+        [
+            {
+                "campaign_id": campaign["campaign_id"],
+                "status": campaign["status"],
+                "candidates": campaign["candidates"],
+                "send": campaign["send"],
+                "control": campaign["control"],
+                "suppress": campaign["suppress"],
+                "messages": campaign["rows"],
+                "failed_expectations": [failed["expectation"] for failed in campaign["gate"]["failed"]],
+                "details": json.dumps(campaign),
+            }
+            for campaign in campaigns
+        ],
+    )
+
+
+def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
+    """Write the lists of the published night once more; returns the manifest's path."""
+    warehouse.open_published(database)
+    with warehouse.connect(database, read_only=True) as connection:
+        known = connection.execute("select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'runs'").fetchall()
+        if not known[0][0]:
+            raise SettingsError(
+                f"{database} was built by dbt alone: it holds no audited night.", "run `sendworthy nightly`; only audited lists are exported."
+            )
+        recorded = warehouse.rows(
+            connection,
+            """
+            select as_of, as_of_source, run, details
+            from ops.runs
+            where run_id = (select run_id from ops.runs order by finished_at desc, run_id desc limit 1)
+            order by campaign_id
+            """,
+        )
+        if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
+            refuse_stale(recorded[0]["as_of"], utc_now())
+        campaigns = [json.loads(row["details"]) for row in recorded]
+        return export_night(connection, destinations, out, json.loads(recorded[0]["run"]), campaigns)

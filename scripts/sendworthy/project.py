@@ -1,0 +1,42 @@
+"""Where things are: the project's folder and the files that a night reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sendworthy.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Sendworthy project: the folder that holds dbt_project.yml."""
+
+    root: Path
+
+    @property
+    def campaigns(self) -> Path:
+        return self.root / "campaigns"
+
+    @property
+    def compiled_campaigns(self) -> Path:
+        return self.root / "seeds" / "compiled" / "campaigns.csv"
+
+    @property
+    def sample(self) -> Path:
+        return self.root / "data" / "sample"
+
+    def resolve(self, path: Path | None, default: str) -> Path:
+        """A path that a person gave (relative to where they stand) or the default one inside the project."""
+        return path.expanduser().resolve() if path else self.root / default
+
+
+def find_project(project_dir: Path | None) -> Project:
+    """The project in `project_dir`, or in the current directory; SettingsError where there is none."""
+    root = (project_dir or Path.cwd()).expanduser().resolve()
+    if not (root / "dbt_project.yml").is_file():
+        raise SettingsError(
+            f"{root} is not a Sendworthy project: it has no dbt_project.yml.",
+            "change to the project's folder, or name it with --project-dir.",
+        )
+    return Project(root)

@@ -1,0 +1,165 @@
+"""The night's DuckDB files: the one that is built aside, and the published one that people query."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sendworthy.errors import BuildError, SettingsError
+
+# What lives longer than a night, and is carried from the published file into the next build.
+CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
+
+
+@contextmanager
+def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in UTC, closed at the end (closing a writer folds its log into the file)."""
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only)
+        connection.execute("set TimeZone = 'UTC'")
+    except duckdb.Error as error:
+        raise BuildError(
+            f"{path} cannot be opened: {str(error).splitlines()[0]}",
+            "is another process writing it, or is it not a DuckDB file of this version?",
+        ) from None
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def open_published(path: Path) -> Path:
+    """The published file; SettingsError where no night has been published yet."""
+    if not path.is_file():
+        raise SettingsError(f"there is no published file {path}.", "run `sendworthy nightly` first, or name it with --db.")
+    return path
+
+
+def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """A query's rows as dictionaries."""
+    cursor = connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def new_build(published: Path) -> Path:
+    """An empty build file beside the published one (the same file system, so that the swap is atomic), ledgers carried over."""
+    folder = published.parent / ".sendworthy" / "build"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    build = folder / "build.duckdb"
+    with connect(build) as connection:
+        if not published.is_file():
+            return build
+        connection.execute(f"attach {_literal(published)} as published (read_only)")
+        known = {
+            f"{schema}.{table}"
+            for schema, table in connection.execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
+            ).fetchall()
+        }
+        for table in CARRIED_TABLES:
+            if table in known:
+                connection.execute(f"create schema if not exists {table.split('.')[0]}")
+                connection.execute(f"create table {table} as select * from published.{table}")
+        connection.execute("detach published")
+    return build
+
+
+@dataclass(frozen=True)
+class Night:
+    """The logical time that a build decided for."""
+
+    as_of: datetime
+    newest_event_at: datetime | None
+
+
+def read_night(connection: duckdb.DuckDBPyConnection) -> Night:
+    (night,) = rows(connection, "select as_of, newest_event_at from intermediate.int_nights__as_of")
+    return Night(**night)
+
+
+def hold_back(connection: duckdb.DuckDBPyConnection, campaigns: Sequence[str]) -> None:
+    """Take the messages of held-back campaigns off the send list; their decisions stay as they are."""
+    for campaign in campaigns:
+        connection.execute("delete from marts.send_list where campaign_id = ?", [campaign])
+
+
+def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    """Append the night to both ledgers; what the same night wrote before is replaced, nothing else is touched."""
+    connection.execute("begin")
+    for table in ("decisions", "dispatches"):
+        connection.execute(f"delete from ledger.{table} where as_of = ?", [as_of])
+    connection.execute(
+        """
+        insert into ledger.decisions by name
+        select as_of, user_id, campaign_id, channel, decision, primary_reason, reasons, variant, trigger_at, priority,
+            lost_to, send_at
+        from marts.campaign_decisions
+        order by campaign_id, user_id
+        """
+    )
+    connection.execute(
+        """
+        insert into ledger.dispatches by name
+        select ? as as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until
+        from marts.send_list
+        order by campaign_id, user_id
+        """,
+        [as_of],
+    )
+    connection.execute("commit")
+
+
+def record_run(connection: duckdb.DuckDBPyConnection, run: Mapping[str, object], campaigns: Sequence[Mapping[str, object]]) -> None:
+    """One row a campaign in ops.runs: what this run did with it."""
+    connection.execute("create schema if not exists ops")
+    connection.execute(
+        """
+        create table if not exists ops.runs (
+            run_id varchar, as_of timestamp, as_of_source varchar, started_at timestamp, finished_at timestamp,
+            run json, campaign_id varchar, status varchar, candidates bigint, send bigint, control bigint, suppress bigint,
+            messages bigint, failed_expectations varchar[], details json
+        )
+        """
+    )
+    for campaign in campaigns:
+        row = {**run, **campaign}
+        connection.execute(
+            f"insert into ops.runs ({', '.join(row)}) values ({', '.join('?' for _ in row)})", list(row.values())
+        )
+
+
+def publish(build: Path, published: Path) -> None:
+    """Put the build in the place of the published file in one step; readers keep what they have open."""
+    with connect(build) as connection:
+        # views on files that need not be there for those who query
+        connection.execute("drop schema if exists landing cascade")
+        connection.execute("checkpoint")
+    with build.open("rb") as file:
+        os.fsync(file.fileno())
+    published.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(build, published)
+    fsync_folder(published.parent)
+    shutil.rmtree(build.parent, ignore_errors=True)
+
+
+def fsync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
