@@ -242,6 +242,8 @@ def test_tiny_and_long_worlds_are_whole(tmp_path: Path, users: int, days: int) -
     for name in ("support_tickets.csv", "social_mentions.csv", "erasure_requests.csv"):
         header = (tmp_path / "zone" / name).read_text(encoding="utf-8").splitlines()[0]
         assert header == ",".join(CONTRACT[name.removesuffix(".csv")])
+    for table in ("events", "message_events"):
+        assert list((tmp_path / "zone" / table).rglob("part-*")), f"nobody could read {table}"
 
 
 # the mess

@@ -11,9 +11,15 @@
 {%- endmacro %}
 
 
-{% macro json_number(object, key) %}{{ return(adapter.dispatch("json_number", "sendworthy")(object, key)) }}{% endmacro %}
+{% macro json_number(object, key, lowest=none, highest=none) -%}
+    {#- a number; one outside of its range counts as absent, like a value of another type #}
+    {%- set number = adapter.dispatch("json_any_number", "sendworthy")(object, key) -%}
+    {%- if lowest is none -%} {{ number }}
+    {%- else -%} case when {{ number }} between {{ lowest }} and {{ highest }} then {{ number }} end
+    {%- endif -%}
+{%- endmacro %}
 
-{% macro duckdb__json_number(object, key) -%}
+{% macro duckdb__json_any_number(object, key) -%}
     {%- set number = "try_cast(" ~ duckdb__json_unless(object, key, ["VARCHAR", "BOOLEAN", "OBJECT", "ARRAY"]) ~ " as double)" -%}
     case when isfinite({{ number }}) then {{ number }} end
 {%- endmacro %}

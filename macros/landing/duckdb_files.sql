@@ -80,7 +80,7 @@
                         {{ duckdb__landing_value(column, types.get(column.name)) }} as {{ column.name }},
                         {{ duckdb__landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
                     {%- endfor %}
-                    replace(delivered.filename, {{ sql_text(var("raw").rstrip("/") ~ "/") }}, '') as file,
+                    replace(delivered.filename, {{ sql_text(night_setting("raw").rstrip("/") ~ "/") }}, '') as file,
                     {# packed now, and written out as JSON only for the rows that need it #}
                     {% if format == "parquet" -%} struct_pack(parquet := delivered, csv := null) as raw_row
                     {%- else -%} struct_pack(parquet := null, csv := delivered) as raw_row

@@ -51,7 +51,7 @@
 
 {% macro landing_files(table) %}
     {#- the files of one table: each with its path, format and columns; checked against the contract -#}
-    {% set root = var("raw").rstrip("/") %}
+    {% set root = night_setting("raw").rstrip("/") %}
     {% set single = list_files([root ~ "/" ~ table.name ~ ".parquet", root ~ "/" ~ table.name ~ ".csv"]) %}
     {% set drops = list_files([root ~ "/" ~ table.name ~ "/**/*.parquet", root ~ "/" ~ table.name ~ "/**/*.csv"]) %}
     {% set paths = single + drops %}
@@ -155,7 +155,7 @@
 
 
 {% macro relative_to_landing(path) %}
-    {%- set root = var("raw").rstrip("/") ~ "/" -%}
+    {%- set root = night_setting("raw").rstrip("/") ~ "/" -%}
     {{ return(path[root | length:] if path.startswith(root) else path) }}
 {% endmacro %}
 

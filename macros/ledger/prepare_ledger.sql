@@ -6,6 +6,8 @@
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create schema if not exists ops") %}
+        {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
+        {% do run_query("drop table if exists ops.audited") %}
         {% do run_query(ledger_table("decisions")) %}
         {% do run_query(ledger_table("dispatches")) %}
     {% endif %}

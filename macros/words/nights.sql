@@ -1,3 +1,12 @@
+{% macro night_setting(name) %}
+    {#-
+        What changes from night to night (raw, as_of, wall_clock): the variable, or the environment variable SENDWORTHY_<NAME>,
+        which goes first. `sendworthy nightly` sets the latter, because dbt parses everything anew when a variable changes.
+    -#}
+    {{ return(env_var("SENDWORTHY_" ~ name | upper, "") or var(name)) }}
+{% endmacro %}
+
+
 {% macro as_of() %}
     {# the night's logical time: every rule sees only rows before it #}
     {{ return("(select as_of from " ~ ref("int_nights__as_of") ~ ")") }}
@@ -6,7 +15,7 @@
 
 {% macro wall_clock() %}
     {# only quarantine looks at the clock, and it can be set, so that a night can be repeated #}
-    {{ return("cast('" ~ (var("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) ~ "' as timestamp)") }}
+    {{ return("cast('" ~ (night_setting("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) ~ "' as timestamp)") }}
 {% endmacro %}
 
 

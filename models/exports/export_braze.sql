@@ -16,12 +16,16 @@ with
             variant as sendworthy_variant,
             {{ iso_text("send_at") }} as sendworthy_send_at,
             {{ iso_text("valid_until") }} as sendworthy_valid_until,
-            {%- for field in fields %}
-                {{ json_string("merge_values", field) }} as {{ field }},
-            {%- endfor %}
+            {%- for field in fields %} {{ json_string("merge_values", field) }} as {{ field }}, {%- endfor %}
             {%- set blank = [] %}
             {%- for field in fields %}
-                {%- do blank.append("case when " ~ json_has_null("merge_values", field) ~ " then '" ~ field ~ "' end") %}
+                {%- do blank.append(
+                    "case when "
+                    ~ json_has_null("merge_values", field)
+                    ~ " then '"
+                    ~ field
+                    ~ "' end"
+                ) %}
             {%- endfor %}
             {{ list_text(list_of(blank)) }} as blank_fields,
         from send_list
@@ -37,9 +41,7 @@ with
             sendworthy_valid_until,
             -- never empty: a blank cell would leave yesterday's list of blanks
             coalesce(nullif(blank_fields, ''), 'none') as sendworthy_blank_fields,
-            {%- for field in fields %}
-                {{ field }} as {{ standard.get(field, field) }},
-            {%- endfor %}
+            {%- for field in fields %} {{ field }} as {{ standard.get(field, field) }}, {%- endfor %}
         from fields
     )
 

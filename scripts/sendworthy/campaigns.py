@@ -38,6 +38,7 @@ PERSONALIZED, DEFAULT = "personalized", "default"
 
 _EVENT = re.compile(r"[a-z][a-z0-9_]*")
 _MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
+ALL_VARIANTS = "all"  # campaign_results: the row of a campaign's variants together
 _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _FOLDER = re.compile(r"[a-z0-9_]+")
@@ -662,6 +663,9 @@ def _load_variants(
         if not _VARIANT.fullmatch(file.stem):
             fix = "rename it: lower-case letters, digits and _, a letter first"
             problems.append(Problem(where, "variant", f"{file.stem!r} cannot be the name of a variant", fix))
+        if file.stem == ALL_VARIANTS:
+            what = f"{file.stem!r} cannot be the name of a variant: the results use it for all of them together"
+            problems.append(Problem(where, "variant", what, "choose another name"))
         raw = file.read_bytes()
         try:
             text = raw.decode("utf-8-sig")

@@ -28,27 +28,63 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back.",
 )
-out = Console(soft_wrap=True)
+# a log file has no width of its own: give its tables room
+WIDTH = None if sys.stdout.isatty() else 180
+out = Console(width=WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
-ProjectDir = Annotated[Path | None, typer.Option("--project-dir", help="The project's folder. Default: the current directory.")]
-Database = Annotated[Path | None, typer.Option("--db", help="The published DuckDB file. Default: sendworthy.duckdb in the project.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Where the lists go, a folder a night. Default: out/ in the project.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output, for machines.")]
-Destinations = Annotated[list[str] | None, typer.Option("--destination", help="A destination to write lists for; may be repeated. Default: all.")]
-AllowStale = Annotated[bool, typer.Option("--allow-stale", help="Old data is meant: do not refuse a watermark over 36 hours behind the clock.")]
+ProjectDir = Annotated[
+    Path | None, typer.Option("--project-dir", help="The project's folder. Default: the current directory.")
+]
+Database = Annotated[
+    Path | None,
+    typer.Option("--db", help="The published DuckDB file. Default: sendworthy.duckdb in the project."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", help="Where the lists go, a folder a night. Default: out/ in the project."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on standard output, for machines.")
+]
+Destinations = Annotated[
+    list[str] | None,
+    typer.Option("--destination", help="A destination to write lists for; may be repeated. Default: all."),
+]
+AllowStale = Annotated[
+    bool,
+    typer.Option(
+        "--allow-stale", help="Old data is meant: do not refuse a watermark over 36 hours behind the clock."
+    ),
+]
 
 
 @app.command()
 def nightly(
     project_dir: ProjectDir = None,
-    raw: Annotated[Path | None, typer.Option("--raw", help="The landing zone. Default: data/sample in the project.")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="The night's logical time, UTC. Default: the first midnight after the newest valid event.")] = None,
+    raw: Annotated[
+        Path | None, typer.Option("--raw", help="The landing zone. Default: data/sample in the project.")
+    ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            "--as-of",
+            help="The night's logical time, UTC. Default: the first midnight after the newest valid event.",
+        ),
+    ] = None,
     db: Database = None,
     out_dir: Out = None,
-    target: Annotated[str | None, typer.Option("--target", help="The dbt target of profiles.yml. Default: the profile's own.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", help="The dbt target of profiles.yml. Default: the profile's own."),
+    ] = None,
     destination: Destinations = None,
-    docs: Annotated[Path | None, typer.Option("--docs", help="Where the Data Docs go, a folder a night. Default: data_docs/ in the project.")] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(
+            "--docs", help="Where the Data Docs go, a folder a night. Default: data_docs/ in the project."
+        ),
+    ] = None,
     allow_stale: AllowStale = False,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +107,14 @@ def nightly(
         )
         result = run_night(project, options, Stages(err))
         if as_json:
-            print_json({**result.run, "campaigns": result.campaigns, "manifest": str(result.manifest), "stages": result.stages})
+            print_json(
+                {
+                    **result.run,
+                    "campaigns": result.campaigns,
+                    "manifest": str(result.manifest),
+                    "stages": result.stages,
+                }
+            )
         else:
             show_night(result, options.database)
         raise typer.Exit(result.exit_code)
@@ -81,9 +124,15 @@ def nightly(
 def sample(
     users: Annotated[int, typer.Option("--users", help="How many people.", min=1)] = 1500,
     days: Annotated[int, typer.Option("--days", help="How many days of history.", min=1)] = 90,
-    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same files, byte for byte.")] = 7,
-    out_dir: Annotated[Path, typer.Option("--out", help="An empty or new folder for the landing zone.")] = Path("landing"),
-    until: Annotated[str, typer.Option("--until", help="The data ends just before this time (UTC).")] = "2026-06-01",
+    seed: Annotated[
+        int, typer.Option("--seed", help="The same seed gives the same files, byte for byte.")
+    ] = 7,
+    out_dir: Annotated[
+        Path, typer.Option("--out", help="An empty or new folder for the landing zone.")
+    ] = Path("landing"),
+    until: Annotated[
+        str, typer.Option("--until", help="The data ends just before this time (UTC).")
+    ] = "2026-06-01",
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -161,22 +210,36 @@ def export(
     with failures(as_json):
         project = find_project(project_dir)
         manifest = reexport(
-            project.resolve(db, "sendworthy.duckdb"), project.resolve(out_dir, "out"), choose_destinations(destination or []), allow_stale
+            project.resolve(db, "sendworthy.duckdb"),
+            project.resolve(out_dir, "out"),
+            choose_destinations(destination or []),
+            allow_stale,
         )
         if as_json:
             print_json(json.loads(manifest.read_text(encoding="utf-8")))
         else:
-            files = [file for campaign in json.loads(manifest.read_text(encoding="utf-8"))["campaigns"] for file in campaign["files"]]
-            out.print(f"{len(files)} lists with {sum(file['rows'] for file in files):,} rows; the manifest is {manifest}")
+            files = [
+                file
+                for campaign in json.loads(manifest.read_text(encoding="utf-8"))["campaigns"]
+                for file in campaign["files"]
+            ]
+            out.print(
+                f"{len(files)} lists with {sum(file['rows'] for file in files):,} rows; the manifest is {manifest}"
+            )
 
 
 @app.command()
 def explain(
     user: Annotated[str, typer.Argument(help="The user's id.")],
-    campaign: Annotated[str | None, typer.Argument(help="One campaign's id. Default: every campaign.")] = None,
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign.")
+    ] = None,
     project_dir: ProjectDir = None,
     db: Database = None,
-    night: Annotated[str | None, typer.Option("--night", help="An older night, from the ledger. Default: the published one.")] = None,
+    night: Annotated[
+        str | None,
+        typer.Option("--night", help="An older night, from the ledger. Default: the published one."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Why a user gets, or does not get, each message: the decision and every reason in words."""
@@ -185,30 +248,60 @@ def explain(
     with failures(as_json):
         project = find_project(project_dir)
         as_of, explained = explain_user(
-            project.resolve(db, "sendworthy.duckdb"), user, campaign, parse_time(night, "--night") if night else None
+            project.resolve(db, "sendworthy.duckdb"),
+            user,
+            campaign,
+            parse_time(night, "--night") if night else None,
         )
         if as_json:
-            print_json({"user_id": user, "as_of": iso(as_of), "campaigns": [asdict(item) for item in explained]})
+            print_json(
+                {"user_id": user, "as_of": iso(as_of), "campaigns": [asdict(item) for item in explained]}
+            )
             return
-        table = Table("campaign", "decision", "why", title=f"user {escape(user)}, night of {iso(as_of)}", show_lines=True)
+        table = Table(
+            "campaign",
+            "decision",
+            "why",
+            title=f"user {escape(user)}, night of {iso(as_of)}",
+            show_lines=True,
+        )
         for item in explained:
-            table.add_row(item.campaign_id, _coloured(item.decision), "\n".join(escape(words) for words in item.words))
+            table.add_row(
+                item.campaign_id, _coloured(item.decision), "\n".join(escape(words) for words in item.words)
+            )
         out.print(table)
 
 
 @app.command(name="new-campaign")
 def new_campaign_command(
-    kind: Annotated[str | None, typer.Option("--kind", help="welcome, onboarding, abandoned_cart, rating_request, win_back, confirmation, thank_you, reward_reminder, discount, feedback_request, billing_recovery, newsletter or nearby_offer.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--kind",
+            help="welcome, onboarding, abandoned_cart, rating_request, win_back, confirmation, thank_you, reward_reminder, discount, feedback_request, billing_recovery, newsletter or nearby_offer.",
+        ),
+    ] = None,
     channel: Annotated[str | None, typer.Option("--channel", help="email, sms or push.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="The team that answers for it.")] = None,
-    escalation_contact: Annotated[str | None, typer.Option("--escalation-contact", help="Who is told when it is held back.")] = None,
+    escalation_contact: Annotated[
+        str | None, typer.Option("--escalation-contact", help="Who is told when it is held back.")
+    ] = None,
     segment: Annotated[str | None, typer.Option("--segment", help="The audience. Default: everyone.")] = None,
-    trigger_event: Annotated[str | None, typer.Option("--trigger-event", help="The event that starts it.")] = None,
+    trigger_event: Annotated[
+        str | None, typer.Option("--trigger-event", help="The event that starts it.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
-    suffix: Annotated[str | None, typer.Option("--suffix", help="Tells it from another campaign of the same kind, audience and channel.")] = None,
+    suffix: Annotated[
+        str | None,
+        typer.Option(
+            "--suffix", help="Tells it from another campaign of the same kind, audience and channel."
+        ),
+    ] = None,
     topic: Annotated[str | None, typer.Option("--topic", help="What a user can opt out of.")] = None,
     goal: Annotated[str | None, typer.Option("--goal", help="What it is for.")] = None,
-    success_event: Annotated[str | None, typer.Option("--success-event", help="The event that shows that it worked.")] = None,
+    success_event: Annotated[
+        str | None, typer.Option("--success-event", help="The event that shows that it worked.")
+    ] = None,
     drawbacks: Annotated[str | None, typer.Option("--drawbacks", help="What it costs or risks.")] = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
@@ -222,7 +315,10 @@ def new_campaign_command(
         for key, value in answers.items():
             if value is None:
                 if not sys.stdin.isatty():
-                    raise SettingsError(f"--{key.replace('_', '-')} is missing.", "give it, or run the command in a terminal, where it asks.")
+                    raise SettingsError(
+                        f"--{key.replace('_', '-')} is missing.",
+                        "give it, or run the command in a terminal, where it asks.",
+                    )
                 answers[key] = typer.prompt(key.replace("_", " "))
         folder = new_campaign(
             project.root,
@@ -231,8 +327,14 @@ def new_campaign_command(
             owner=str(answers["owner"]),
             escalation_contact=str(answers["escalation_contact"]),
             **_given(
-                name=name, segment=segment, trigger_event=trigger_event, suffix=suffix, topic=topic,
-                goal=goal, drawbacks=drawbacks, success_event=success_event,
+                name=name,
+                segment=segment,
+                trigger_event=trigger_event,
+                suffix=suffix,
+                topic=topic,
+                goal=goal,
+                drawbacks=drawbacks,
+                success_event=success_event,
             ),
         )
         if as_json:
@@ -248,10 +350,11 @@ def _given(**options: str | None) -> dict[str, Any]:
 def show_night(result: Any, database: Path) -> None:
     """The end of a night: a table of the campaigns, and where everything is."""
     table = Table(title=f"night of {result.run['as_of']}")
-    for heading, justify in (
-        ("campaign", "left"), ("candidates", "right"), ("send", "right"), ("control", "right"), ("held back", "right"), ("top reasons", "left"), ("file", "left"),
-    ):
-        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    table.add_column("campaign", no_wrap=True)
+    for heading in ("candidates", "send", "control", "held back"):
+        table.add_column(heading, justify="right")
+    table.add_column("top reasons not to send", ratio=1)
+    table.add_column("files", overflow="fold")
     for campaign in result.campaigns:
         held = campaign["status"] == "held_back"
         failed = ", ".join(failure["expectation"] for failure in campaign["gate"]["failed"])
@@ -261,8 +364,10 @@ def show_night(result: Any, database: Path) -> None:
             f"{campaign['rows']:,}",
             f"{campaign['control']:,}",
             f"[bold red]{campaign['send']:,}[/]" if held else "0",
-            escape(f"held back: {failed}") if held else escape(", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])),
-            "" if held else f"{result.manifest.parent.name}/…/{campaign['campaign_id']}.csv",
+            escape(f"held back: {failed}")
+            if held
+            else escape(", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])),
+            "" if held else f"*/{campaign['campaign_id']}.csv",
         )
     out.print(table)
     for warning in result.warnings:
@@ -270,11 +375,15 @@ def show_night(result: Any, database: Path) -> None:
     out.print(f"lists and manifest: {result.manifest.parent}")
     out.print(f"published database: {database}")
     if result.held_back:
-        err.print(f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the Data Docs say what failed.")
+        err.print(
+            f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the Data Docs say what failed."
+        )
 
 
 def _coloured(decision: str) -> str:
-    return {"send": "[green]send[/]", "control": "[cyan]control[/]", "suppress": "[red]suppress[/]"}.get(decision, f"[dim]{decision}[/]")
+    return {"send": "[green]send[/]", "control": "[cyan]control[/]", "suppress": "[red]suppress[/]"}.get(
+        decision, f"[dim]{decision}[/]"
+    )
 
 
 def print_json(value: object) -> None:
@@ -290,10 +399,15 @@ def failures(as_json: bool) -> Iterator[None]:
         yield
     except SendworthyError as error:
         if as_json:
-            print_json({
-                "error": error.what, "fix": error.fix, "exit_code": error.exit_code,
-                "problems": [asdict(problem) for problem in error.problems], "details": error.details,
-            })
+            print_json(
+                {
+                    "error": error.what,
+                    "fix": error.fix,
+                    "exit_code": error.exit_code,
+                    "problems": [asdict(problem) for problem in error.problems],
+                    "details": error.details,
+                }
+            )
         for problem in error.problems:
             err.print(escape(str(problem)), highlight=False)
         for detail in error.details:

@@ -32,11 +32,14 @@ def run_dbt(
     project: Project,
     command: Sequence[str],
     database: Path,
-    variables: Mapping[str, object],
+    settings: Mapping[str, str],
     progress: Progress | None = None,
     target: str | None = None,
 ) -> DbtRun:
     """Run one dbt command on `database`; BuildError with dbt's own words where it fails.
+
+    `settings` (raw, as_of, ...) go to the macro night_setting through the environment: as variables they would make dbt
+    parse the whole project anew every night.
 
     A process of its own, because dbt in process keeps the database open. `progress` is called with
     (node, index, total) when a node has ended.
@@ -56,11 +59,10 @@ def run_dbt(
         str(project.root),
         "--profiles-dir",
         str(project.root),
-        "--vars",
-        json.dumps(dict(variables)),
         *(["--target", target] if target else []),
     ]
     environment = os.environ | {"SENDWORTHY_BUILD_DB": str(database), "DO_NOT_TRACK": "1"}
+    environment |= {f"SENDWORTHY_{name.upper()}": value for name, value in settings.items()}
     run = DbtRun()
     other_output: list[str] = []
     with subprocess.Popen(
@@ -102,11 +104,19 @@ def run_dbt(
 
 
 def _causes(errors: Sequence[str]) -> list[str]:
-    """dbt says the same thing several times over: each cause once, without its table of contents."""
+    """Dbt says the same thing several times over: each cause once, without its table of contents."""
     causes: list[str] = []
     for error in errors:
-        text = "\n".join(part.rstrip() for part in error.splitlines() if part.strip()).removeprefix("Encountered an error:\n")
+        text = "\n".join(part.rstrip() for part in error.splitlines() if part.strip()).removeprefix(
+            "Encountered an error:\n"
+        )
         noise = ("Completed with", "Done. PASS", "Failure in")
-        if text and not text.startswith(noise) and " ERROR " not in text and " FAIL " not in text and text not in causes:
+        if (
+            text
+            and not text.startswith(noise)
+            and " ERROR " not in text
+            and " FAIL " not in text
+            and text not in causes
+        ):
             causes.append(text)
     return causes

@@ -51,7 +51,9 @@ class Explanation:
     lost_to: list[str] | None = None
 
 
-def explain(database: Path, user_id: str, campaign_id: str | None = None, night: datetime | None = None) -> tuple[datetime, list[Explanation]]:
+def explain(
+    database: Path, user_id: str, campaign_id: str | None = None, night: datetime | None = None
+) -> tuple[datetime, list[Explanation]]:
     """Every campaign's decision for a user, of the published night or of an older one in the ledger.
 
     Returns the night and one Explanation a campaign. SettingsError for a user, campaign or night that is not there.
@@ -59,14 +61,18 @@ def explain(database: Path, user_id: str, campaign_id: str | None = None, night:
     warehouse.open_published(database)
     with warehouse.connect(database, read_only=True) as connection:
         settings = warehouse.rows(
-            connection, "select * from settings.campaigns where ? is null or campaign_id = ? order by campaign_id", [campaign_id, campaign_id]
+            connection,
+            "select * from settings.campaigns where ? is null or campaign_id = ? order by campaign_id",
+            [campaign_id, campaign_id],
         )
         if not settings:
             raise SettingsError(f"there is no campaign {campaign_id!r}.", "see the folders below campaigns/.")
         (published,) = warehouse.rows(connection, "select as_of from intermediate.int_nights__as_of")
         as_of = night or published["as_of"]
         decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published["as_of"])
-        customer = warehouse.rows(connection, "select user_id, segments from marts.customers where user_id = ?", [user_id])
+        customer = warehouse.rows(
+            connection, "select user_id, segments from marts.customers where user_id = ?", [user_id]
+        )
         if not customer and not decisions:
             raise SettingsError(
                 "there is no such user in the published night.",
@@ -76,7 +82,9 @@ def explain(database: Path, user_id: str, campaign_id: str | None = None, night:
         triggers = {
             row["event_name"]: row["newest_at"]
             for row in warehouse.rows(
-                connection, "select event_name, newest_at from intermediate.int_events__newest_by_name where user_id = ?", [user_id]
+                connection,
+                "select event_name, newest_at from intermediate.int_events__newest_by_name where user_id = ?",
+                [user_id],
             )
         }
     explained = []
@@ -86,21 +94,33 @@ def explain(database: Path, user_id: str, campaign_id: str | None = None, night:
             explained.append(_decided(campaign, decision))
         elif as_of == published["as_of"]:
             words = [_no_candidate(campaign, segments, triggers, as_of)]
-            explained.append(Explanation(campaign["campaign_id"], campaign["name"], "not a candidate", [], words))
+            explained.append(
+                Explanation(campaign["campaign_id"], campaign["name"], "not a candidate", [], words)
+            )
     return as_of, explained
 
 
-def _decisions(connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime, of_tonight: bool) -> dict[str, dict[str, Any]]:
+def _decisions(
+    connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime, of_tonight: bool
+) -> dict[str, dict[str, Any]]:
     columns = "campaign_id, channel, decision, reasons, variant, trigger_at, lost_to, send_at"
     if of_tonight:
-        found = warehouse.rows(connection, f"select {columns} from marts.campaign_decisions where user_id = ?", [user_id])
+        found = warehouse.rows(
+            connection, f"select {columns} from marts.campaign_decisions where user_id = ?", [user_id]
+        )
     else:
         nights = warehouse.rows(connection, "select distinct as_of from ledger.decisions order by as_of")
         if as_of not in [row["as_of"] for row in nights]:
             raise SettingsError(
-                f"the ledger holds no night {as_of}.", f"choose one of its {len(nights)} nights" + (f", the last being {nights[-1]['as_of']}." if nights else ".")
+                f"the ledger holds no night {as_of}.",
+                f"choose one of its {len(nights)} nights"
+                + (f", the last being {nights[-1]['as_of']}." if nights else "."),
             )
-        found = warehouse.rows(connection, f"select {columns} from ledger.decisions where user_id = ? and as_of = ?", [user_id, as_of])
+        found = warehouse.rows(
+            connection,
+            f"select {columns} from ledger.decisions where user_id = ? and as_of = ?",
+            [user_id, as_of],
+        )
     return {row["campaign_id"]: row for row in found}
 
 
@@ -137,7 +157,9 @@ def _hours(hours: float | None) -> str:
     return f"{hours / 24:g} days" if hours >= 72 and hours % 24 == 0 else f"{hours:g} hours"
 
 
-def _no_candidate(campaign: dict[str, Any], segments: list[str], triggers: dict[str, datetime], as_of: datetime) -> str:
+def _no_candidate(
+    campaign: dict[str, Any], segments: list[str], triggers: dict[str, datetime], as_of: datetime
+) -> str:
     """Why a campaign does not even consider a user."""
     if campaign["valid_from"] and campaign["valid_from"] > as_of.date():
         return f"the campaign begins on {campaign['valid_from']}"

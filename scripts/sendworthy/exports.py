@@ -42,7 +42,8 @@ def choose_destinations(names: Sequence[str]) -> list[Destination]:
     unknown = [name for name in names if name not in DESTINATIONS]
     if unknown:
         raise SettingsError(
-            f"there is no destination {unknown[0]!r}.", f"choose among {', '.join(sorted(DESTINATIONS))} with --destination."
+            f"there is no destination {unknown[0]!r}.",
+            f"choose among {', '.join(sorted(DESTINATIONS))} with --destination.",
         )
     return [DESTINATIONS[name] for name in dict.fromkeys(names)] if names else list(DESTINATIONS.values())
 
@@ -68,7 +69,10 @@ def export_night(
     for campaign in campaigns:
         files = []
         if campaign["status"] == "released":
-            files = [_write_list(connection, destination, campaign["campaign_id"], aside) for destination in destinations]
+            files = [
+                _write_list(connection, destination, campaign["campaign_id"], aside)
+                for destination in destinations
+            ]
         listed.append({**campaign, "files": files})
     manifest = {**run, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
@@ -77,7 +81,9 @@ def export_night(
     return folder / "manifest.json"
 
 
-def _write_list(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str, folder: Path) -> dict[str, Any]:
+def _write_list(
+    connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str, folder: Path
+) -> dict[str, Any]:
     """One campaign's file for one destination: its path below the night's folder, rows and sha256."""
     path = folder / destination.name / f"{campaign_id}.{destination.extension}"
     path.parent.mkdir(exist_ok=True)
@@ -91,7 +97,9 @@ def _write_list(connection: duckdb.DuckDBPyConnection, destination: Destination,
         """
     ).fetchall()
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file.read())
+        digest = (
+            hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file.read())
+        )
         os.fsync(file.fileno())
     return {
         "destination": destination.name,

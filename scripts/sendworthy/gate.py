@@ -120,12 +120,9 @@ class _CampaignList:
 
     @property
     def suite_name(self) -> str:
-        """The campaign's id, which names a page of the docs; an id that breaks the convention shows nothing but a number."""
-        return (
-            self.campaign_id
-            if re.fullmatch(r"[a-z0-9_]{1,120}", self.campaign_id)
-            else f"campaign {self.number}"
-        )
+        """What names its page of the docs: the campaign's id, or a number where that breaks the convention."""
+        is_a_name = re.fullmatch(r"[a-z0-9_]{1,120}", self.campaign_id) and self.campaign_id != WHOLE_LIST
+        return self.campaign_id if is_a_name else f"campaign {self.number}"
 
 
 @dataclass(frozen=True)
@@ -206,6 +203,7 @@ def _take_snapshot(database: Path, snapshot: Path, expectations: ModuleType) -> 
         raise BuildError(f"{database.name}: there is no such build file", "build the night first")
     with duckdb.connect(str(snapshot)) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set preserve_insertion_order = false")
         connection.execute(f"attach {_text(str(database))} as build (read_only)")
         connection.execute("use build")
         required: list[tuple[str, str]] = connection.execute(

@@ -53,15 +53,22 @@ class NightResult:
 
     @property
     def held_back(self) -> list[str]:
+        """The campaigns that stay behind."""
         return [campaign["campaign_id"] for campaign in self.campaigns if campaign["status"] == "held_back"]
 
     @property
     def exit_code(self) -> int:
+        """How the command ends: 0, or 3 where a campaign was held back."""
         return EXIT_HELD_BACK if self.held_back else EXIT_OK
 
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
-    """Run the whole night. SettingsError or BuildError leave what was published as it was."""
+    """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
+    with warehouse.only_night(options.database):
+        return _run_night(project, options, stages)
+
+
+def _run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
@@ -70,14 +77,16 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
 
     with stages.step("build", "building the warehouse"):
         build = warehouse.new_build(options.database)
-        variables: dict[str, object] = {"raw": str(options.raw)}
-        if options.as_of:
-            variables["as_of"] = options.as_of.isoformat(sep=" ")
+        settings = {
+            "raw": str(options.raw),
+            "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
+        }
         dbt_run = run_dbt(
             project,
-            ["build", "--exclude-resource-type", "unit_test"],
+            # what the gate checks campaign by campaign must not end the whole night
+            ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
             build,
-            variables,
+            settings,
             lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
             options.target,
         )
@@ -94,20 +103,29 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
         "as_of": iso(night.as_of),
         "as_of_source": "given" if options.as_of else "watermark",
         "started_at": iso(started_at),
-        "versions": {name: version(name) for name in ("sendworthy", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")},
+        "versions": {
+            name: version(name)
+            for name in ("sendworthy", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
+        },
     }
     with stages.step("publish", "publishing"):
         with warehouse.connect(build) as connection:
             campaigns = judge_campaigns(connection, gate)
-            warehouse.hold_back(connection, [c["campaign_id"] for c in campaigns if c["status"] == "held_back"])
+            warehouse.hold_back(
+                connection, [c["campaign_id"] for c in campaigns if c["status"] == "held_back"]
+            )
             warehouse.write_ledgers(connection, night.as_of)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             record_run(connection, run, campaigns, night.as_of, started_at)
+            warehouse.mark_audited(connection, run["run_id"])
         warehouse.publish(build, options.database)
 
-    with stages.step("export", "writing the lists"), warehouse.connect(options.database, read_only=True) as connection:
+    with (
+        stages.step("export", "writing the lists"),
+        warehouse.connect(options.database, read_only=True) as connection,
+    ):
         manifest = export_night(connection, options.destinations, options.out, run, campaigns)
     return NightResult(run, campaigns, manifest, [asdict(stage) for stage in stages.done], dbt_run.warnings)
 
@@ -116,7 +134,9 @@ def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = validate_settings(project.root) + check_fresh(project.root)
     if problems:
-        raise SettingsError("the settings are not in order; nothing was built.", "mend what is named above.", problems)
+        raise SettingsError(
+            "the settings are not in order; nothing was built.", "mend what is named above.", problems
+        )
 
 
 def refuse_stale(as_of: datetime, now: datetime) -> None:
@@ -207,19 +227,16 @@ def reexport(database: Path, out: Path, destinations: Sequence[Destination], all
     """Write the lists of the published night once more; returns the manifest's path."""
     warehouse.open_published(database)
     with warehouse.connect(database, read_only=True) as connection:
-        known = connection.execute("select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'runs'").fetchall()
-        if not known[0][0]:
+        run_id = warehouse.audited_run(connection)
+        if run_id is None:
             raise SettingsError(
-                f"{database} was built by dbt alone: it holds no audited night.", "run `sendworthy nightly`; only audited lists are exported."
+                f"{database} was built by dbt alone: its lists have not been audited.",
+                "run `sendworthy nightly`; only audited lists are exported.",
             )
         recorded = warehouse.rows(
             connection,
-            """
-            select as_of, as_of_source, run, details
-            from ops.runs
-            where run_id = (select run_id from ops.runs order by finished_at desc, run_id desc limit 1)
-            order by campaign_id
-            """,
+            "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
+            [run_id],
         )
         if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
             refuse_stale(recorded[0]["as_of"], utc_now())

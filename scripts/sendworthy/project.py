@@ -15,16 +15,9 @@ class Project:
     root: Path
 
     @property
-    def campaigns(self) -> Path:
-        return self.root / "campaigns"
-
-    @property
     def compiled_campaigns(self) -> Path:
+        """The campaigns as `sendworthy compile` wrote them."""
         return self.root / "seeds" / "compiled" / "campaigns.csv"
-
-    @property
-    def sample(self) -> Path:
-        return self.root / "data" / "sample"
 
     def resolve(self, path: Path | None, default: str) -> Path:
         """A path that a person gave (relative to where they stand) or the default one inside the project."""

@@ -235,20 +235,7 @@ def _write(
             ("events", "delivered_event", "i, s"),
             ("message_events", "message_event", "i, at_s"),
         ):
-            days = [
-                day
-                for (day,) in con.execute(
-                    f"select distinct landed_day from {source} order by landed_day"
-                ).fetchall()
-            ]
-            for drop in _drops(table, days, end_day, level):
-                folder = zone / table / f"landed_on={_date(drop.day)}"
-                folder.mkdir(parents=True, exist_ok=True)
-                file = folder / f"part-{number:04d}.{drop.suffix}"
-                con.execute(
-                    f"copy (select {drop.select} from {source} where landed_day = {drop.day} "
-                    f"order by {order}, delivery, {COLUMNS[table]}) to {_literal(str(file))} ({drop.options})"
-                )
+            _write_drops(con, zone / table, table, source, order, number, end_day, level)
             rows[table] += _count(con, source)
         progress(f"people {start + 1:,} to {end:,} of {users:,}: {rows['events']:,} events so far")
     for table, name, options in (
@@ -265,6 +252,32 @@ def _write(
         rows[table] = _count(con, f"out_{table}")
         progress(f"{table}: {rows[table]:,} rows")
     return rows
+
+
+def _write_drops(
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    table: str,
+    source: str,
+    order: str,
+    number: int,
+    end_day: int,
+    level: int,
+) -> None:
+    """Write one slab's rows of a table that comes in drops: a file per day on which some of them landed."""
+    found = con.execute(f"select distinct landed_day from {source} order by landed_day").fetchall()
+    # a world in which nothing happened has an empty file, not no table
+    days = [day for (day,) in found] or [end_day - 1]
+    # the days after the bulk, apart: or each of their drops would read the bulk once more
+    con.execute(f"create or replace temp table recent as select * from {source} where landed_day > {days[0]}")
+    for drop in _drops(table, days, end_day, level):
+        file = folder / f"landed_on={_date(drop.day)}" / f"part-{number:04d}.{drop.suffix}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        con.execute(
+            f"copy (select {drop.select} from {'recent' if drop.day > days[0] else source} "
+            f"where landed_day = {drop.day} order by {order}, delivery, {COLUMNS[table]}) "
+            f"to {_literal(str(file))} ({drop.options})"
+        )
 
 
 def _drops(table: str, days: list[int], end_day: int, level: int) -> Iterator[_Drop]:

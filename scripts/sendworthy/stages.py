@@ -45,7 +45,8 @@ class Stages:
                 self._status = None
                 stage.seconds = round(time.perf_counter() - started, 2)
                 peak = max(
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+                    resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
                 )
                 stage.peak_mb = round(peak * _RSS_UNIT / 1e6)
                 self.done.append(stage)

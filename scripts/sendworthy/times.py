@@ -28,5 +28,5 @@ def utc_now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """2026-06-01T00:00:00Z"""
+    """A naive UTC time as 2026-06-01T00:00:00Z."""
     return moment.isoformat(timespec="seconds" if moment.microsecond == 0 else "microseconds") + "Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,11 +40,15 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
 def open_published(path: Path) -> Path:
     """The published file; SettingsError where no night has been published yet."""
     if not path.is_file():
-        raise SettingsError(f"there is no published file {path}.", "run `sendworthy nightly` first, or name it with --db.")
+        raise SettingsError(
+            f"there is no published file {path}.", "run `sendworthy nightly` first, or name it with --db."
+        )
     return path
 
 
-def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+def rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()
+) -> list[dict[str, Any]]:
     """A query's rows as dictionaries."""
     cursor = connection.execute(sql, list(parameters))
     names = [column[0] for column in cursor.description or []]
@@ -52,7 +57,7 @@ def rows(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[o
 
 def new_build(published: Path) -> Path:
     """An empty build file beside the published one (the same file system, so that the swap is atomic), ledgers carried over."""
-    folder = published.parent / ".sendworthy" / "build"
+    folder = published.parent / ".sendworthy" / f"{published.name}.build"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     build = folder / "build.duckdb"
@@ -83,6 +88,7 @@ class Night:
 
 
 def read_night(connection: duckdb.DuckDBPyConnection) -> Night:
+    """The night that a build has just decided."""
     (night,) = rows(connection, "select as_of, newest_event_at from intermediate.int_nights__as_of")
     return Night(**night)
 
@@ -119,7 +125,11 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
     connection.execute("commit")
 
 
-def record_run(connection: duckdb.DuckDBPyConnection, run: Mapping[str, object], campaigns: Sequence[Mapping[str, object]]) -> None:
+def record_run(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, object],
+    campaigns: Sequence[Mapping[str, object]],
+) -> None:
     """One row a campaign in ops.runs: what this run did with it."""
     connection.execute("create schema if not exists ops")
     connection.execute(
@@ -134,8 +144,38 @@ def record_run(connection: duckdb.DuckDBPyConnection, run: Mapping[str, object],
     for campaign in campaigns:
         row = {**run, **campaign}
         connection.execute(
-            f"insert into ops.runs ({', '.join(row)}) values ({', '.join('?' for _ in row)})", list(row.values())
+            f"insert into ops.runs ({', '.join(row)}) values ({', '.join('?' for _ in row)})",
+            list(row.values()),
         )
+
+
+def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
+    connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
+
+
+def audited_run(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The run whose audited lists the file holds, or None where dbt alone built it."""
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'audited'"
+    ).fetchall()
+    return str(connection.execute("select run_id from ops.audited").fetchall()[0][0]) if known[0][0] else None
+
+
+@contextmanager
+def only_night(published: Path) -> Iterator[None]:
+    """Hold the database's lock for a night; BuildError where another night holds it. A dead process holds nothing."""
+    folder = published.parent / ".sendworthy"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{published.name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BuildError(
+                f"another night is at work on {published}; this one ends and has changed nothing.",
+                "wait for the other, or name another file with --db.",
+            ) from None
+        yield
 
 
 def publish(build: Path, published: Path) -> None:

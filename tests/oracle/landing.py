@@ -335,7 +335,7 @@ def file_engine() -> duckdb.DuckDBPyConnection:
 def _read_parquet(path: Path) -> tuple[list[str], Iterable[Row]]:
     cursor = file_engine().execute("select * from read_parquet(?, hive_partitioning = false)", [str(path)])
     names = [item[0] for item in cursor.description or []]
-    return names, [dict(zip(names, values)) for values in cursor.fetchall()]
+    return names, [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
 
 def _read_csv(path: Path) -> tuple[list[str], Iterable[Row]]:
@@ -348,7 +348,7 @@ def _read_csv(path: Path) -> tuple[list[str], Iterable[Row]]:
                 continue  # an empty line
             row: Row = dict.fromkeys(names)
             # An empty cell is NULL: CSV has no other way to say it.
-            row.update({name: cell if cell != "" else None for name, cell in zip(names, cells)})
+            row.update({name: cell if cell != "" else None for name, cell in zip(names, cells, strict=False)})
             rows.append(row)
     return names, rows
 

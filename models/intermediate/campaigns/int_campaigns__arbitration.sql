@@ -15,7 +15,15 @@ with
     caps as (select *, {{ days_before(as_of(), "window_days") }} as counts_from from frequency_caps),
 
     contenders as (
-        select user_id, campaign_id, channel, priority, content_key, address_key, last_active_at, max_messages_per_week,
+        select
+            user_id,
+            campaign_id,
+            channel,
+            priority,
+            content_key,
+            address_key,
+            last_active_at,
+            max_messages_per_week,
         from gates
         where has_passed and not is_transactional
     ),
@@ -62,7 +70,9 @@ with
     ),
 
     -- the places that tonight's transactional messages take
-    taken_by_channel as (select user_id, channel, count(*) as messages from transactional group by user_id, channel),
+    taken_by_channel as (
+        select user_id, channel, count(*) as messages from transactional group by user_id, channel
+    ),
 
     taken_by_user as (select user_id, count(*) as messages from transactional group by user_id),
 
@@ -75,7 +85,9 @@ with
         select sent.user_id, windows.channel, windows.window_days, count(*) as messages,
         from sent
         cross join windows
-        where sent.sent_at >= windows.counts_from and (windows.channel = 'all' or windows.channel = sent.channel)
+        where
+            sent.sent_at >= windows.counts_from
+            and (windows.channel = 'all' or windows.channel = sent.channel)
         group by sent.user_id, windows.channel, windows.window_days
     ),
 
@@ -132,7 +144,8 @@ with
         where by_channel.channel_place <= coalesce(by_channel.channel_room, by_channel.channel_place)
     ),
 
-    -- whom a loser lost to: those who stayed, and tonight's transactional messages; but nobody of this night where earlier
+    -- whom a loser lost to: those who stayed, and tonight's transactional messages; but nobody of this
+    -- night where earlier
     -- nights had left no room at all
     channel_winners as (
         select user_id, channel, {{ ordered_list("campaign_id", by_priority) }} as campaigns

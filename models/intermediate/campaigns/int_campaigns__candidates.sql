@@ -14,7 +14,10 @@ with
         inner join customers on newest_events.user_id = customers.user_id
         where
             {{ within_days("newest_events.newest_at", 90) }}
-            and (in_force.audience_segment is null or {{ list_has("customers.segments", "in_force.audience_segment") }})
+            and (
+                in_force.audience_segment is null
+                or {{ list_has("customers.segments", "in_force.audience_segment") }}
+            )
     ),
 
     untriggered as (

@@ -6,12 +6,20 @@ with
     newest_events as (select * from {{ ref("int_events__newest_by_name") }}),
 
     exception_events as (
-        {{ unnest_with_position("campaigns", ["campaign_id", "cooldown_days"], "cancel_on", "event_name", "position") }}
+        {{
+            unnest_with_position(
+                "campaigns", ["campaign_id", "cooldown_days"], "cancel_on", "event_name", "position"
+            )
+        }}
     ),
 
     -- at or after the trigger; without one, within the cooldown
     occurred as (
-        select candidates.campaign_id, candidates.user_id, exception_events.event_name, exception_events.position,
+        select
+            candidates.campaign_id,
+            candidates.user_id,
+            exception_events.event_name,
+            exception_events.position,
         from exception_events
         inner join newest_events on exception_events.event_name = newest_events.event_name
         inner join
@@ -24,7 +32,8 @@ with
     ),
 
     final as (
-        select campaign_id, user_id, {{ ordered_list("'exception:' || event_name", "position") }} as exceptions,
+        select
+            campaign_id, user_id, {{ ordered_list("'exception:' || event_name", "position") }} as exceptions,
         from occurred
         group by campaign_id, user_id
     )

@@ -6,7 +6,9 @@
     "case when has_complained then 'complained' end",
     "case when not is_transactional and not is_opted_in then 'channel_opt_out' end",
     "case when not is_transactional and is_opted_in is null then 'consent_unknown' end",
-    "case when not is_transactional and " ~ list_has("topics_opted_out", "topic_key") ~ " then 'topic_opt_out' end",
+    "case when not is_transactional and "
+    ~ list_has("topics_opted_out", "topic_key")
+    ~ " then 'topic_opt_out' end",
     "case when is_suppressed then 'globally_suppressed' end",
 ] -%}
 {%- set timing_to_experiment = [
@@ -15,10 +17,16 @@
     "case when age_from < " ~ add_seconds("as_of", "-max_age_seconds") ~ " then 'too_late' end",
     "case when last_sent_at >= " ~ days_before("as_of", "cooldown_days") ~ " then 'cooldown' end",
     "case when variant is null then 'incomplete_personalization' end",
-    "case when " ~ bucket("'pilot:' || campaign_id", "user_id") ~ " >= pilot_percent * 100 then 'outside_pilot' end",
+    "case when "
+    ~ bucket("'pilot:' || campaign_id", "user_id")
+    ~ " >= pilot_percent * 100 then 'outside_pilot' end",
     "case when not is_transactional and ("
-        ~ bucket("'holdout:' || campaign_id", "user_id") ~ " < holdout_percent * 100 or "
-        ~ bucket("'holdout:global'", "user_id") ~ " < " ~ global_holdout ~ " * 100) then 'holdout' end",
+    ~ bucket("'holdout:' || campaign_id", "user_id")
+    ~ " < holdout_percent * 100 or "
+    ~ bucket("'holdout:global'", "user_id")
+    ~ " < "
+    ~ global_holdout
+    ~ " * 100) then 'holdout' end",
 ] -%}
 
 with
@@ -108,12 +116,16 @@ with
     judged as (
         select
             *,
-            {{ joined_lists([
-                list_of(address_to_suppression),
-                list_intersection("excluded_segments", "segments", "excluded:"),
-                "exceptions",
-                list_of(timing_to_experiment),
-            ]) }} as reasons,
+            {{
+                joined_lists(
+                    [
+                        list_of(address_to_suppression),
+                        list_intersection("excluded_segments", "segments", "excluded:"),
+                        "exceptions",
+                        list_of(timing_to_experiment),
+                    ]
+                )
+            }} as reasons,
         from facts
     ),
 

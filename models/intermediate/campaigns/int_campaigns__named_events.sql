@@ -1,7 +1,9 @@
 with
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
 
-    exceptions as ({{ unnest_with_position("campaigns", ["campaign_id"], "cancel_on", "event_name", "position") }}),
+    exceptions as (
+        {{ unnest_with_position("campaigns", ["campaign_id"], "cancel_on", "event_name", "position") }}
+    ),
 
     final as (
         select trigger_event as event_name

@@ -22,7 +22,9 @@ with
     signed_up as (
         select
             users.user_id,
-            case when users.signed_up_at < {{ as_of() }} then users.signed_up_at else events.first_signed_up_at end as signed_up_at,
+            case
+                when users.signed_up_at < {{ as_of() }} then users.signed_up_at else events.first_signed_up_at
+            end as signed_up_at,
         from users
         left join events on users.user_id = events.user_id
     ),

@@ -23,9 +23,7 @@ with
     found as (
         select
             users.user_id,
-            {%- for field, expression in fields.items() %}
-                {{ expression }} as {{ field }},
-            {%- endfor %}
+            {%- for field, expression in fields.items() %} {{ expression }} as {{ field }}, {%- endfor %}
         from users
         left join events on users.user_id = events.user_id
         left join places on users.user_id = places.user_id
@@ -35,8 +33,7 @@ with
         select
             user_id,
             {%- for field in fields %}
-                {{ merge_value(field) }} as {{ field }},
-                {{ is_unsafe(field) }} as {{ field }}_is_unsafe,
+                {{ merge_value(field) }} as {{ field }}, {{ is_unsafe(field) }} as {{ field }}_is_unsafe,
             {%- endfor %}
         from found
     ),
@@ -44,9 +41,7 @@ with
     listed as (
         select
             user_id,
-            {%- for field in fields %}
-                {{ field }},
-            {%- endfor %}
+            {%- for field in fields %} {{ field }}, {%- endfor %}
             {%- set blank = [] %}
             {%- set unsafe = [] %}
             {%- for field in fields %}

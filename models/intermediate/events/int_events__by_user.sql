@@ -37,13 +37,22 @@ with
             max(
                 case when event_name = 'feedback_submitted' and feedback_score <= 6 then occurred_at end
             ) as last_low_score_at,
-            {{ newest("feedback_score", "occurred_at", "event_id", "event_name = 'feedback_submitted' and feedback_score is not null") }}
-            as last_feedback_score,
+            {{
+                newest(
+                    "feedback_score",
+                    "occurred_at",
+                    "event_id",
+                    "event_name = 'feedback_submitted' and feedback_score is not null",
+                )
+            }} as last_feedback_score,
 
             -- the newest event speaks, even where it does not know the product's name
-            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'product_viewed'") }} as last_viewed_product_name,
-            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'cart_item_added'") }} as cart_product_name,
-            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'order_completed'") }} as last_order_product_name,
+            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'product_viewed'") }}
+            as last_viewed_product_name,
+            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'cart_item_added'") }}
+            as cart_product_name,
+            {{ newest("product_name", "occurred_at", "event_id", "event_name = 'order_completed'") }}
+            as last_order_product_name,
         from events
         group by user_id
     )

@@ -5,7 +5,8 @@ with
 
     valid_pings as (
         select
-            *, row_number() over (partition by user_id order by occurred_at desc, event_id desc) as ping_number,
+            *,
+            row_number() over (partition by user_id order by occurred_at desc, event_id desc) as ping_number,
         from events
         where
             event_name = 'location_ping'
@@ -22,8 +23,11 @@ with
             places.place_id,
             places.name as place_name,
             coalesce(places.radius_m, 50) as radius_m,
-            {{ distance_in_metres("newest_pings.latitude", "newest_pings.longitude", "places.latitude", "places.longitude") }}
-            as distance_m,
+            {{
+                distance_in_metres(
+                    "newest_pings.latitude", "newest_pings.longitude", "places.latitude", "places.longitude"
+                )
+            }} as distance_m,
         from newest_pings
         cross join places
     ),

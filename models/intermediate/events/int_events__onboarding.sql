@@ -34,7 +34,9 @@ with
     ),
 
     typical as (
-        select {{ median("onboarding_seconds") }} as median_seconds from durations where completed_at is not null
+        select {{ median("onboarding_seconds") }} as median_seconds
+        from durations
+        where completed_at is not null
     ),
 
     -- where the median is 0 or there is none, nobody is slow
@@ -45,7 +47,8 @@ with
             durations.completed_at,
             durations.onboarding_seconds,
             coalesce(
-                typical.median_seconds > 0 and durations.onboarding_seconds >= 2 * typical.median_seconds, false
+                typical.median_seconds > 0 and durations.onboarding_seconds >= 2 * typical.median_seconds,
+                false
             ) as is_slow,
         from durations
         cross join typical

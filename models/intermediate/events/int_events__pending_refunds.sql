@@ -1,7 +1,9 @@
 with
     events as (select * from {{ ref("int_events__visible") }}),
 
-    returns as (select * from events where event_name = 'return_requested' and {{ within_days("occurred_at", 90) }}),
+    returns as (
+        select * from events where event_name = 'return_requested' and {{ within_days("occurred_at", 90) }}
+    ),
 
     refunds as (
         select user_id, order_id, max(occurred_at) as last_refunded_at,

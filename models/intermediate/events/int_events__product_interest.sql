@@ -6,7 +6,8 @@ with
     products as (
         select user_id, product_id, sum(dwell_seconds) as dwell_seconds, max(occurred_at) as last_viewed_at,
         from events
-        where event_name = 'product_viewed' and product_id is not null and {{ within_days("occurred_at", 14) }}
+        where
+            event_name = 'product_viewed' and product_id is not null and {{ within_days("occurred_at", 14) }}
         group by user_id, product_id
     ),
 

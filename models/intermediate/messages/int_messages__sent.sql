@@ -3,8 +3,6 @@ with
 
     dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
 
-    sent_reports as (select * from reports where event_type = 'sent'),
-
     -- a message that is reported twice under one dispatch is one message, sent when it was last reported
     reported as (
         select
@@ -13,32 +11,37 @@ with
             max(campaign_id) as campaign_id,
             max(channel) as channel,
             max(occurred_at) as sent_at,
-        from sent_reports
+        from reports
+        where event_type = 'sent'
         group by user_id, coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id)
     ),
 
-    -- ours, of the nights before this one, that no report has confirmed yet; one not yet due counts too
-    unconfirmed as (
+    -- ours, of the nights before this one; one not yet due counts too
+    dispatched as (
         select
-            dispatches.user_id,
-            'dispatch:' || dispatches.dispatch_id as message_id,
-            dispatches.campaign_id,
-            dispatches.channel,
-            dispatches.send_at as sent_at,
+            user_id,
+            'dispatch:' || dispatch_id as message_id,
+            max(campaign_id) as campaign_id,
+            max(channel) as channel,
+            max(send_at) as sent_at,
         from dispatches
-        left join
-            reported
-            on dispatches.user_id = reported.user_id
-            and 'dispatch:' || dispatches.dispatch_id = reported.message_id
-        where dispatches.as_of < {{ as_of() }} and reported.message_id is null
+        where as_of < {{ as_of() }}
+        group by user_id, 'dispatch:' || dispatch_id
     ),
 
+    -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the campaign still
+    -- tells of that campaign
     final as (
-        select user_id, message_id, campaign_id, channel, sent_at, true as is_confirmed
+        select
+            coalesce(reported.user_id, dispatched.user_id) as user_id,
+            coalesce(reported.message_id, dispatched.message_id) as message_id,
+            coalesce(reported.campaign_id, dispatched.campaign_id) as campaign_id,
+            coalesce(reported.channel, dispatched.channel) as channel,
+            coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
+            reported.message_id is not null as is_confirmed,
         from reported
-        union all
-        select user_id, message_id, campaign_id, channel, sent_at, false as is_confirmed
-        from unconfirmed
+        full outer join
+            dispatched on reported.user_id = dispatched.user_id and reported.message_id = dispatched.message_id
     )
 
 select *

@@ -6,11 +6,18 @@ with
     -- told, or the first midnight after the newest valid event: the data's own watermark, never the clock
     final as (
         select
-            {% if var("as_of") -%} cast('{{ var("as_of") }}' as timestamp)
+            {% if night_setting("as_of") -%} cast('{{ night_setting("as_of") }}' as timestamp)
             {%- else -%}
                 case
                     when newest_event_at is null
-                    then cast({{ fail_with("the landing zone holds no valid event to tell the night by: set as_of") }} as timestamp)
+                    then
+                        cast(
+                            {{
+                                fail_with(
+                                    "the landing zone holds no valid event to tell the night by: set as_of"
+                                )
+                            }} as timestamp
+                        )
                     else {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }}
                 end
             {%- endif %} as as_of,

@@ -8,7 +8,8 @@ with
 
     send_hours as (select distinct send_hour_local from campaigns),
 
-    -- every offset of a zone in use is a multiple of a quarter of an hour; two days hold every hour at least once
+    -- every offset of a zone in use is a multiple of a quarter of an hour; two days hold every hour at
+    -- least once
     steps as ({{ times_in_steps(add_seconds("date_trunc('hour', " ~ as_of() ~ ")", -3600), 4 * 51, 900) }}),
 
     clocks as (
@@ -18,11 +19,11 @@ with
     ),
 
     ticks as (
-        select *, lag(local_at) over (partition by timezone order by step_at) as local_before,
-        from clocks
+        select *, lag(local_at) over (partition by timezone order by step_at) as local_before, from clocks
     ),
 
-    -- the clock shows the hour, or has jumped over it (it is set forward in between): then the message goes at the jump
+    -- the clock shows the hour, or has jumped over it (it is set forward in between): then the message goes
+    -- at the jump
     struck as (
         select ticks.timezone, ticks.step_at, send_hours.send_hour_local,
         from ticks

@@ -14,10 +14,15 @@ with
             user_id,
             count(case when status in ('new', 'open', 'pending', 'hold') then 1 end) as open_tickets,
             max(case when created_at < {{ as_of() }} then created_at end) as last_ticket_at,
-            max(case when category_key = 'complaint' and created_at < {{ as_of() }} then created_at end) as last_complaint_at,
-            max(case when category_key = 'billing' and created_at < {{ as_of() }} then created_at end) as last_billing_ticket_at,
+            max(
+                case when category_key = 'complaint' and created_at < {{ as_of() }} then created_at end
+            ) as last_complaint_at,
+            max(
+                case when category_key = 'billing' and created_at < {{ as_of() }} then created_at end
+            ) as last_billing_ticket_at,
             max(case when satisfaction = 'bad' then updated_at end) as last_bad_satisfaction_at,
-            {{ newest("satisfaction", "updated_at", "ticket_id", "satisfaction is not null") }} as last_satisfaction,
+            {{ newest("satisfaction", "updated_at", "ticket_id", "satisfaction is not null") }}
+            as last_satisfaction,
         from tickets
         group by user_id
     )

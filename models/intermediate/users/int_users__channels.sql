@@ -6,19 +6,35 @@ with
     suppressions as (select * from {{ ref("global_suppressions") }}),
 
     addresses as (
-        select user_id, 'email' as channel, {{ trimmed("email") }} as address, email_opt_in as is_opted_in, updated_at
+        select
+            user_id,
+            'email' as channel,
+            {{ trimmed("email") }} as address,
+            email_opt_in as is_opted_in,
+            updated_at
         from users
         union all
-        select user_id, 'sms' as channel, {{ trimmed("phone") }} as address, sms_opt_in as is_opted_in, updated_at
+        select
+            user_id,
+            'sms' as channel,
+            {{ trimmed("phone") }} as address,
+            sms_opt_in as is_opted_in,
+            updated_at
         from users
         union all
-        select user_id, 'push' as channel, {{ trimmed("push_token") }} as address, push_opt_in as is_opted_in, updated_at
+        select
+            user_id,
+            'push' as channel,
+            {{ trimmed("push_token") }} as address,
+            push_opt_in as is_opted_in,
+            updated_at
         from users
     ),
 
     checked as (select *, {{ is_valid_address("channel", "address") }} as is_reachable from addresses),
 
-    -- a line of the suppression list may name a user, an address or both; either is enough, and an address stands for the
+    -- a line of the suppression list may name a user, an address or both; either is enough, and an address
+    -- stands for the
     -- user who has it, in whichever channel
     suppressed as (
         select users.user_id, suppressions.channel
@@ -48,7 +64,8 @@ with
             checked.is_reachable,
             coalesce(reports.has_hard_bounced, false) as has_hard_bounced,
             coalesce(reports.has_complained, false) as has_complained,
-            -- consent as it stands: an unsubscription counts until the profile is updated after it; null is unknown
+            -- consent as it stands: an unsubscription counts until the profile is updated after it; null is
+            -- unknown
             case
                 when reports.last_unsubscribed_at > checked.updated_at then false else checked.is_opted_in
             end as is_opted_in,

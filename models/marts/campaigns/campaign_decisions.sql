@@ -7,7 +7,9 @@ with
         select
             gates.*,
             case
-                when arbitration.lost_by is not null then {{ list_of(["arbitration.lost_by"]) }} else gates.reasons
+                when arbitration.lost_by is not null
+                then {{ list_of(["arbitration.lost_by"]) }}
+                else gates.reasons
             end as all_reasons,
             coalesce(arbitration.lost_to, {{ empty_list() }}) as lost_to,
         from gates

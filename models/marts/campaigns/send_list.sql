@@ -22,15 +22,13 @@ with
             decisions.send_at,
             least(decisions.expires_at, {{ add_seconds("decisions.send_at", 86400) }}) as valid_until,
             campaigns.cancel_on,
-            {{ merge_values_json(merge_field_names(ref("merge_field_values")), "variants.printed_fields") }} as merge_values,
+            {{ merge_values_json(merge_field_names(ref("merge_field_values")), "variants.printed_fields") }}
+            as merge_values,
         from decisions
-        inner join
-            channels on decisions.user_id = channels.user_id and decisions.channel = channels.channel
+        inner join channels on decisions.user_id = channels.user_id and decisions.channel = channels.channel
         inner join campaigns on decisions.campaign_id = campaigns.campaign_id
         inner join
-            variants
-            on decisions.campaign_id = variants.campaign_id
-            and decisions.variant = variants.variant
+            variants on decisions.campaign_id = variants.campaign_id and decisions.variant = variants.variant
         inner join merge_field_values on decisions.user_id = merge_field_values.user_id
         where decisions.decision = 'send'
     )

@@ -8,18 +8,30 @@ with
             decision,
             primary_reason,
             case
-                when decision <> 'suppress' then decision
-                when primary_reason = 'unreachable' then 'address'
-                when primary_reason in ('hard_bounced', 'complained') then 'deliverability'
-                when primary_reason in ('channel_opt_out', 'consent_unknown', 'topic_opt_out') then 'consent'
-                when primary_reason = 'globally_suppressed' then 'suppression'
-                when primary_reason like 'excluded:%' then 'exclusion'
-                when primary_reason like 'exception:%' then 'exception'
-                when primary_reason in ('signup_unknown', 'too_soon', 'too_late') then 'timing'
-                when primary_reason = 'cooldown' then 'cooldown'
-                when primary_reason = 'incomplete_personalization' then 'personalization'
-                when primary_reason in ('outside_pilot', 'holdout') then 'experiment'
-                when primary_reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap') then 'arbitration'
+                when decision <> 'suppress'
+                then decision
+                when primary_reason = 'unreachable'
+                then 'address'
+                when primary_reason in ('hard_bounced', 'complained')
+                then 'deliverability'
+                when primary_reason in ('channel_opt_out', 'consent_unknown', 'topic_opt_out')
+                then 'consent'
+                when primary_reason = 'globally_suppressed'
+                then 'suppression'
+                when primary_reason like 'excluded:%'
+                then 'exclusion'
+                when primary_reason like 'exception:%'
+                then 'exception'
+                when primary_reason in ('signup_unknown', 'too_soon', 'too_late')
+                then 'timing'
+                when primary_reason = 'cooldown'
+                then 'cooldown'
+                when primary_reason = 'incomplete_personalization'
+                then 'personalization'
+                when primary_reason in ('outside_pilot', 'holdout')
+                then 'experiment'
+                when primary_reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap')
+                then 'arbitration'
             end as step,
         from decisions
     ),
@@ -40,21 +52,36 @@ with
             step,
             reason,
             users,
-            case step
-                when 'candidates' then 0
-                when 'address' then 1
-                when 'deliverability' then 2
-                when 'consent' then 3
-                when 'suppression' then 4
-                when 'exclusion' then 5
-                when 'exception' then 6
-                when 'timing' then 7
-                when 'cooldown' then 8
-                when 'personalization' then 9
-                when 'experiment' then 10
-                when 'control' then 11
-                when 'arbitration' then 12
-                when 'send' then 13
+            case
+                step
+                when 'candidates'
+                then 0
+                when 'address'
+                then 1
+                when 'deliverability'
+                then 2
+                when 'consent'
+                then 3
+                when 'suppression'
+                then 4
+                when 'exclusion'
+                then 5
+                when 'exception'
+                then 6
+                when 'timing'
+                then 7
+                when 'cooldown'
+                then 8
+                when 'personalization'
+                then 9
+                when 'experiment'
+                then 10
+                when 'control'
+                then 11
+                when 'arbitration'
+                then 12
+                when 'send'
+                then 13
             end as step_number,
         from steps
     )

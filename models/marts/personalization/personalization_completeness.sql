@@ -6,16 +6,20 @@ with
     variants as (select * from {{ ref("int_campaigns__variants") }}),
 
     printed as (
-        {{ unnest_with_position("variants", ["campaign_id", "variant", "required_fields"], "printed_fields", "merge_field", "position") }}
+        {{
+            unnest_with_position(
+                "variants",
+                ["campaign_id", "variant", "required_fields"],
+                "printed_fields",
+                "merge_field",
+                "position",
+            )
+        }}
     ),
 
     -- people with the same blanks count together: the join then multiplies patterns, not people
     candidates as (
-        select
-            gates.campaign_id,
-            merge_fields.blank_fields,
-            merge_fields.unsafe_fields,
-            count(*) as users,
+        select gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields, count(*) as users,
         from gates
         inner join merge_fields on gates.user_id = merge_fields.user_id
         group by gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields
@@ -31,7 +35,8 @@ with
             coalesce(
                 sum(
                     case
-                        when {{ list_has("candidates.blank_fields", "printed.merge_field") }} then candidates.users
+                        when {{ list_has("candidates.blank_fields", "printed.merge_field") }}
+                        then candidates.users
                     end
                 ),
                 0
@@ -39,7 +44,8 @@ with
             coalesce(
                 sum(
                     case
-                        when {{ list_has("candidates.unsafe_fields", "printed.merge_field") }} then candidates.users
+                        when {{ list_has("candidates.unsafe_fields", "printed.merge_field") }}
+                        then candidates.users
                     end
                 ),
                 0

@@ -1,6 +1,13 @@
 {{ config(materialized="table", schema="ops") }}
 
-{%- set tables = ["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"] %}
+{%- set tables = [
+    "users",
+    "events",
+    "support_tickets",
+    "message_events",
+    "social_mentions",
+    "erasure_requests",
+] %}
 
 with
     landing_files as (select * from {{ source("landing", "landing_files") }}),
@@ -10,8 +17,7 @@ with
         {%- for table in tables %}
             select '{{ table }}' as table_name, file, count(*) as rows_in
             from {{ source("landing", table) }}
-            group by file
-            {{ "union all" if not loop.last }}
+            group by file {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -23,8 +29,7 @@ with
                 count(case when quarantine_reason is null then 1 end) as rows_staged,
                 count(case when quarantine_reason is not null then 1 end) as rows_quarantined,
             from {{ ref("base_landing__" ~ table) }}
-            group by file
-            {{ "union all" if not loop.last }}
+            group by file {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -37,7 +42,10 @@ with
             coalesce(judged.rows_quarantined, 0) as rows_quarantined,
             landing_files.unknown_columns,
         from landing_files
-        left join delivered on landing_files.table_name = delivered.table_name and landing_files.file = delivered.file
+        left join
+            delivered
+            on landing_files.table_name = delivered.table_name
+            and landing_files.file = delivered.file
         left join judged on landing_files.table_name = judged.table_name and landing_files.file = judged.file
     )
 

@@ -2,14 +2,18 @@ with
     source as (select * from {{ source("landing", "events") }}),
 
     judged as (
-        select
-            *,
-            coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason,
-        from source
+        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason, from source
     ),
 
     -- delivery is at least once: the first delivery of an id counts
-    {{ numbered_rows("judged", ["event_id"], "judged.received_at nulls last, judged.occurred_at, " ~ contract_columns_as_text("events", "judged")) }},
+    {{
+        numbered_rows(
+            "judged",
+            ["event_id"],
+            "judged.received_at nulls last, judged.occurred_at, "
+            ~ contract_columns_as_text("events", "judged"),
+        )
+    }},
 
     final as (
         select
@@ -37,10 +41,18 @@ with
                 when event_name in ('order_completed', 'order_refunded', 'return_requested')
                 then {{ json_identifier("properties", "order_id") }}
             end as order_id,
-            case when event_name = 'order_completed' then {{ json_number("properties", "total") }} end as order_total,
-            case when event_name = 'feedback_submitted' then {{ json_number("properties", "score") }} end as feedback_score,
-            case when event_name = 'location_ping' then {{ json_number("properties", "latitude") }} end as latitude,
-            case when event_name = 'location_ping' then {{ json_number("properties", "longitude") }} end as longitude,
+            case
+                when event_name = 'order_completed' then {{ json_number("properties", "total") }}
+            end as order_total,
+            case
+                when event_name = 'feedback_submitted' then {{ json_number("properties", "score", 0, 10) }}
+            end as feedback_score,
+            case
+                when event_name = 'location_ping' then {{ json_number("properties", "latitude") }}
+            end as latitude,
+            case
+                when event_name = 'location_ping' then {{ json_number("properties", "longitude") }}
+            end as longitude,
 
             {{ quarantined("row_number") }}
         from numbered

@@ -2,14 +2,17 @@ with
     source as (select * from {{ source("landing", "message_events") }}),
 
     judged as (
-        select
-            *,
-            coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason,
-        from source
+        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason, from source
     ),
 
     -- delivery is at least once: the first report of an id counts
-    {{ numbered_rows("judged", ["message_event_id"], "judged.occurred_at, " ~ contract_columns_as_text("message_events", "judged")) }},
+    {{
+        numbered_rows(
+            "judged",
+            ["message_event_id"],
+            "judged.occurred_at, " ~ contract_columns_as_text("message_events", "judged"),
+        )
+    }},
 
     final as (
         select

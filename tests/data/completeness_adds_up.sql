@@ -1,0 +1,21 @@
+with
+    completeness as (select * from {{ ref("personalization_completeness") }}),
+
+    decisions as (select * from {{ ref("campaign_decisions") }}),
+
+    candidates as (select campaign_id, count(*) as users from decisions group by campaign_id),
+
+    final as (
+        select completeness.campaign_id, completeness.variant, completeness.merge_field
+        from completeness
+        left join candidates on completeness.campaign_id = candidates.campaign_id
+        where
+            completeness.users <> coalesce(candidates.users, 0)
+            or completeness.blank_users > completeness.users
+            or completeness.unsafe_users > completeness.blank_users
+            or (completeness.blank_share is null) <> (completeness.users = 0)
+            or completeness.blank_share > 1
+    )
+
+select *
+from final
