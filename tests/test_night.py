@@ -17,6 +17,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from sendworthy import warehouse
 from sendworthy.explain import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,7 +59,10 @@ class Place:
         return sendworthy("nightly", "--as-of", as_of, *options, cwd=self.root)
 
     def manifest(self, as_of: str) -> dict[str, Any]:
-        return json.loads((self.root / "out" / as_of / "manifest.json").read_text(encoding="utf-8"))
+        read: dict[str, Any] = json.loads(
+            (self.root / "out" / as_of / "manifest.json").read_text(encoding="utf-8")
+        )
+        return read
 
     def lists(self, as_of: str) -> dict[str, bytes]:
         folder = self.root / "out" / as_of
@@ -386,3 +390,29 @@ def test_settings_that_are_not_compiled_stop_the_night(tmp_path: Path) -> None:
     assert sendworthy("validate", cwd=place.root).returncode == 2
     assert sendworthy("compile", cwd=place.root).returncode == 0
     assert sendworthy("validate", cwd=place.root).returncode == 0
+
+
+def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
+    aside = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, aside)
+    environment = os.environ | {"SENDWORTHY_BUILD_DB": str(aside)}
+    command = [
+        sys.executable,
+        "-c",
+        "from dbt.cli.main import cli; cli()",
+        "run",
+        "--select",
+        "int_nights__as_of",
+    ]
+    subprocess.run(command, cwd=place.root, env=environment, capture_output=True, check=True, timeout=600)
+    result = sendworthy("export", "--db", aside, "--out", tmp_path / "out", cwd=place.root)
+    assert result.returncode == 2 and "not been audited" in result.stderr, result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_second_night_at_the_same_time_ends_at_once(place: Place) -> None:
+    before = place.database.stat().st_mtime_ns
+    with warehouse.only_night(place.database):
+        result = place.night(SECOND)
+    assert result.returncode == 1 and "another night is at work" in result.stderr, result.stderr
+    assert place.database.stat().st_mtime_ns == before

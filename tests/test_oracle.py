@@ -272,7 +272,7 @@ def test_drop_folders_and_missing_columns(tmp_path: Path) -> None:
         ("users/landed_on=2026-05-02/a.csv", "missing_updated_at")
     ]
     (raw / "events.csv").write_text("event_id,user_id,event_name\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="events.*occurred_at"):
+    with pytest.raises(ValueError, match=r"events.*occurred_at"):
         load_landing(raw, LATER)
     (raw / "events.csv").unlink()
     with pytest.raises(FileNotFoundError, match="events"):

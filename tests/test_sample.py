@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from sendworthy import sample
 from sendworthy.errors import SettingsError
 from sendworthy.sample import COMMITTED_SAMPLE, TABLES, make_committed_sample, make_sample

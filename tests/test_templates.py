@@ -255,7 +255,8 @@ OPERANDS = ("nil", "''", "blank", "empty", "'x'", "'A'", "b", "true", "false")
 
 class _Writer:
     """Writes random templates. No constant and no filter makes a filled value empty, so that every hole
-    in what they render to comes from a blank field."""
+    in what they render to comes from a blank field.
+    """
 
     def __init__(self, draw: st.DrawFn) -> None:
         self._draw = draw

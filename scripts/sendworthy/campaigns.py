@@ -664,7 +664,9 @@ def _load_variants(
             fix = "rename it: lower-case letters, digits and _, a letter first"
             problems.append(Problem(where, "variant", f"{file.stem!r} cannot be the name of a variant", fix))
         if file.stem == ALL_VARIANTS:
-            what = f"{file.stem!r} cannot be the name of a variant: the results use it for all of them together"
+            what = (
+                f"{file.stem!r} cannot be the name of a variant: the results use it for all of them together"
+            )
             problems.append(Problem(where, "variant", what, "choose another name"))
         raw = file.read_bytes()
         try:

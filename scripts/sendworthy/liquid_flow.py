@@ -116,6 +116,7 @@ class State:
     out: Value = ANYTHING
 
     def copy(self) -> State:
+        """The same state, to be changed apart."""
         return State(dict(self.names), self.out)
 
 
@@ -180,6 +181,7 @@ class FieldFlow:
         env: the environment that parsed the template (its filters are used on constants).
         name: the merge field that is followed.
         start: its value: `BLANK_FIELD` asks where its blank can come out, `ANY_FIELD` where any value can.
+
     """
 
     def __init__(self, env: LiquidEnvironment, name: str, start: Value) -> None:

@@ -111,9 +111,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     with stages.step("publish", "publishing"):
         with warehouse.connect(build) as connection:
             campaigns = judge_campaigns(connection, gate)
-            warehouse.hold_back(
-                connection, [c["campaign_id"] for c in campaigns if c["status"] == "held_back"]
-            )
+            warehouse.hold_back(connection, gate.released)
             warehouse.write_ledgers(connection, night.as_of)
             changes = list_changes(connection)
             for campaign in campaigns:
@@ -178,6 +176,12 @@ def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> 
         order by campaign_id, users desc, reason
         """,
     )
+    # a message of a campaign that the settings do not know is nobody's: it is named, and it stays
+    strays = set(gate.campaigns) - {campaign["campaign_id"] for campaign in counted}
+    counted += [
+        {"campaign_id": name, "channel": None, "candidates": 0, "send": 0, "control": 0, "suppress": 0}
+        for name in sorted(strays)
+    ]
     for campaign in counted:
         name = campaign["campaign_id"]
         audit = gate.campaigns.get(name)

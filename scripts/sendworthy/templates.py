@@ -101,6 +101,7 @@ def analyse_template(
         subject_required: true for e-mail, whose messages need a subject line.
 
     Never raises for what is in the text: whatever is wrong is in `problems`, each with its line.
+
     """
     result = TemplateAnalysis()
     size = len(text.encode("utf-8", errors="surrogatepass"))

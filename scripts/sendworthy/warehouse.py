@@ -93,10 +93,12 @@ def read_night(connection: duckdb.DuckDBPyConnection) -> Night:
     return Night(**night)
 
 
-def hold_back(connection: duckdb.DuckDBPyConnection, campaigns: Sequence[str]) -> None:
-    """Take the messages of held-back campaigns off the send list; their decisions stay as they are."""
-    for campaign in campaigns:
-        connection.execute("delete from marts.send_list where campaign_id = ?", [campaign])
+def hold_back(connection: duckdb.DuckDBPyConnection, released: Sequence[str]) -> None:
+    """Take every message that is not of a released campaign off the send list; the decisions stay as they are."""
+    connection.execute(
+        "delete from marts.send_list where campaign_id is null or not list_contains(?, campaign_id)",
+        [list(released)],
+    )
 
 
 def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

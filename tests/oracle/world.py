@@ -706,7 +706,7 @@ class _Maker:
         }
         self.ledger.append(row)
         for _ in range(rng.choice((0, 0, 1, 2)) if nights_ago else 0):
-            at = row["send_at"] + rng.randint(0, 1200) * SECOND
+            at = row["send_at"] + rng.choice((rng.randint(0, 1200) * SECOND, DAY, 7 * DAY))
             self.message(user_id, "sent", at, row["dispatch_id"], campaign_id)
 
     # -- rows that are no good
@@ -718,7 +718,8 @@ class _Maker:
             for row in rng.sample(self.rows[name], min(6, len(self.rows[name]))):
                 again = dict(row)
                 if name == "events" and row["received_at"] is not None:
-                    again["received_at"] = row["received_at"] + rng.choice((-1, 1)) * SECOND
+                    received_at = row["received_at"] + rng.choice((-1, 1)) * SECOND
+                    again["received_at"] = rng.choice((received_at, received_at, None))
                     again["event_name"] = rng.choice((row["event_name"], "page_viewed"))
                 else:
                     again["occurred_at"] = row["occurred_at"] + rng.choice((-1, 1)) * SECOND

@@ -1,13 +1,11 @@
 with
     versions as (select * from {{ ref("stg_landing__users") }}),
 
-    erasure_requests as (select * from {{ ref("stg_landing__erasure_requests") }}),
+    erased as (select * from {{ ref("int_users__erased") }}),
 
     iana_zones as (select * from {{ ref("timezones") }}),
 
     engine_zones as ({{ zones_of_the_engine() }}),
-
-    erased as (select distinct user_id from erasure_requests where requested_at < {{ as_of() }}),
 
     zones as (
         select iana_zones.timezone_name
