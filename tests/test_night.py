@@ -1,4 +1,4 @@
-"""Whole nights through the command line, on the committed sample."""
+"""Whole nights through the command line, on the committed sample: the first, the same again, and the second."""
 
 from __future__ import annotations
 
@@ -10,67 +10,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
+from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 from sendworthy import warehouse
 from sendworthy.explain import REASONS
-
-ROOT = Path(__file__).resolve().parents[1]
-FIRST, SECOND = "2026-06-01", "2026-06-02"
-HELD_BACK = "welcome__new__email"
-
-
-def sendworthy(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from sendworthy.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600)
-
-
-def copy_project(target: Path) -> Path:
-    """What a clone has, without what was built here."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target / name)
-    return target
-
-
-@dataclass
-class Place:
-    """A project of one's own, with the database and the lists of its nights."""
-
-    root: Path
-
-    @property
-    def database(self) -> Path:
-        return self.root / "sendworthy.duckdb"
-
-    def night(self, as_of: str, *options: object) -> subprocess.CompletedProcess[str]:
-        return sendworthy("nightly", "--as-of", as_of, *options, cwd=self.root)
-
-    def manifest(self, as_of: str) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads(
-            (self.root / "out" / as_of / "manifest.json").read_text(encoding="utf-8")
-        )
-        return read
-
-    def lists(self, as_of: str) -> dict[str, bytes]:
-        folder = self.root / "out" / as_of
-        return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("*/*.csv"))}
-
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.database), read_only=True) as connection:
-            return connection.execute(sql, list(parameters)).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -255,141 +201,6 @@ def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place:
     together = "\n".join(texts)
     assert not [address for address in addresses if address in together]
     assert not [user for user in users if user in together]
-
-
-def test_a_campaign_that_fails_the_gate_is_held_back_and_the_others_go(tmp_path: Path) -> None:
-    broken = Place(copy_project(tmp_path / "project"))
-    model = broken.root / "models/marts/campaigns/send_list.sql"
-    sql = model.read_text(encoding="utf-8")
-    fault = (
-        f"case when decisions.campaign_id = '{HELD_BACK}' then 'nobody' else channels.address end as address,"
-    )
-    assert sql.count("channels.address,") == 1
-    model.write_text(sql.replace("channels.address,", fault), encoding="utf-8")
-    result = broken.night(FIRST, "--json")
-    assert result.returncode == 3, result.stdout + result.stderr
-    campaigns = {campaign["campaign_id"]: campaign for campaign in json.loads(result.stdout)["campaigns"]}
-    assert [name for name, campaign in campaigns.items() if campaign["status"] == "held_back"] == [HELD_BACK]
-    assert (
-        campaigns[HELD_BACK]["gate"]["failed"]
-        and campaigns[HELD_BACK]["send"] > 0
-        and campaigns[HELD_BACK]["rows"] == 0
-    )
-    assert not list((broken.root / "out").rglob(f"{HELD_BACK}.csv"))
-    assert len(broken.lists(FIRST)) == 2 * (len(campaigns) - 1)
-    assert broken.query("select count(*) from marts.send_list where campaign_id = ?", [HELD_BACK]) == [(0,)]
-    assert broken.query("select count(*) from ledger.dispatches where campaign_id = ?", [HELD_BACK]) == [(0,)]
-    assert broken.query(
-        "select count(*) > 0 from marts.campaign_decisions where campaign_id = ? and decision = 'send'",
-        [HELD_BACK],
-    ) == [(True,)]
-    assert broken.query("select status from ops.runs where campaign_id = ?", [HELD_BACK]) == [("held_back",)]
-
-
-def test_dbt_build_alone_works_in_a_fresh_clone_and_gives_the_same_marts(
-    place: Place, tmp_path: Path
-) -> None:
-    clone = Place(copy_project(tmp_path / "clone"))
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SENDWORTHY_"))
-    }
-    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", "build"]
-    built = subprocess.run(
-        command, cwd=clone.root, env=environment, capture_output=True, text=True, timeout=900
-    )
-    assert built.returncode == 0, built.stdout[-3000:]
-    # the other nights of `place` are in its ledger: compare with a first night
-    fresh = Place(copy_project(tmp_path / "fresh"))
-    assert fresh.night(FIRST).returncode == 0
-    for table in (
-        "customers",
-        "campaign_decisions",
-        "send_list",
-        "suppression_funnel",
-        "personalization_completeness",
-    ):
-        query = f"select * from marts.{table} order by all"
-        assert clone.query(query) == fresh.query(query), table
-
-
-@pytest.mark.parametrize(
-    ("break_it", "words"),
-    [
-        (lambda raw: (raw / "support_tickets.csv").unlink(), ["support_tickets", "found neither"]),
-        (
-            lambda raw: (raw / "support_tickets.csv").write_text(
-                "ticket_id,user_id\nt1,u1\n", encoding="utf-8"
-            ),
-            ["support_tickets", "support_tickets.csv", "column status is missing"],
-        ),
-        (
-            lambda raw: shutil.copyfile(raw / "users.parquet", raw / "events.parquet"),
-            ["events", "more than once"],
-        ),
-    ],
-    ids=["a table is missing", "a required column is missing", "a table is there twice"],
-)
-def test_a_landing_zone_that_cannot_be_read_stops_the_night(
-    tmp_path: Path, break_it: Any, words: list[str]
-) -> None:
-    raw = tmp_path / "landing"
-    shutil.copytree(ROOT / "data/sample", raw)
-    break_it(raw)
-    result = sendworthy(
-        "nightly",
-        "--raw",
-        raw,
-        "--as-of",
-        FIRST,
-        "--db",
-        tmp_path / "s.duckdb",
-        "--out",
-        tmp_path / "out",
-        "--docs",
-        tmp_path / "docs",
-    )
-    assert result.returncode == 1, result.stdout + result.stderr
-    assert all(word in result.stderr for word in words), result.stderr
-    assert "Traceback" not in result.stderr
-    assert not (tmp_path / "s.duckdb").exists() and not (tmp_path / "out").exists()
-
-
-def test_stale_data_is_refused_before_anything_is_published(tmp_path: Path) -> None:
-    result = sendworthy(
-        "nightly", "--db", tmp_path / "s.duckdb", "--out", tmp_path / "out", "--docs", tmp_path / "docs"
-    )
-    assert result.returncode == 1 and "hours behind the clock" in result.stderr, result.stderr
-    assert not (tmp_path / "s.duckdb").exists() and not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["nightly", "--project-dir", "/"], "not a Sendworthy project"),
-        (["nightly", "--as-of", "yesterday"], "--as-of 'yesterday' is not a date"),
-        (["nightly", "--destination", "pigeon"], "no destination 'pigeon'"),
-        (["nightly", "--raw", "no/such/folder"], "is no folder"),
-        (["explain", "u1", "--db", "no/such/file.duckdb"], "no published file"),
-        (["export", "--db", "no/such/file.duckdb"], "no published file"),
-        (["nightly", "--no-such-option"], "No such option"),
-        (["new-campaign", "--kind", "welcome"], "is missing"),
-    ],
-)
-def test_bad_usage_ends_with_2_and_says_what_to_do(arguments: list[str], words: str) -> None:
-    result = sendworthy(*arguments)
-    assert result.returncode == 2, result.stdout + result.stderr
-    assert words in result.stderr and "Traceback" not in result.stderr
-
-
-def test_settings_that_are_not_compiled_stop_the_night(tmp_path: Path) -> None:
-    place = Place(copy_project(tmp_path / "project"))
-    template = place.root / "campaigns" / HELD_BACK / "default.liquid"
-    template.write_text(template.read_text(encoding="utf-8") + "\nOne more line.\n", encoding="utf-8")
-    result = place.night(FIRST)
-    assert result.returncode == 2 and "sendworthy compile" in result.stderr, result.stderr
-    assert sendworthy("validate", cwd=place.root).returncode == 2
-    assert sendworthy("compile", cwd=place.root).returncode == 0
-    assert sendworthy("validate", cwd=place.root).returncode == 0
 
 
 def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:

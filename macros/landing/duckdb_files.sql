@@ -106,9 +106,15 @@
 {%- endmacro %}
 
 
+{% macro white_space() %}
+    {#- what is trimmed from a value before it is read: space, tab, line feed, vertical tab, form feed, carriage return -#}
+    {{- return("' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)") -}}
+{% endmacro %}
+
+
 {% macro duckdb__landing_value(column, found_type) %}
     {%- set value = "delivered." ~ column.name -%}
-    {%- set as_text = "trim(cast(" ~ value ~ " as varchar))" -%}
+    {%- set as_text = "trim(cast(" ~ value ~ " as varchar), " ~ white_space() ~ ")" -%}
     {%- if found_type is none -%} cast(null as {{ engine_type(column.type) }})
     {%- elif column.allowed -%}
         case when lower({{ as_text }}) in ('{{ column.allowed | join("', '") }}') then lower({{ as_text }}) end
@@ -138,7 +144,7 @@
     {#- an optional text may hold anything, white space too: what that means is for the rule of blank to say -#}
     {%- if found_type is none -%} true
     {%- elif found_type == "VARCHAR" and (column.type != "text" or column.required or column.allowed or column.json_object) -%}
-        ({{ value }} is null or trim({{ value }}) = '')
+        ({{ value }} is null or trim({{ value }}, {{ white_space() }}) = '')
     {%- else -%} {{ value }} is null
     {%- endif -%}
 {% endmacro %}

@@ -368,10 +368,15 @@ def is_interested_not_bought(person: Facts, as_of: datetime) -> bool:
     )
 
 
+def category_of(ticket: Row) -> str:
+    """The category of a ticket, however it is spelled."""
+    return (ticket["category"] or "").strip().lower()
+
+
 def is_recent_complaint(person: Facts, as_of: datetime) -> bool:
     """Within 30 days: a complaint, a bad satisfaction, a score of 6 or less, or a negative mention."""
     for ticket in person.tickets:
-        if ticket["category"] == "complaint" and within(ticket["created_at"], 30, as_of):
+        if category_of(ticket) == "complaint" and within(ticket["created_at"], 30, as_of):
             return True
         if ticket["satisfaction"] == "bad" and within(ticket["updated_at"], 30, as_of):
             return True
@@ -441,7 +446,7 @@ def segments(person: Facts, as_of: datetime, place: Place | None, is_slow: bool)
     recent_complaint = is_recent_complaint(person, as_of)
     refund_pending = is_refund_pending(person, as_of)
     billing_trouble = within(person.newest("payment_failed"), 60, as_of) or any(
-        ticket["category"] == "billing" and within(ticket["created_at"], 60, as_of)
+        category_of(ticket) == "billing" and within(ticket["created_at"], 60, as_of)
         for ticket in person.tickets
     )
     risks = (billing_trouble, is_slow, stage == "lapsing", recent_complaint)

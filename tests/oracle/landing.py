@@ -48,7 +48,7 @@ class Table:
     columns: tuple[Column, ...]
     time: str
     optional: bool = False
-    unique: tuple[str, ...] = ()  # the id, for tables with at-least-once delivery
+    unique: tuple[str, ...] = ()  # what makes two rows the same one, for tables with at-least-once delivery
     first_by: tuple[str, ...] = ()  # which of the rows with the same id wins: the first by these
 
 
@@ -149,12 +149,15 @@ TABLES: tuple[Table, ...] = (
         ),
         time="posted_at",
         optional=True,
+        unique=("mention_id",),
+        first_by=("posted_at", "sentiment"),  # of two opinions at one time the worse one, which sorts first
     ),
     Table(
         "erasure_requests",
         (_req("user_id"), _req("requested_at", TIME)),
         time="requested_at",
         optional=True,
+        unique=("user_id", "requested_at"),
     ),
 )
 
@@ -227,24 +230,33 @@ def _as_time(value: object) -> datetime:
     return moment
 
 
+# What producers write for a boolean where the file has no such type.
+_BOOLEANS = {text: True for text in ("true", "t", "yes", "y", "1")} | {
+    text: False for text in ("false", "f", "no", "n", "0")
+}
+
+
 def _as_bool(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
-        return value.strip().lower() == "true"
+    if isinstance(value, str) and value.strip().lower() in _BOOLEANS:
+        return _BOOLEANS[value.strip().lower()]
     if isinstance(value, int) and value in (0, 1):
         return value == 1
     raise ValueError("not a boolean")
 
 
 def _as_int(value: object) -> int:
+    number: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip(), re.ASCII):
-        return int(value)
-    raise ValueError("not an integer")
+        number = value
+    elif isinstance(value, float):
+        number = int(value) if value.is_integer() else None
+    elif isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value.strip(), re.ASCII):
+        number = int(value)
+    if number is None or not -(2**31) <= number < 2**31:
+        raise ValueError("not an integer")
+    return number
 
 
 def _no_constant(text: str) -> object:
@@ -284,11 +296,23 @@ _AS = {
 }
 
 
+def _is_no_value(column: Column, value: object) -> bool:
+    if value is None:
+        return True
+    may_be_white = column.kind == TEXT and not column.required and not column.values
+    return isinstance(value, str) and not may_be_white and not value.strip()
+
+
 def check_row(table: Table, raw: Row, wall_clock: datetime) -> tuple[Row, str | None]:
     """The typed row, and why it must go to quarantine (None: it is good). One reason: the first that holds.
 
     The reasons in order: `missing_<column>`, `bad_<column>` (both in column order), `from_the_future`.
+    White space is no value, except in a text that may be missing: there it is for the word blank to judge.
     """
+    raw = {
+        column.name: None if _is_no_value(column, raw.get(column.name)) else raw[column.name]
+        for column in table.columns
+    }
     for column in table.columns:
         if column.required and raw.get(column.name) is None:
             return {}, f"missing_{column.name}"
@@ -302,8 +326,10 @@ def check_row(table: Table, raw: Row, wall_clock: datetime) -> tuple[Row, str | 
             typed[column.name] = _AS[column.kind](value)
         except (TypeError, ValueError, OverflowError, RecursionError):
             return {}, f"bad_{column.name}"
-        if column.values and typed[column.name] not in column.values:
-            return {}, f"bad_{column.name}"
+        if column.values:
+            typed[column.name] = typed[column.name].strip().lower()
+            if typed[column.name] not in column.values:
+                return {}, f"bad_{column.name}"
     if typed[table.time] > wall_clock + timedelta(hours=1):
         return {}, "from_the_future"
     return typed, None
@@ -399,13 +425,16 @@ def load_landing(raw: Path, wall_clock: datetime) -> Landing:
 
         by_id: dict[object, list[tuple[str, Row, Row]]] = defaultdict(list)
         for number, item in enumerate(good):
-            by_id[item[2][table.unique[0]] if table.unique else number].append(item)
+            by_id[tuple(item[2][name] for name in table.unique) if table.unique else number].append(item)
         for same in by_id.values():
 
             def order(item: tuple[str, Row, Row], table: Table = table) -> tuple[Any, ...]:
-                # Earliest first; a time that is not known comes last; then the row as text.
-                times = [item[2][name] or datetime.max for name in table.first_by]
-                return (*times, row_text(item[2], table), item[0])
+                # Earliest first; what is not known comes last; then the row as text.
+                first = [
+                    (item[2][name] is None, "" if item[2][name] is None else item[2][name])
+                    for name in table.first_by
+                ]
+                return (*first, row_text(item[2], table), item[0])
 
             same = sorted(same, key=order) if len(same) > 1 else same
             landing.rows[table.name].append(same[0][2])

@@ -575,7 +575,7 @@ class _Maker:
             row: dict[str, Any] = {
                 "ticket_id": self.next_id("t"),
                 "user_id": user_id,
-                "category": rng.choice((None, "complaint", "billing", "question")),
+                "category": rng.choice((None, "complaint", "billing", "question", " Complaint", "BILLING")),
                 "status": rng.choice(
                     (
                         "new",
@@ -591,7 +591,7 @@ class _Maker:
                 "created_at": created,
                 "updated_at": updated,
                 "solved_at": None,
-                "satisfaction": rng.choice((None, None, "good", "bad")),
+                "satisfaction": rng.choice((None, None, "good", "bad", " Bad ")),
             }
             self.rows["support_tickets"].append(row)
             if self.chance(0.4):
@@ -666,7 +666,7 @@ class _Maker:
                     rng.choice(("delivered", "opened", "clicked")),
                     at + timedelta(minutes=5),
                 )
-        if self.chance(0.05):
+        if self.chance(0.1):
             self.message(
                 user_id,
                 rng.choice(("bounced_hard", "complained", "bounced_soft")),
@@ -724,8 +724,24 @@ class _Maker:
                 else:
                     again["occurred_at"] = row["occurred_at"] + rng.choice((-1, 1)) * SECOND
                 self.rows[name].append(again)
+        # The same mention or request again; the rows are the same but for what the mention says.
+        for name in ("social_mentions", "erasure_requests"):
+            for row in rng.sample(self.rows[name], min(2, len(self.rows[name]))):
+                again = dict(row)
+                if name == "social_mentions":
+                    again["sentiment"] = rng.choice(("positive", "negative", None))
+                    again["posted_at"] = rng.choice((row["posted_at"], self.edge(row["posted_at"])))
+                self.rows[name].append(again)
         for table in TABLES:
             rows = self.rows[table.name]
+            # White space for a value: none at all where the column has a type or must be there.
+            for row in rng.sample(rows, min(3, len(rows))):
+                white = dict(row)
+                if table.unique:
+                    white[table.unique[0]] = self.next_id("white")
+                column = rng.choice([c for c in table.columns if c.required or c.kind != "text" or c.values])
+                white[column.name] = rng.choice(("", " ", "\t", " \n"))
+                rows.append(white)
             for row in rng.sample(rows, min(3, len(rows))):
                 bad = dict(row)
                 if table.unique:
@@ -737,7 +753,20 @@ class _Maker:
                     bad[rng.choice(columns).name] = None
                 elif what == "bad" and typed:
                     column = rng.choice(typed)
-                    bad[column.name] = rng.choice(("[1, 2]", "{broken", "2026-13-45", "what?"))
+                    bad[column.name] = rng.choice(
+                        (
+                            "[1, 2]",
+                            "{broken",
+                            "2026-13-45",
+                            "what?",
+                            "1",
+                            "no",
+                            "3.0",
+                            "9" * 12,
+                            " OPEN ",
+                            "Sent",
+                        )
+                    )
                 else:
                     bad[table.time] = FAR_FUTURE
                 rows.append(bad)

@@ -29,7 +29,8 @@ with
         group by user_id, 'dispatch:' || dispatch_id
     ),
 
-    -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the campaign still
+    -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the
+    -- campaign still
     -- tells of that campaign
     final as (
         select
@@ -41,7 +42,9 @@ with
             reported.message_id is not null as is_confirmed,
         from reported
         full outer join
-            dispatched on reported.user_id = dispatched.user_id and reported.message_id = dispatched.message_id
+            dispatched
+            on reported.user_id = dispatched.user_id
+            and reported.message_id = dispatched.message_id
     )
 
 select *
