@@ -13,3 +13,21 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The project, compiled once for the whole session: with pytest-xdist, once for all of its processes."""
     base = tmp_path_factory.getbasetemp()
     return Warehouse.build((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "warehouse")
+
+
+# files whose tests share nothing that is dear to make: their tests may go to any worker
+SPREAD = {
+    "test_worlds.py",
+    "test_arbitration.py",
+    "test_real_data.py",
+    "test_templates.py",
+    "test_oracle.py",
+    "test_night_faults.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`: keep the other files' tests together on one worker."""
+    for item in items:
+        if item.path.name not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))

@@ -2,31 +2,42 @@
     The words of section 5 of the design that decide what a person sees: what is blank, what is unsafe, what trimming is.
     One macro each; the marts, the gate and the tests all use these.
 #}
+{% macro invisible_letters() %}
+    {# The inside of a character class: what Unicode draws as nothing though it calls it a letter (the Hangul fillers). #}
+    {{- return("\\x{115F}\\x{1160}\\x{3164}\\x{FFA0}") -}}
+{% endmacro %}
+
+
 {% macro invisible_characters() %}
     {#
         The inside of a character class: white space, control and format characters, and what Unicode draws as nothing though
-        it is a letter, a mark or a symbol (combining grapheme joiner, Hangul fillers, Khmer inherent vowels, Mongolian and
-        other variation selectors, braille blank, musical null notehead, and the default-ignorable range of plane 14).
+        it is a letter, a mark or a symbol (combining grapheme joiner, Khmer inherent vowels, Mongolian and other variation
+        selectors, braille blank, musical null notehead, and the default-ignorable range of plane 14).
     #}
     {{- return(
-        "\\p{Z}\\p{Cc}\\p{Cf}"
-        ~ "\\x{034F}\\x{115F}\\x{1160}\\x{17B4}\\x{17B5}\\x{180B}-\\x{180F}\\x{2065}\\x{2800}\\x{3164}\\x{FE00}-\\x{FE0F}"
-        ~ "\\x{FFA0}\\x{FFF0}-\\x{FFF8}\\x{1D159}\\x{E0000}-\\x{E0FFF}"
+        "\\p{Z}\\p{Cc}\\p{Cf}" ~ invisible_letters()
+        ~ "\\x{034F}\\x{17B4}\\x{17B5}\\x{180B}-\\x{180F}\\x{2065}\\x{2800}\\x{FE00}-\\x{FE0F}"
+        ~ "\\x{FFF0}-\\x{FFF8}\\x{1D159}\\x{E0000}-\\x{E0FFF}"
     ) -}}
 {% endmacro %}
 
 
 {% macro trimmed(text) %}
-    {# without white space and invisible characters at both ends #}
-    {{ return(replace_all(text, "^[" ~ invisible_characters() ~ "]+|[" ~ invisible_characters() ~ "]+$")) }}
-{% endmacro %}
+    {# without white space and invisible characters at both ends; looking for them is cheaper than replacing them #}
+    {%- set invisible = "[" ~ invisible_characters() ~ "]" -%}
+    case
+        when {{ matches(text, "^" ~ invisible ~ "|" ~ invisible ~ "$") }}
+        then {{ replace_all(text, "^" ~ invisible ~ "+|" ~ invisible ~ "+$") }}
+        else {{ text }}
+    end
+{%- endmacro %}
 
 
 {% macro is_blank(text) -%}
     (
         {{ text }} is null
-        {# nothing visible is left, or nothing of it is a letter or a digit of any script #}
-        or not {{ matches(replace_all(text, "[" ~ invisible_characters() ~ "]+"), "[\\p{L}\\p{Nd}]") }}
+        {# no letter and no digit of any script is left when what is invisible is taken away #}
+        or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}") }}
         or {{ is_in_column("lower(" ~ trimmed(text) ~ ")", ref("placeholder_values"), "placeholder_value") }}
         {# template syntax that an import did not fill #}
         or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[") }}
