@@ -65,7 +65,7 @@
 {% endmacro %}
 
 {% macro duckdb__split_list(text) -%}
-    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: trim(item)), lambda item: item <> '')
+    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: trim(item, {{ white_space() }})), lambda item: item <> '')
 {%- endmacro %}
 
 

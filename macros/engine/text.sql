@@ -53,3 +53,9 @@
 {% endmacro %}
 
 {% macro duckdb__fail_with(message) %}error({{ sql_text(message) }}){% endmacro %}
+
+
+{% macro white_space() %}
+    {#- what is trimmed from a value before it is read: space, tab, line feed, vertical tab, form feed, carriage return -#}
+    {{- return("' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)") -}}
+{% endmacro %}

@@ -4,6 +4,14 @@
 {% macro duckdb__add_seconds(time, seconds) %}({{ time }} + to_seconds({{ seconds }})){% endmacro %}
 
 
+{% macro utc_time(text) %}
+    {#- a time as a person writes it, in UTC where it names no offset -#}
+    {{ return(adapter.dispatch("utc_time", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__utc_time(text) %}(cast({{ sql_text(text) }} as timestamptz) at time zone 'UTC'){% endmacro %}
+
+
 {% macro hour_of_day(time, hour) %}
     {#- the full hour on the day of a time -#}
     {{ return(add_seconds("date_trunc('day', " ~ time ~ ")", "3600 * " ~ hour)) }}

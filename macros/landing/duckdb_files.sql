@@ -1,12 +1,36 @@
 {#- DuckDB's way of finding and reading the files of the landing zone. -#}
-{% macro list_files(patterns) %}{{ return(adapter.dispatch("list_files", "sendworthy")(patterns)) }}{% endmacro %}
+{% macro list_files(folder, table_name) %}
+    {#- every file that is called after a table, or stands in a folder that is: {path, size in bytes} -#}
+    {{ return(adapter.dispatch("list_files", "sendworthy")(folder, table_name)) }}
+{% endmacro %}
 
-{% macro duckdb__list_files(patterns) %}
-    {% set queries = [] %}
-    {% for pattern in patterns %}
-        {% do queries.append("select file from glob(" ~ sql_text(pattern) ~ ")") %}
+{% macro duckdb__list_files(folder, table_name) %}
+    {% set place = duckdb__no_pattern(folder) ~ "/" ~ table_name %}
+    {% set sql = "select file from glob(" ~ sql_text(place ~ ".*") ~ ") union all select file from glob("
+        ~ sql_text(place ~ "/**/*") ~ ") order by file" %}
+    {% set files = [] %}
+    {% set paths = run_query(sql).columns[0].values() | list %}
+    {% if paths %}
+        {% for row in run_query("select filename, size from read_blob(" ~ duckdb__path_list(paths) ~ ") order by filename").rows %}
+            {% do files.append({"path": row[0], "size": row[1]}) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(files) }}
+{% endmacro %}
+
+
+{% macro duckdb__no_pattern(path) %}
+    {#- a path in which what would be a pattern stands for itself -#}
+    {{ return(path | replace("[", "[[]") | replace("*", "[*]") | replace("?", "[?]")) }}
+{% endmacro %}
+
+
+{% macro duckdb__path_list(paths) %}
+    {% set literals = [] %}
+    {% for path in paths %}
+        {% do literals.append(sql_text(duckdb__no_pattern(path))) %}
     {% endfor %}
-    {{ return(run_query(queries | join(" union all ") ~ " order by file").columns[0].values() | list) }}
+    {{ return("[" ~ literals | join(", ") ~ "]") }}
 {% endmacro %}
 
 
@@ -16,22 +40,31 @@
     {#- for each path: {path, format, columns}; headers only, no rows are read -#}
     {% set queries = [] %}
     {% for path in paths %}
+        {% set file = sql_text(duckdb__no_pattern(path)) %}
         {% if path.endswith(".parquet") %}
-            {#- row 0 is the schema's root, and a child of a nested column is no column -#}
             {% do queries.append(
-                "select " ~ sql_text(path) ~ " as path, name from parquet_schema(" ~ sql_text(path) ~ ") where column_id > 0"
+                "select " ~ sql_text(path) ~ " as path, name, column_id, coalesce(num_children, 0) as children from parquet_schema(" ~ file ~ ")"
             ) %}
         {% else %}
             {% do queries.append(
-                "select " ~ sql_text(path) ~ " as path, c.name from (select unnest(columns) as c from sniff_csv("
-                ~ sql_text(path) ~ ", " ~ csv_options() ~ "))"
+                "select " ~ sql_text(path) ~ " as path, c.name, position as column_id, 0 as children from (select unnest(columns) as c, "
+                ~ "generate_subscripts(columns, 1) as position from sniff_csv(" ~ file ~ ", " ~ csv_options() ~ "))"
             ) %}
         {% endif %}
     {% endfor %}
     {% set columns = {} %}
+    {% set inside = {} %}
     {% for chunk in queries | batch(100) %}
-        {% for row in run_query(chunk | join(" union all ")).rows %}
-            {% do columns.setdefault(row[0], []).append(row[1]) %}
+        {#- a Parquet file tells its columns as a tree, the root first: what is inside a column is no column -#}
+        {% for path, name, column_id, children in run_query(chunk | join(" union all ") ~ " order by path, column_id").rows %}
+            {% if column_id == 0 %}
+                {% do columns.setdefault(path, []) %}
+            {% elif inside.get(path, 0) > 0 %}
+                {% do inside.update({path: inside[path] - 1 + children | int}) %}
+            {% else %}
+                {% do columns.setdefault(path, []).append(name) %}
+                {% do inside.update({path: children | int}) %}
+            {% endif %}
         {% endfor %}
     {% endfor %}
     {% set files = [] %}
@@ -58,16 +91,13 @@
     {#- a query over all files of a table: <column>, <column>_is_empty, file, raw_row -#}
     {% set queries = [] %}
     {% for format in ["parquet", "csv"] %}
-        {% set paths = [] %}
-        {% for file in files if file.format == format %}
-            {% do paths.append(sql_text(file.path)) %}
-        {% endfor %}
+        {% set paths = files | selectattr("format", "equalto", format) | map(attribute="path") | list %}
         {% if paths %}
             {% set reader %}
                 {%- if format == "parquet" -%}
-                    read_parquet([{{ paths | join(", ") }}], union_by_name = true, filename = true, hive_partitioning = false)
+                    read_parquet({{ duckdb__path_list(paths) }}, union_by_name = true, filename = true, hive_partitioning = false)
                 {%- else -%}
-                    read_csv([{{ paths | join(", ") }}], union_by_name = true, filename = true, hive_partitioning = false, {{ csv_options() }})
+                    read_csv({{ duckdb__path_list(paths) }}, union_by_name = true, filename = true, hive_partitioning = false, {{ csv_options() }})
                 {%- endif -%}
             {% endset %}
             {% set types = {} %}
@@ -80,7 +110,7 @@
                         {{ duckdb__landing_value(column, types.get(column.name)) }} as {{ column.name }},
                         {{ duckdb__landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
                     {%- endfor %}
-                    replace(delivered.filename, {{ sql_text(night_setting("raw").rstrip("/") ~ "/") }}, '') as file,
+                    substr(delivered.filename, {{ night_setting("raw").rstrip("/") | length + 2 }}) as file,
                     {# packed now, and written out as JSON only for the rows that need it #}
                     {% if format == "parquet" -%} struct_pack(parquet := delivered, csv := null) as raw_row
                     {%- else -%} struct_pack(parquet := null, csv := delivered) as raw_row
@@ -106,12 +136,6 @@
 {%- endmacro %}
 
 
-{% macro white_space() %}
-    {#- what is trimmed from a value before it is read: space, tab, line feed, vertical tab, form feed, carriage return -#}
-    {{- return("' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)") -}}
-{% endmacro %}
-
-
 {% macro duckdb__landing_value(column, found_type) %}
     {%- set value = "delivered." ~ column.name -%}
     {%- set as_text = "trim(cast(" ~ value ~ " as varchar), " ~ white_space() ~ ")" -%}
@@ -124,14 +148,27 @@
     {%- elif column.type == "timestamp" -%}
         {%- if found_type.startswith("TIMESTAMP WITH") -%} {% set time = value ~ " at time zone 'UTC'" %}
         {%- elif found_type.startswith("TIMESTAMP") or found_type == "DATE" -%} {% set time = "try_cast(" ~ value ~ " as timestamp)" %}
-        {#- a cast straight to timestamp would drop the offset that a text may name; words like 'epoch' are no times -#}
-        {%- else -%} {% set time = "case when regexp_matches(" ~ as_text ~ ", '^[0-9]{4}-') then try_cast(" ~ as_text ~ " as timestamptz) at time zone 'UTC' end" %}
+        {#-
+            A cast straight to timestamp would drop the offset that a text names, and a cast with a named zone in the column
+            would shift the texts after it that name none: each kind of text has its own cast, and a named zone is no time.
+        -#}
+        {%- else -%}
+            {%- set time -%}
+                case
+                    when regexp_matches({{ as_text }}, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+)?$') then try_cast({{ as_text }} as timestamp)
+                    when regexp_matches({{ as_text }}, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$')
+                    then try_cast(replace(replace({{ as_text }}, ' +', '+'), ' -', '-') as timestamptz) at time zone 'UTC'
+                end
+            {%- endset -%}
         {%- endif -%}
         case when isfinite({{ time }}) then {{ time }} end
     {%- elif column.type == "boolean" -%}
-        {%- if found_type == "BOOLEAN" -%} {{ value }} {%- else -%} try_cast(lower({{ as_text }}) as boolean) {%- endif -%}
+        {%- if found_type == "BOOLEAN" -%} {{ value }}
+        {#- tools that know no missing boolean write 0.0 and 1.0 -#}
+        {%- elif found_type in ("DOUBLE", "FLOAT") or found_type.startswith("DECIMAL") -%} case {{ value }} when 1 then true when 0 then false end
+        {%- else -%} try_cast(lower({{ as_text }}) as boolean) {%- endif -%}
     {%- elif column.type == "integer" -%}
-        {%- if found_type in ("DOUBLE", "FLOAT") -%} case when {{ value }} = floor({{ value }}) then try_cast({{ value }} as integer) end
+        {%- if found_type in ("DOUBLE", "FLOAT") or found_type.startswith("DECIMAL") -%} case when {{ value }} = floor({{ value }}) then try_cast({{ value }} as integer) end
         {#- '3.7' is no whole number, though a cast would round it -#}
         {%- else -%} case when regexp_matches({{ as_text }}, '^[+-]?[0-9]+$') then try_cast({{ as_text }} as integer) end
         {%- endif -%}

@@ -52,8 +52,28 @@
 {% macro landing_files(table) %}
     {#- the files of one table: each with its path, format and columns; checked against the contract -#}
     {% set root = night_setting("raw").rstrip("/") %}
-    {% set single = list_files([root ~ "/" ~ table.name ~ ".parquet", root ~ "/" ~ table.name ~ ".csv"]) %}
-    {% set drops = list_files([root ~ "/" ~ table.name ~ "/**/*.parquet", root ~ "/" ~ table.name ~ "/**/*.csv"]) %}
+    {% set single = [] %}
+    {% set drops = [] %}
+    {% for file in list_files(root, table.name) %}
+        {% set name = file.path.split("/") | last %}
+        {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
+        {% if not name.startswith(("_", ".")) %}
+            {% if not name.endswith((".parquet", ".csv")) %}
+                {% do landing_error(
+                    table.name, "file " ~ file.path,
+                    "it is called like the table's data but ends neither in .parquet nor in .csv (in lower case), so nobody reads it.",
+                    "deliver it in one of these formats, or move it away.",
+                ) %}
+            {% elif file.size == 0 %}
+                {% do landing_error(
+                    table.name, "file " ~ file.path,
+                    "it is empty: not even a header.",
+                    "deliver it again; a header without rows is legal.",
+                ) %}
+            {% endif %}
+            {% do (drops if file.path.startswith(root ~ "/" ~ table.name ~ "/") else single).append(file.path) %}
+        {% endif %}
+    {% endfor %}
     {% set paths = single + drops %}
     {% if paths | length == 0 and not table.optional %}
         {% do landing_error(
@@ -61,6 +81,8 @@
             "found neither " ~ table.name ~ ".parquet nor " ~ table.name ~ ".csv nor a folder " ~ table.name ~ "/ with such files.",
             "point --raw (or the variable raw) at the landing zone; an empty file with the right header is legal.",
         ) %}
+    {% elif paths | length == 0 %}
+        {% do log("landing zone: there is no " ~ table.name ~ " (it is optional)", info=true) %}
     {% endif %}
     {% if single | length > 1 or (single and drops) %}
         {% do landing_error(

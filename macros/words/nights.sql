@@ -15,7 +15,7 @@
 
 {% macro wall_clock() %}
     {# only quarantine looks at the clock, and it can be set, so that a night can be repeated #}
-    {{ return("cast('" ~ (night_setting("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) ~ "' as timestamp)") }}
+    {{ return(utc_time(night_setting("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S"))) }}
 {% endmacro %}
 
 

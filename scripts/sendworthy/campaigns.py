@@ -36,7 +36,8 @@ MESSAGE_EVENT_TYPES = (
 SIGN_UP_KINDS = ("welcome", "onboarding")
 PERSONALIZED, DEFAULT = "personalized", "default"
 
-_EVENT = re.compile(r"[a-z][a-z0-9_]*")
+# any name is legal; the compiled seed separates the names of a list with semicolons
+_EVENT = re.compile(r"[^\s;\x00-\x1f](?:[^;\x00-\x1f]*[^\s;\x00-\x1f])?")
 _MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
 ALL_VARIANTS = "all"  # campaign_results: the row of a campaign's variants together
 _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
@@ -78,7 +79,7 @@ Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\r\n\x00]+$")
 ]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
-Event = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(:[a-z0-9_]+)?$", max_length=200)]
+Event = Annotated[str, StringConstraints(pattern=r"^[^;\x00-\x1f]+$", max_length=200)]
 Score = Annotated[int, Field(strict=True, ge=1, le=10)]
 Hours = Annotated[int, Field(strict=True, ge=0, le=MAX_AGE_HOURS)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -226,11 +227,11 @@ class Known:
 
 
 def event_word(event: str) -> str:
-    """An event name as a part of a campaign id: every run of other characters than a-z, 0-9 becomes one `_`.
+    """An event name as a part of a campaign id: in lower case, every run of other characters than a-z, 0-9 becomes one `_`.
 
     `message_sent:welcome__new__email` becomes `message_sent_welcome_new_email`, because `__` separates parts.
     """
-    return re.sub(r"[^a-z0-9]+", "_", event).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", event.lower()).strip("_")
 
 
 def expected_id(campaign: Campaign) -> str:
@@ -501,6 +502,9 @@ def _problem(folder: CampaignFolder, error: Any) -> Problem:
         word = event_word(str(error["input"]).lower())
         fix = f'write "{word}": lower-case letters, digits and _, a letter first'
         return Problem(at, name, f"{given} is not a name", fix)
+    if kind == "string_pattern_mismatch" and ";" in str(context.get("pattern")):
+        fix = "write the name of one event as it is sent; a list has a line for each"
+        return Problem(at, name, f"{given} holds a semicolon or a line break", fix)
     if kind == "string_pattern_mismatch":
         return Problem(at, name, "holds a line break", "write it on one line")
     if kind == "string_too_short":

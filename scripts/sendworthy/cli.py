@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import duckdb
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sendworthy.errors import EXIT_USAGE, SendworthyError, SettingsError
+from sendworthy.errors import EXIT_BUILD_FAILED, EXIT_USAGE, SendworthyError, SettingsError
 from sendworthy.project import Project, find_project
 from sendworthy.times import iso, parse_time
 
@@ -32,6 +33,9 @@ app = typer.Typer(
 WIDTH = None if sys.stdout.isatty() else 180
 out = Console(width=WIDTH)
 err = Console(stderr=True, soft_wrap=True)
+
+# a table that loses more than this share of its rows is shown in red
+LOUD_SHARE = 0.05
 
 ProjectDir = Annotated[
     Path | None, typer.Option("--project-dir", help="The project's folder. Default: the current directory.")
@@ -113,6 +117,7 @@ def nightly(
                     "campaigns": result.campaigns,
                     "manifest": str(result.manifest),
                     "stages": result.stages,
+                    "sources": result.sources,
                 }
             )
         else:
@@ -372,6 +377,13 @@ def show_night(result: Any, database: Path) -> None:
     out.print(table)
     for warning in result.warnings:
         err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+    for source in result.sources:
+        if source["quarantined"]:
+            share = source["quarantined"] / source["rows"]
+            why = ", ".join(f"{reason} {rows:,}" for reason, rows in list(source["reasons"].items())[:4])
+            colour = "bold red" if share > LOUD_SHARE else "yellow"
+            counts = f"{source['quarantined']:,} of {source['rows']:,} rows ({share:.1%})"
+            err.print(f"[{colour}]quarantined[/] {source['table']}: {counts}: {escape(why)}", highlight=False)
     out.print(f"lists and manifest: {result.manifest.parent}")
     out.print(f"published database: {database}")
     if result.held_back:
@@ -397,6 +409,12 @@ def failures(as_json: bool) -> Iterator[None]:
     """Expected failures in words, with their exit code and without a stack trace."""
     try:
         yield
+    except (OSError, duckdb.Error) as failure:
+        words = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+        if as_json:
+            print_json({"error": words, "exit_code": EXIT_BUILD_FAILED})
+        err.print(f"[bold red]error[/] {escape(words)}", highlight=False)
+        raise typer.Exit(EXIT_BUILD_FAILED) from None
     except SendworthyError as error:
         if as_json:
             print_json(

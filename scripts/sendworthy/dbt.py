@@ -107,9 +107,11 @@ def _causes(errors: Sequence[str]) -> list[str]:
     """Dbt says the same thing several times over: each cause once, without its table of contents."""
     causes: list[str] = []
     for error in errors:
-        text = "\n".join(part.rstrip() for part in error.splitlines() if part.strip()).removeprefix(
-            "Encountered an error:\n"
-        )
+        text = "\n".join(
+            part.rstrip()
+            for part in error.splitlines()
+            if part.strip() and not part.lstrip().startswith("> ")
+        ).removeprefix("Encountered an error:\n")
         noise = ("Completed with", "Done. PASS", "Failure in")
         if (
             text

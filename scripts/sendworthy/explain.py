@@ -79,6 +79,7 @@ def explain(
                 "check the id; somebody who asked to be erased, or whose profile is quarantined, is not there either.",
             )
         segments = customer[0]["segments"] if customer else []
+        held_back = _held_back(connection, as_of)
         triggers = {
             row["event_name"]: row["newest_at"]
             for row in warehouse.rows(
@@ -91,7 +92,7 @@ def explain(
     for campaign in settings:
         decision = decisions.get(campaign["campaign_id"])
         if decision:
-            explained.append(_decided(campaign, decision))
+            explained.append(_decided(campaign, decision, campaign["campaign_id"] in held_back))
         elif as_of == published["as_of"]:
             words = [_no_candidate(campaign, segments, triggers, as_of)]
             explained.append(
@@ -124,14 +125,37 @@ def _decisions(
     return {row["campaign_id"]: row for row in found}
 
 
-def _decided(campaign: dict[str, Any], decision: dict[str, Any]) -> Explanation:
+def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[str]:
+    """The campaigns that the gate held back in the last run of a night."""
+    if warehouse.audited_run(connection) is None:
+        return set()
+    found = warehouse.rows(
+        connection,
+        """
+        select campaign_id
+        from ops.runs
+        where as_of = ?
+        qualify finished_at = max(finished_at) over () and status = 'held_back'
+        """,
+        [as_of],
+    )
+    return {row["campaign_id"] for row in found}
+
+
+def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: bool) -> Explanation:
     words = [reason_in_words(reason, campaign) for reason in decision["reasons"]]
     if decision["lost_to"]:
         words[-1] += f" (the place went to {', '.join(decision['lost_to'])})"
+    state = decision["decision"]
+    if state == "send" and is_held_back:
+        state = "held back"
+        words = [
+            "nothing speaks against it, but the audit held the whole campaign back; the Data Docs say why"
+        ]
     return Explanation(
         campaign["campaign_id"],
         campaign["name"],
-        decision["decision"],
+        state,
         decision["reasons"],
         words or [f"nothing speaks against it; the variant is {decision['variant']}"],
         decision["variant"],

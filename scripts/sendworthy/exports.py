@@ -137,10 +137,11 @@ def list_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, i
         """
         with tonight as (select campaign_id, user_id from marts.send_list),
         night as (select as_of from intermediate.int_nights__as_of),
+        -- a list without a message is a list too; a list that was held back is none
         last_nights as (
             select campaign_id, max(as_of) as as_of
-            from ledger.dispatches
-            where as_of < (select as_of from night)
+            from ops.runs
+            where as_of < (select as_of from night) and status = 'released'
             group by campaign_id
         ),
         last_lists as (

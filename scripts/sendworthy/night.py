@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from sendworthy import warehouse
 from sendworthy.compiler import check_fresh
@@ -49,6 +51,7 @@ class NightResult:
     campaigns: list[dict[str, Any]]
     manifest: Path
     stages: list[dict[str, Any]]
+    sources: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -72,6 +75,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
+        check_places(project, options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
 
@@ -113,6 +117,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             campaigns = judge_campaigns(connection, gate)
             warehouse.hold_back(connection, gate.released)
             warehouse.write_ledgers(connection, night.as_of)
+            warehouse.create_runs(connection)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
@@ -124,8 +129,64 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         stages.step("export", "writing the lists"),
         warehouse.connect(options.database, read_only=True) as connection,
     ):
-        manifest = export_night(connection, options.destinations, options.out, run, campaigns)
-    return NightResult(run, campaigns, manifest, [asdict(stage) for stage in stages.done], dbt_run.warnings)
+        sources = read_sources(connection)
+        try:
+            manifest = export_night(
+                connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
+            )
+        except (OSError, duckdb.Error) as error:
+            raise BuildError(
+                f"the night is published and its messages count as sent, but the lists could not be written: {error}.",
+                "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
+            ) from None
+    costs = [asdict(stage) for stage in stages.done]
+    return NightResult(run, campaigns, manifest, costs, sources, dbt_run.warnings)
+
+
+def check_places(project: Project, options: NightOptions) -> None:
+    """SettingsError where the night could not write what it is going to write, or the target does not exist."""
+    places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
+    for option, folder in places:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"{option}: the folder {folder} cannot be made: {error.strerror}.", "name another place."
+            ) from None
+        if not os.access(folder, os.W_OK):
+            raise SettingsError(f"{option}: nothing can be written into {folder}.", "name another place.")
+    if options.target:
+        profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))
+        targets = sorted(profile["sendworthy"]["outputs"])
+        if options.target not in targets:
+            raise SettingsError(
+                f"--target {options.target!r} is not in profiles.yml.", f"choose among {', '.join(targets)}."
+            )
+
+
+def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Each landing table with its rows, those quarantined, and why: [{table, rows, quarantined, reasons}]."""
+    counted = warehouse.rows(
+        connection,
+        """
+        select
+            table_name as "table",
+            sum(rows_in)::bigint as rows,
+            sum(rows_quarantined)::bigint as quarantined
+        from ops.source_counts
+        group by all
+        order by all
+        """,
+    )
+    why = warehouse.rows(
+        connection,
+        "select table_name, reason, count(*) as rows from ops.quarantine group by all order by rows desc, reason",
+    )
+    for source in counted:
+        source["reasons"] = {
+            row["reason"]: row["rows"] for row in why if row["table_name"] == source["table"]
+        }
+    return counted
 
 
 def check_settings(project: Project) -> None:
@@ -245,4 +306,5 @@ def reexport(database: Path, out: Path, destinations: Sequence[Destination], all
         if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
             refuse_stale(recorded[0]["as_of"], utc_now())
         campaigns = [json.loads(row["details"]) for row in recorded]
-        return export_night(connection, destinations, out, json.loads(recorded[0]["run"]), campaigns)
+        run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+        return export_night(connection, destinations, out, run, campaigns)

@@ -64,7 +64,13 @@ def new_build(published: Path) -> Path:
     with connect(build) as connection:
         if not published.is_file():
             return build
-        connection.execute(f"attach {_literal(published)} as published (read_only)")
+        try:
+            connection.execute(f"attach {_literal(published)} as published (read_only)")
+        except duckdb.Error as error:
+            raise BuildError(
+                f"the published file {published} cannot be read: {str(error).splitlines()[0]} Nothing was changed.",
+                "see that nobody writes it and that it is a DuckDB file, or name another with --db.",
+            ) from None
         known = {
             f"{schema}.{table}"
             for schema, table in connection.execute(
@@ -127,12 +133,8 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
     connection.execute("commit")
 
 
-def record_run(
-    connection: duckdb.DuckDBPyConnection,
-    run: Mapping[str, object],
-    campaigns: Sequence[Mapping[str, object]],
-) -> None:
-    """One row a campaign in ops.runs: what this run did with it."""
+def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
+    """The record of runs, one row a run and campaign, if it is not there yet."""
     connection.execute("create schema if not exists ops")
     connection.execute(
         """
@@ -143,6 +145,14 @@ def record_run(
         )
         """
     )
+
+
+def record_run(
+    connection: duckdb.DuckDBPyConnection,
+    run: Mapping[str, object],
+    campaigns: Sequence[Mapping[str, object]],
+) -> None:
+    """Write what this run did with each campaign into ops.runs."""
     for campaign in campaigns:
         row = {**run, **campaign}
         connection.execute(

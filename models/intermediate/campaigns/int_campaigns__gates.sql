@@ -15,7 +15,9 @@
     "case when is_aged_from_signup and signed_up_at is null then 'signup_unknown' end",
     "case when age_from > " ~ add_seconds("as_of", "-min_age_seconds") ~ " then 'too_soon' end",
     "case when age_from < " ~ add_seconds("as_of", "-max_age_seconds") ~ " then 'too_late' end",
-    "case when last_sent_at >= " ~ days_before("as_of", "cooldown_days") ~ " then 'cooldown' end",
+    "case when last_sent_at >= "
+    ~ days_before("as_of", "cooldown_days")
+    ~ " or cast(last_dispatched_as_of as date) = cast(as_of as date) then 'cooldown' end",
     "case when variant is null then 'incomplete_personalization' end",
     "case when "
     ~ bucket("'pilot:' || campaign_id", "user_id")
@@ -88,6 +90,7 @@ with
             channels.is_suppressed,
             coalesce(exceptions.exceptions, {{ empty_list() }}) as exceptions,
             sent.last_sent_at,
+            sent.last_dispatched_as_of,
             variants.variant,
             send_times.send_at,
         from candidates

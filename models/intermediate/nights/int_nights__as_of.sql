@@ -6,7 +6,7 @@ with
     -- told, or the first midnight after the newest valid event: the data's own watermark, never the clock
     final as (
         select
-            {% if night_setting("as_of") -%} cast('{{ night_setting("as_of") }}' as timestamp)
+            {% if night_setting("as_of") -%} {{ utc_time(night_setting("as_of")) }}
             {%- else -%}
                 case
                     when newest_event_at is null

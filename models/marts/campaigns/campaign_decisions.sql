@@ -38,7 +38,6 @@ with
             priority,
             lost_to,
             send_at,
-            expires_at,
         from decided
     )
 

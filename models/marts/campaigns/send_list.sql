@@ -1,6 +1,8 @@
 with
     decisions as (select * from {{ ref("campaign_decisions") }}),
 
+    gates as (select * from {{ ref("int_campaigns__gates") }}),
+
     channels as (select * from {{ ref("int_users__channels") }}),
 
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
@@ -20,11 +22,12 @@ with
             channels.address,
             decisions.variant,
             decisions.send_at,
-            least(decisions.expires_at, {{ add_seconds("decisions.send_at", 86400) }}) as valid_until,
+            least(gates.expires_at, {{ add_seconds("decisions.send_at", 86400) }}) as valid_until,
             campaigns.cancel_on,
             {{ merge_values_json(merge_field_names(ref("merge_field_values")), "variants.printed_fields") }}
             as merge_values,
         from decisions
+        inner join gates on decisions.user_id = gates.user_id and decisions.campaign_id = gates.campaign_id
         inner join channels on decisions.user_id = channels.user_id and decisions.channel = channels.channel
         inner join campaigns on decisions.campaign_id = campaigns.campaign_id
         inner join

@@ -18,12 +18,13 @@ with
         select
             message_event_id,
             user_id,
-            campaign_id,
+            -- an empty id is none: as a value it would make one message of many
+            nullif(trim(campaign_id), '') as campaign_id,
             lower(trim(channel)) as channel,
-            variant,
+            nullif(trim(variant), '') as variant,
             event_type,
             occurred_at,
-            dispatch_id,
+            nullif(trim(dispatch_id), '') as dispatch_id,
             {{ quarantined("row_number") }}
         from numbered
     )
