@@ -43,6 +43,10 @@ def test_a_campaign_that_fails_the_gate_is_held_back_and_the_others_go(tmp_path:
         [HELD_BACK],
     ) == [(True,)]
     assert broken.query("select status from ops.runs where campaign_id = ?", [HELD_BACK]) == [("held_back",)]
+    decided = "select min(user_id) from marts.campaign_decisions where campaign_id = ? and decision = 'send'"
+    ((user,),) = broken.query(decided, [HELD_BACK])
+    explained = sendworthy("explain", user, HELD_BACK, "--json", cwd=broken.root)
+    assert json.loads(explained.stdout)["campaigns"][0]["decision"] == "held back"
 
 
 def test_dbt_build_alone_works_in_a_fresh_clone_and_gives_the_same_marts(tmp_path: Path) -> None:
@@ -125,6 +129,8 @@ def test_stale_data_is_refused_before_anything_is_published(tmp_path: Path) -> N
         (["nightly", "--as-of", "yesterday"], "--as-of 'yesterday' is not a date"),
         (["nightly", "--destination", "pigeon"], "no destination 'pigeon'"),
         (["nightly", "--raw", "no/such/folder"], "is no folder"),
+        (["nightly", "--out", "pyproject.toml"], "--out: the folder"),
+        (["nightly", "--target", "nowhere"], "choose among duckdb"),
         (["explain", "u1", "--db", "no/such/file.duckdb"], "no published file"),
         (["export", "--db", "no/such/file.duckdb"], "no published file"),
         (["nightly", "--no-such-option"], "No such option"),
@@ -146,3 +152,13 @@ def test_settings_that_are_not_compiled_stop_the_night(tmp_path: Path) -> None:
     assert sendworthy("validate", cwd=place.root).returncode == 2
     assert sendworthy("compile", cwd=place.root).returncode == 0
     assert sendworthy("validate", cwd=place.root).returncode == 0
+
+
+def test_a_published_file_that_is_none_is_left_alone(tmp_path: Path) -> None:
+    database = tmp_path / "s.duckdb"
+    database.write_bytes(b"this is no database")
+    result = sendworthy(
+        "nightly", "--as-of", FIRST, "--db", database, "--out", tmp_path / "out", "--docs", tmp_path / "docs"
+    )
+    assert result.returncode == 1 and "cannot be read" in result.stderr, result.stderr
+    assert "Traceback" not in result.stderr and database.read_bytes() == b"this is no database"

@@ -147,14 +147,13 @@ def check_places(project: Project, options: NightOptions) -> None:
     """SettingsError where the night could not write what it is going to write, or the target does not exist."""
     places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
     for option, folder in places:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            why = "is no folder" if not nearest.is_dir() else "cannot be written to"
             raise SettingsError(
-                f"{option}: the folder {folder} cannot be made: {error.strerror}.", "name another place."
-            ) from None
-        if not os.access(folder, os.W_OK):
-            raise SettingsError(f"{option}: nothing can be written into {folder}.", "name another place.")
+                f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
+                "name another place.",
+            )
     if options.target:
         profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))
         targets = sorted(profile["sendworthy"]["outputs"])
