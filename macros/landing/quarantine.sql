@@ -36,3 +36,9 @@
             file,
             case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row,
 {%- endmacro %}
+
+
+{% macro landing_tables() %}
+    {#- the tables of the contract, each with a base model; a plain list, because models name their inputs before the graph is known -#}
+    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"]) }}
+{% endmacro %}

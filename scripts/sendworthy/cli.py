@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sendworthy.errors import EXIT_BUILD_FAILED, EXIT_USAGE, SendworthyError, SettingsError
-from sendworthy.project import Project, find_project
+from sendworthy.project import find_project
 from sendworthy.times import iso, parse_time
 
 app = typer.Typer(
@@ -442,4 +442,4 @@ def main() -> NoReturn:
     raise SystemExit(EXIT_USAGE)
 
 
-__all__ = ["Project", "app", "main"]
+__all__ = ["app", "main"]

@@ -67,9 +67,9 @@ def explain(
         )
         if not settings:
             raise SettingsError(f"there is no campaign {campaign_id!r}.", "see the folders below campaigns/.")
-        (published,) = warehouse.rows(connection, "select as_of from intermediate.int_nights__as_of")
-        as_of = night or published["as_of"]
-        decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published["as_of"])
+        published = warehouse.read_night(connection)
+        as_of = night or published
+        decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published)
         customer = warehouse.rows(
             connection, "select user_id, segments from marts.customers where user_id = ?", [user_id]
         )
@@ -93,7 +93,7 @@ def explain(
         decision = decisions.get(campaign["campaign_id"])
         if decision:
             explained.append(_decided(campaign, decision, campaign["campaign_id"] in held_back))
-        elif as_of == published["as_of"]:
+        elif as_of == published:
             words = [_no_candidate(campaign, segments, triggers, as_of)]
             explained.append(
                 Explanation(campaign["campaign_id"], campaign["name"], "not a candidate", [], words)

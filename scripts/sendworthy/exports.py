@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.errors import SettingsError
-from sendworthy.warehouse import fsync_folder, rows
+from sendworthy.warehouse import fsync_folder, literal, rows
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,13 @@ def _write_list(
             select * from {destination.model}
             where {destination.campaign_column} = '{campaign_id}'
             order by {destination.message_column}
-        ) to '{str(path).replace("'", "''")}' (format csv, header true, delimiter ',')
+        ) to {literal(path)} (format csv, header true, delimiter ',')
         """
     ).fetchall()
+    digest = hashlib.sha256()
     with path.open("rb") as file:
-        digest = (
-            hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else _digest(file.read())
-        )
+        while block := file.read(1 << 20):
+            digest.update(block)
         os.fsync(file.fileno())
     return {
         "destination": destination.name,
@@ -107,10 +107,6 @@ def _write_list(
         "rows": int(result[0][0]),
         "sha256": digest.hexdigest(),
     }
-
-
-def _digest(content: bytes) -> Any:
-    return hashlib.sha256(content)
 
 
 def _write_through(path: Path, content: bytes) -> None:

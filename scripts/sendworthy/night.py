@@ -95,16 +95,16 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             options.target,
         )
         with warehouse.connect(build, read_only=True) as connection:
-            night = warehouse.read_night(connection)
+            as_of = warehouse.read_night(connection)
     if options.as_of is None and not options.allow_stale:
-        refuse_stale(night.as_of, started_at)
+        refuse_stale(as_of, started_at)
 
     with stages.step("audit", "auditing the lists"):
-        gate = run_gate(build, project.root, options.docs / night.as_of.date().isoformat(), stages.say)
+        gate = run_gate(build, project.root, options.docs / as_of.date().isoformat(), stages.say)
 
     run: dict[str, Any] = {
-        "run_id": f"{night.as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
-        "as_of": iso(night.as_of),
+        "run_id": f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "as_of": iso(as_of),
         "as_of_source": "given" if options.as_of else "watermark",
         "started_at": iso(started_at),
         "versions": {
@@ -116,12 +116,12 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         with warehouse.connect(build) as connection:
             campaigns = judge_campaigns(connection, gate)
             warehouse.hold_back(connection, gate.released)
-            warehouse.write_ledgers(connection, night.as_of)
+            warehouse.write_ledgers(connection, as_of)
             warehouse.create_runs(connection)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-            record_run(connection, run, campaigns, night.as_of, started_at)
+            record_run(connection, run, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
         warehouse.publish(build, options.database)
 

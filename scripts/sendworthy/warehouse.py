@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def new_build(published: Path) -> Path:
         if not published.is_file():
             return build
         try:
-            connection.execute(f"attach {_literal(published)} as published (read_only)")
+            connection.execute(f"attach {literal(published)} as published (read_only)")
         except duckdb.Error as error:
             raise BuildError(
                 f"the published file {published} cannot be read: {str(error).splitlines()[0]} Nothing was changed.",
@@ -85,18 +84,11 @@ def new_build(published: Path) -> Path:
     return build
 
 
-@dataclass(frozen=True)
-class Night:
-    """The logical time that a build decided for."""
-
-    as_of: datetime
-    newest_event_at: datetime | None
-
-
-def read_night(connection: duckdb.DuckDBPyConnection) -> Night:
-    """The night that a build has just decided."""
-    (night,) = rows(connection, "select as_of, newest_event_at from intermediate.int_nights__as_of")
-    return Night(**night)
+def read_night(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """The logical time (UTC) that a build decided for."""
+    (night,) = rows(connection, "select as_of from intermediate.int_nights__as_of")
+    as_of: datetime = night["as_of"]
+    return as_of
 
 
 def hold_back(connection: duckdb.DuckDBPyConnection, released: Sequence[str]) -> None:
@@ -213,5 +205,6 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _literal(path: Path) -> str:
+def literal(path: Path) -> str:
+    """A path as a SQL text."""
     return "'" + str(path).replace("'", "''") + "'"

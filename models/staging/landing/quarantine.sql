@@ -1,17 +1,8 @@
 {{ config(materialized="table", schema="ops") }}
 
-{%- set tables = [
-    "users",
-    "events",
-    "support_tickets",
-    "message_events",
-    "social_mentions",
-    "erasure_requests",
-] %}
-
 with
     final as (
-        {%- for table in tables %}
+        {%- for table in landing_tables() %}
             select '{{ table }}' as table_name, file, quarantine_reason as reason, raw_row
             from {{ ref("base_landing__" ~ table) }}
             where quarantine_reason is not null {{ "union all" if not loop.last }}

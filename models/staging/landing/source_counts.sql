@@ -1,20 +1,11 @@
 {{ config(materialized="table", schema="ops") }}
 
-{%- set tables = [
-    "users",
-    "events",
-    "support_tickets",
-    "message_events",
-    "social_mentions",
-    "erasure_requests",
-] %}
-
 with
     landing_files as (select * from {{ source("landing", "landing_files") }}),
 
     -- counted anew from the files, so that a row that staging lost would show
     delivered as (
-        {%- for table in tables %}
+        {%- for table in landing_tables() %}
             select '{{ table }}' as table_name, file, count(*) as rows_in
             from {{ source("landing", table) }}
             group by file {{ "union all" if not loop.last }}
@@ -22,7 +13,7 @@ with
     ),
 
     judged as (
-        {%- for table in tables %}
+        {%- for table in landing_tables() %}
             select
                 '{{ table }}' as table_name,
                 file,
