@@ -25,15 +25,18 @@ import duckdb
 from dbt.cli.main import dbtRunner
 from oracle import Night, Settings, write_world
 from oracle.landing import Landing
+from typing_extensions import Self
 
 PROJECT = Path(__file__).resolve().parent.parent
-SCHEMAS = ("landing", "ledger", "settings", "staging", "intermediate", "marts", "ops")
+SCHEMAS = ("landing", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
     "campaign_decisions",
     "customer_segments",
     "customers",
+    "export_braze",
+    "export_generic",
     "merge_field_values",
     "personalization_completeness",
     "quarantine",
@@ -78,6 +81,7 @@ class Warehouse:
     """The compiled project. `night` runs it; `run_model` runs one model on tables that a test has made."""
 
     folder: Path
+    target: str = "duckdb"
     models: dict[str, Model] = field(default_factory=dict, repr=False)  # parents before children
     seeds: list[Seed] = field(default_factory=list, repr=False)
     _manifest: Any = field(default=None, repr=False)
@@ -86,10 +90,10 @@ class Warehouse:
     # -- once per session
 
     @classmethod
-    def build(cls, folder: Path) -> Warehouse:
+    def build(cls, folder: Path, target: str = "duckdb") -> Self:
         """Build the project once in `folder`; several processes of one session share what the first one made."""
         folder.mkdir(parents=True, exist_ok=True)
-        warehouse = cls(folder)
+        warehouse = cls(folder, target)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "built").is_file():
@@ -113,7 +117,7 @@ class Warehouse:
         database = self.folder / f"build-{os.getpid()}.duckdb"
         arguments = [
             *command,
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target", self.target),
             *("--target-path", str(self.folder / "target"), "--log-path", str(self.folder / "logs")),
             *("--quiet", "--log-level-file", "none"),
             *("--vars", json.dumps({"raw": str(raw), **_STAND_INS})),
@@ -151,7 +155,7 @@ class Warehouse:
             parents = [p for p in node["depends_on"].get("nodes", []) if p in nodes]
             for parent in sorted(parents):
                 add(parent)
-            relation = f'"{node["schema"]}"."{node["alias"]}"'
+            relation = f"{node['schema']}.{node['alias']}"
             if node["resource_type"] == "seed":
                 path = PROJECT / node["original_file_path"]
                 self.seeds.append(Seed(node["name"], relation, path, node["config"]["column_types"]))
@@ -223,18 +227,37 @@ class Warehouse:
     ) -> None:
         """Make the relation of one model; what it selects from must be there."""
         model = self.models[name]
+        sql = self.sql_of(
+            model,
+            as_of=as_of,
+            wall_clock=wall_clock or as_of,
+            global_holdout_percent=global_holdout_percent,
+            default_timezone=default_timezone,
+        )
+        connection.execute(
+            f"create or replace {'view' if model.is_view else 'table'} {model.relation} as {sql}"
+        )
+
+    def sql_of(
+        self,
+        model: Model,
+        *,
+        as_of: datetime,
+        wall_clock: datetime,
+        global_holdout_percent: Decimal,
+        default_timezone: str,
+    ) -> str:
+        """A model's query for one night."""
         values = {
             "as_of": as_of.isoformat(sep=" "),
-            "wall_clock": (wall_clock or as_of).isoformat(sep=" "),
+            "wall_clock": wall_clock.isoformat(sep=" "),
             "default_timezone": default_timezone,
             "global_holdout_percent": str(global_holdout_percent),
         }
         sql = model.sql
         for variable, stand_in in _STAND_INS.items():
             sql = sql.replace(stand_in, values[variable])
-        connection.execute(
-            f"create or replace {'view' if model.is_view else 'table'} {model.relation} as {sql}"
-        )
+        return sql
 
     def night(
         self,
@@ -250,21 +273,7 @@ class Warehouse:
         connection = self.open()
         self.land(connection, raw)
         self.load_seeds(connection, seeds)
-        connection.execute(
-            "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
-            " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp)"
-        )
-        columns = (
-            "as_of",
-            "dispatch_id",
-            "user_id",
-            "campaign_id",
-            "channel",
-            "variant",
-            "send_at",
-            "valid_until",
-        )
-        fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
+        load_ledger(connection, ledger)
         for name in self.models:
             self.run_model(
                 connection,
@@ -275,6 +284,25 @@ class Warehouse:
                 default_timezone=settings.default_timezone,
             )
         return connection
+
+
+def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[str, Any]]) -> None:
+    """Make the ledger of dispatches of these rows."""
+    connection.execute(
+        "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
+        " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp)"
+    )
+    columns = (
+        "as_of",
+        "dispatch_id",
+        "user_id",
+        "campaign_id",
+        "channel",
+        "variant",
+        "send_at",
+        "valid_until",
+    )
+    fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
 
 
 @contextmanager

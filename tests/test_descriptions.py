@@ -107,3 +107,31 @@ def test_every_macro_and_argument_is_described(project: Project) -> None:
         if taken != described:
             wrong.append(f"{where} takes {taken}, and {described} are described")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_macro_is_used(project: Project) -> None:
+    """By its name, or by dispatch: `spark__x` by `x`, and what stands in for a macro of dbt by dbt."""
+    files = [
+        *(
+            path
+            for folder in ("macros", "models", "tests/data")
+            for path in (PROJECT / folder).rglob("*.sql")
+        ),
+        *(PROJECT / "models").rglob("*.yml"),
+        PROJECT / "dbt_project.yml",
+    ]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    text = re.sub(r"{%-?\s*macro\s+\w+", "", text)
+    macros = project.manifest["macros"].values()
+    own = {macro["name"] for macro in macros if macro["package_name"] == "sendworthy"}
+    # ref and source are no macros to dbt, but it takes those of a project
+    of_dbt = {macro["name"] for macro in macros if macro["package_name"] != "sendworthy"} | {"ref", "source"}
+    unused = [
+        name
+        for name in sorted(own)
+        if not name.startswith("test_")
+        and name not in of_dbt
+        and name.split("__", 1)[-1] not in (own - {name}) | of_dbt
+        and not re.search(rf"\b{name}\b", text)
+    ]
+    assert not unused, f"nobody uses {unused}"

@@ -15,15 +15,23 @@
     )
 {%- endmacro %}
 
+{% macro spark__list_of(expressions) -%}
+    {%- if expressions -%} array_compact(array({{ expressions | join(", ") }})) {%- else -%} {{ empty_list() }} {%- endif -%}
+{%- endmacro %}
+
 
 {% macro list_has(list, item) %}{{ return(adapter.dispatch("list_has", "sendworthy")(list, item)) }}{% endmacro %}
 
 {% macro duckdb__list_has(list, item) %}coalesce(list_contains({{ list }}, {{ item }}), false){% endmacro %}
 
+{% macro spark__list_has(list, item) %}coalesce(array_contains({{ list }}, {{ item }}), false){% endmacro %}
+
 
 {% macro lists_overlap(first, second) %}{{ return(adapter.dispatch("lists_overlap", "sendworthy")(first, second)) }}{% endmacro %}
 
 {% macro duckdb__lists_overlap(first, second) %}coalesce(list_has_any({{ first }}, {{ second }}), false){% endmacro %}
+
+{% macro spark__lists_overlap(first, second) %}coalesce(arrays_overlap({{ first }}, {{ second }}), false){% endmacro %}
 
 
 {% macro list_intersection(first, second, prefix) %}
@@ -38,25 +46,40 @@
     )
 {%- endmacro %}
 
+{% macro spark__list_intersection(first, second, prefix) -%}
+    transform(
+        filter({{ first }}, item -> array_contains({{ second }}, item)),
+        item -> {{ sql_text(prefix) }} || item
+    )
+{%- endmacro %}
+
 
 {% macro joined_lists(lists) %}{{ return(adapter.dispatch("joined_lists", "sendworthy")(lists)) }}{% endmacro %}
 
 {% macro duckdb__joined_lists(lists) %}flatten([{{ lists | join(", ") }}]){% endmacro %}
+
+{% macro spark__joined_lists(lists) %}concat({{ lists | join(", ") }}){% endmacro %}
 
 
 {% macro empty_list() %}{{ return(adapter.dispatch("empty_list", "sendworthy")()) }}{% endmacro %}
 
 {% macro duckdb__empty_list() %}cast([] as varchar[]){% endmacro %}
 
+{% macro spark__empty_list() %}cast(array() as array<string>){% endmacro %}
+
 
 {% macro list_size(list) %}{{ return(adapter.dispatch("list_size", "sendworthy")(list)) }}{% endmacro %}
 
 {% macro duckdb__list_size(list) %}len({{ list }}){% endmacro %}
 
+{% macro spark__list_size(list) %}array_size({{ list }}){% endmacro %}
+
 
 {% macro first_of_list(list) %}{{ return(adapter.dispatch("first_of_list", "sendworthy")(list)) }}{% endmacro %}
 
 {% macro duckdb__first_of_list(list) %}({{ list }})[1]{% endmacro %}
+
+{% macro spark__first_of_list(list) %}get({{ list }}, 0){% endmacro %}
 
 
 {% macro split_list(text) %}
@@ -65,7 +88,11 @@
 {% endmacro %}
 
 {% macro duckdb__split_list(text) -%}
-    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: trim(item, {{ white_space() }})), lambda item: item <> '')
+    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: {{ trim_of("item", white_space()) }}), lambda item: item <> '')
+{%- endmacro %}
+
+{% macro spark__split_list(text) -%}
+    filter(transform(split(coalesce({{ text }}, ''), ';'), item -> {{ trim_of("item", white_space()) }}), item -> item <> '')
 {%- endmacro %}
 
 
@@ -79,6 +106,13 @@
     from {{ relation }}
 {%- endmacro %}
 
+{% macro spark__unnest_with_position(relation, columns, list, item, position) -%}
+    {#- the view's columns have names that no relation has, so that none is ambiguous -#}
+    select {{ columns | join(", ") }}, unnested_item as {{ item }}, cast(unnested_position + 1 as bigint) as {{ position }}
+    from {{ relation }}
+    lateral view posexplode({{ list }}) unnested as unnested_position, unnested_item
+{%- endmacro %}
+
 
 {% macro ordered_list(item, order_by) %}
     {#- an aggregate: the items of a group as a list, in the order of unique keys -#}
@@ -86,6 +120,37 @@
 {% endmacro %}
 
 {% macro duckdb__ordered_list(item, order_by) %}list({{ item }} order by {{ order_by }}){% endmacro %}
+
+{% macro spark__ordered_list(item, order_by) -%}
+    transform(sort_array(collect_list({{ spark__entry(item, order_by) }})), entry -> entry.listed)
+{%- endmacro %}
+
+{% macro spark__entry(item, order_by) %}
+    {#- a list of structs sorts by its fields in turn; a number turns around with its sign, and null goes last, as in DuckDB -#}
+    {%- set keys = [] -%}
+    {%- for key in order_by.split(",") -%}
+        {%- set words = key.split() -%}
+        {%- do keys.append(words[0] ~ " is null") -%}
+        {%- do keys.append("-" ~ words[0] if words[1:] == ["desc"] else words[0]) -%}
+    {%- endfor -%}
+    {{ return("struct(" ~ keys | join(", ") ~ ", " ~ item ~ " as listed)") }}
+{% endmacro %}
+
+
+{% macro ordered_list_in_partition(item, condition, order_by, partition_by) %}
+    {#- a window: the items of a partition that meet the condition as a list, in the order of unique keys; empty where none does -#}
+    {{ return(adapter.dispatch("ordered_list_in_partition", "sendworthy")(item, condition, order_by, partition_by)) }}
+{% endmacro %}
+
+{% macro duckdb__ordered_list_in_partition(item, condition, order_by, partition_by) -%}
+    coalesce(list({{ item }} order by {{ order_by }}) filter (where {{ condition }}) over (partition by {{ partition_by }}), {{ empty_list() }})
+{%- endmacro %}
+
+{% macro spark__ordered_list_in_partition(item, condition, order_by, partition_by) -%}
+    {#- what is null is not collected -#}
+    {%- set entry = "case when " ~ condition ~ " then " ~ spark__entry(item, order_by) ~ " end" -%}
+    transform(sort_array(collect_list({{ entry }}) over (partition by {{ partition_by }})), entry -> entry.listed)
+{%- endmacro %}
 
 
 {% macro newest(value, time, id, condition) %}
@@ -97,6 +162,10 @@
     arg_max_null({{ value }}, struct_pack(t := {{ time }}, i := {{ id }})) filter (where {{ condition }})
 {%- endmacro %}
 
+{% macro spark__newest(value, time, id, condition) -%}
+    max_by({{ value }}, struct({{ time }}, {{ id }})) filter (where {{ condition }})
+{%- endmacro %}
+
 
 {% macro list_text(list) %}
     {#- the items joined by semicolons; '' for the empty list -#}
@@ -104,3 +173,5 @@
 {% endmacro %}
 
 {% macro duckdb__list_text(list) %}array_to_string({{ list }}, ';'){% endmacro %}
+
+{% macro spark__list_text(list) %}array_join({{ list }}, ';'){% endmacro %}

@@ -4,7 +4,9 @@
     {{ return(adapter.dispatch("matches", "sendworthy")(text, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__matches(text, pattern) %}regexp_matches({{ text }}, '{{ pattern }}'){% endmacro %}
+{% macro duckdb__matches(text, pattern) %}regexp_matches({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
+
+{% macro spark__matches(text, pattern) %}regexp_like({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
 
 
 {% macro replace_all(text, pattern) %}
@@ -12,15 +14,42 @@
     {{ return(adapter.dispatch("replace_all", "sendworthy")(text, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__replace_all(text, pattern) %}regexp_replace({{ text }}, '{{ pattern }}', '', 'g'){% endmacro %}
+{% macro duckdb__replace_all(text, pattern) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, '', 'g'){% endmacro %}
+
+{% macro spark__replace_all(text, pattern) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, ''){% endmacro %}
+
+
+{% macro later_letters() %}
+    {#-
+        the inside of a character class: the letters and digits that Unicode got with versions 14 and 15. Java 17 does not know
+        them, so a pattern says them, or a name in one of these scripts would be blank on Spark
+    -#}
+    {{- return(
+        "\\x{870}-\\x{887}\\x{889}-\\x{88E}\\x{8B5}\\x{8C8}-\\x{8C9}\\x{C5D}\\x{CDD}\\x{170D}\\x{171F}\\x{1B4C}"
+        ~ "\\x{2C2F}\\x{2C5F}\\x{9FFD}-\\x{9FFF}\\x{A7C0}-\\x{A7C1}\\x{A7D0}-\\x{A7D1}\\x{A7D3}\\x{A7D5}-\\x{A7D9}"
+        ~ "\\x{A7F2}-\\x{A7F4}\\x{10570}-\\x{1057A}\\x{1057C}-\\x{1058A}\\x{1058C}-\\x{10592}\\x{10594}-\\x{10595}"
+        ~ "\\x{10597}-\\x{105A1}\\x{105A3}-\\x{105B1}\\x{105B3}-\\x{105B9}\\x{105BB}-\\x{105BC}\\x{10780}-\\x{10785}"
+        ~ "\\x{10787}-\\x{107B0}\\x{107B2}-\\x{107BA}\\x{10F70}-\\x{10F81}\\x{11071}-\\x{11072}\\x{11075}"
+        ~ "\\x{1123F}-\\x{11240}\\x{11740}-\\x{11746}\\x{11AB0}-\\x{11ABF}\\x{11F02}\\x{11F04}-\\x{11F10}"
+        ~ "\\x{11F12}-\\x{11F33}\\x{11F50}-\\x{11F59}\\x{12F90}-\\x{12FF0}\\x{1342F}\\x{13441}-\\x{13446}"
+        ~ "\\x{16A70}-\\x{16ABE}\\x{16AC0}-\\x{16AC9}\\x{1AFF0}-\\x{1AFF3}\\x{1AFF5}-\\x{1AFFB}\\x{1AFFD}-\\x{1AFFE}"
+        ~ "\\x{1B11F}-\\x{1B122}\\x{1B132}\\x{1B155}\\x{1DF00}-\\x{1DF1E}\\x{1DF25}-\\x{1DF2A}\\x{1E030}-\\x{1E06D}"
+        ~ "\\x{1E290}-\\x{1E2AD}\\x{1E4D0}-\\x{1E4EB}\\x{1E4F0}-\\x{1E4F9}\\x{1E7E0}-\\x{1E7E6}\\x{1E7E8}-\\x{1E7EB}"
+        ~ "\\x{1E7ED}-\\x{1E7EE}\\x{1E7F0}-\\x{1E7FE}\\x{2A6DE}-\\x{2A6DF}\\x{2B735}-\\x{2B739}\\x{31350}-\\x{323AF}"
+    ) -}}
+{% endmacro %}
+
+
+{% macro later_format_characters() %}
+    {#- the same for the format characters -#}
+    {{- return("\\x{890}\\x{891}\\x{13439}-\\x{1343F}") -}}
+{% endmacro %}
 
 
 {% macro is_in_column(value, relation, column) %}
     {#- whether a column of a small relation holds the value; false for null -#}
-    {{ return(adapter.dispatch("is_in_column", "sendworthy")(value, relation, column)) }}
+    coalesce({{ value }} in (select {{ column }} from {{ relation }}), false)
 {% endmacro %}
-
-{% macro duckdb__is_in_column(value, relation, column) %}coalesce({{ value }} in (select {{ column }} from {{ relation }}), false){% endmacro %}
 
 
 {% macro hash_number(text) %}
@@ -30,6 +59,8 @@
 
 {% macro duckdb__hash_number(text) %}cast('0x' || substr(md5({{ text }}), 1, 8) as bigint){% endmacro %}
 
+{% macro spark__hash_number(text) %}cast(conv(substr(md5({{ text }}), 1, 8), 16, 10) as bigint){% endmacro %}
+
 
 {% macro date_text(time) %}
     {#- YYYY-MM-DD -#}
@@ -37,6 +68,8 @@
 {% endmacro %}
 
 {% macro duckdb__date_text(time) %}strftime({{ time }}, '%Y-%m-%d'){% endmacro %}
+
+{% macro spark__date_text(time) %}date_format({{ time }}, 'yyyy-MM-dd'){% endmacro %}
 
 
 {% macro iso_text(time) %}
@@ -46,6 +79,8 @@
 
 {% macro duckdb__iso_text(time) %}strftime({{ time }}, '%Y-%m-%dT%H:%M:%SZ'){% endmacro %}
 
+{% macro spark__iso_text(time) %}date_format({{ time }}, 'yyyy-MM-dd\'T\'HH:mm:ss\'Z\''){% endmacro %}
+
 
 {% macro fail_with(message) %}
     {#- an expression that ends the night with a message -#}
@@ -53,6 +88,31 @@
 {% endmacro %}
 
 {% macro duckdb__fail_with(message) %}error({{ sql_text(message) }}){% endmacro %}
+
+{% macro spark__fail_with(message) %}raise_error({{ sql_text(message) }}){% endmacro %}
+
+
+{% macro lowered(text) %}
+    {#- in lower case, one letter for one letter -#}
+    {{ return(adapter.dispatch("lowered", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__lowered(text) %}lower({{ text }}){% endmacro %}
+
+{% macro spark__lowered(text) -%}
+    {#- Spark makes two letters of the capital I with a dot, and another sigma where a word ends -#}
+    lower(replace(replace({{ text }}, 'İ', 'i'), 'Σ', 'σ'))
+{%- endmacro %}
+
+
+{% macro trim_of(text, characters) %}
+    {#- the text without any of the characters at both ends -#}
+    {{ return(adapter.dispatch("trim_of", "sendworthy")(text, characters)) }}
+{% endmacro %}
+
+{% macro duckdb__trim_of(text, characters) %}trim({{ text }}, {{ characters }}){% endmacro %}
+
+{% macro spark__trim_of(text, characters) %}btrim({{ text }}, {{ characters }}){% endmacro %}
 
 
 {% macro white_space() %}

@@ -3,6 +3,8 @@
 
 {% macro duckdb__add_seconds(time, seconds) %}({{ time }} + to_seconds({{ seconds }})){% endmacro %}
 
+{% macro spark__add_seconds(time, seconds) %}({{ time }} + make_dt_interval(0, 0, 0, {{ seconds }})){% endmacro %}
+
 
 {% macro utc_time(text) %}
     {#- a time as a person writes it, in UTC where it names no offset -#}
@@ -10,6 +12,8 @@
 {% endmacro %}
 
 {% macro duckdb__utc_time(text) %}(cast({{ sql_text(text) }} as timestamptz) at time zone 'UTC'){% endmacro %}
+
+{% macro spark__utc_time(text) %}cast({{ sql_text(text) }} as timestamp){% endmacro %}
 
 
 {% macro hour_of_day(time, hour) %}
@@ -37,6 +41,8 @@
 
 {% macro duckdb__seconds_between(start, end) %}(date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0){% endmacro %}
 
+{% macro spark__seconds_between(start, end) %}((unix_micros({{ end }}) - unix_micros({{ start }})) / 1e6){% endmacro %}
+
 
 {% macro local_time(time, zone) %}
     {#- what the clocks of a zone show at a time in UTC -#}
@@ -44,6 +50,16 @@
 {% endmacro %}
 
 {% macro duckdb__local_time(time, zone) %}timezone({{ zone }}, timezone('UTC', {{ time }})){% endmacro %}
+
+{% macro spark__local_time(time, zone) %}from_utc_timestamp({{ time }}, {{ spark__zone(zone) }}){% endmacro %}
+
+{% macro spark__zone(zone) -%}
+    {#-
+        zones that Java 17 does not know, by the name of one with the same clocks: Java has never had ROC, and America/Coyhaique
+        is of 2025 (Java has it since 17.0.16; its clocks are those of Punta Arenas since 20 March 2025)
+    -#}
+    case {{ zone }} when 'ROC' then 'Asia/Taipei' when 'America/Coyhaique' then 'America/Punta_Arenas' else {{ zone }} end
+{%- endmacro %}
 
 
 {% macro zones_of_the_engine() %}
@@ -53,15 +69,18 @@
 
 {% macro duckdb__zones_of_the_engine() %}select name as zone_name from pg_timezone_names(){% endmacro %}
 
+{% macro spark__zones_of_the_engine() -%}
+    {#- Spark has no list of them, but it knows a zone when it reads one -#}
+    select timezone_name as zone_name
+    from {{ ref("timezones") }}
+    where try_cast('2000-01-01 00:00:00 ' || {{ spark__zone("timezone_name") }} as timestamp) is not null
+{%- endmacro %}
+
 
 {% macro times_in_steps(start, steps, step_seconds) %}
     {#- a query: `steps` times (step_at) from start, each step_seconds after the one before -#}
-    {{ return(adapter.dispatch("times_in_steps", "sendworthy")(start, steps, step_seconds)) }}
+    select {{ add_seconds(start, step_seconds ~ " * step") }} as step_at from range({{ steps }}) as steps(step)
 {% endmacro %}
-
-{% macro duckdb__times_in_steps(start, steps, step_seconds) -%}
-    select {{ start }} + to_seconds({{ step_seconds }} * step) as step_at from range({{ steps }}) as steps(step)
-{%- endmacro %}
 
 
 {% macro median(expression) %}
@@ -70,3 +89,5 @@
 {% endmacro %}
 
 {% macro duckdb__median(expression) %}quantile_cont({{ expression }}, 0.5){% endmacro %}
+
+{% macro spark__median(expression) %}percentile({{ expression }}, 0.5){% endmacro %}

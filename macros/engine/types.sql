@@ -3,14 +3,30 @@
 
 {% macro duckdb__text_type() %}{{ return("varchar") }}{% endmacro %}
 
+{% macro spark__text_type() %}{{ return("string") }}{% endmacro %}
+
+
+{% macro text_list_type() %}{{ return(adapter.dispatch("text_list_type", "sendworthy")()) }}{% endmacro %}
+
+{% macro duckdb__text_list_type() %}{{ return("varchar[]") }}{% endmacro %}
+
+{% macro spark__text_list_type() %}{{ return("array<string>") }}{% endmacro %}
+
 
 {% macro engine_type(contract_type) %}
-    {#- a type of the landing contract in the engine's words -#}
-    {{ return(text_type() if contract_type == "text" else contract_type) }}
+    {#- a type of the landing contract, or list(text), in the engine's words -#}
+    {{ return({"text": text_type(), "list(text)": text_list_type()}.get(contract_type, contract_type)) }}
 {% endmacro %}
 
 
 {% macro sql_text(value) %}
     {#- a text as a SQL literal -#}
-    {{ return("'" ~ (value | string | replace("'", "''")) ~ "'") }}
+    {{ return(adapter.dispatch("sql_text", "sendworthy")(value)) }}
+{% endmacro %}
+
+{% macro duckdb__sql_text(value) %}{{ return("'" ~ (value | string | replace("'", "''")) ~ "'") }}{% endmacro %}
+
+{% macro spark__sql_text(value) %}
+    {#- Spark reads backslashes in a literal, and puts the value of a setting where it finds ${...} -#}
+    {{ return("'" ~ (value | string | replace("\\", "\\\\") | replace("'", "\\'") | replace("${", "\\u0024{")) ~ "'") }}
 {% endmacro %}

@@ -102,13 +102,13 @@
             {% endset %}
             {% set types = {} %}
             {% for row in run_query("describe select * from " ~ reader).rows %}
-                {% do types.update({row[0] | lower: row[1]}) %}
+                {% do types.update({row[0] | lower: row[1] | lower}) %}
             {% endfor %}
             {% set query %}
                 select
                     {%- for column in table.columns %}
-                        {{ duckdb__landing_value(column, types.get(column.name)) }} as {{ column.name }},
-                        {{ duckdb__landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
+                        {{ landing_value(column, types.get(column.name)) }} as {{ column.name }},
+                        {{ landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
                     {%- endfor %}
                     substr(delivered.filename, {{ night_setting("raw").rstrip("/") | length + 2 }}) as file,
                     {# packed now, and written out as JSON only for the rows that need it #}
@@ -136,52 +136,24 @@
 {%- endmacro %}
 
 
-{% macro duckdb__landing_value(column, found_type) %}
-    {%- set value = "delivered." ~ column.name -%}
-    {%- set as_text = "trim(cast(" ~ value ~ " as varchar), " ~ white_space() ~ ")" -%}
-    {%- if found_type is none -%} cast(null as {{ engine_type(column.type) }})
-    {%- elif column.allowed -%}
-        case when lower({{ as_text }}) in ('{{ column.allowed | join("', '") }}') then lower({{ as_text }}) end
-    {%- elif column.json_object -%}
-        case when {{ is_json_object("cast(" ~ value ~ " as varchar)") }} then cast({{ value }} as varchar) end
-    {%- elif column.type == "text" -%} cast({{ value }} as varchar)
-    {%- elif column.type == "timestamp" -%}
-        {%- if found_type.startswith("TIMESTAMP WITH") -%} {% set time = value ~ " at time zone 'UTC'" %}
-        {%- elif found_type.startswith("TIMESTAMP") or found_type == "DATE" -%} {% set time = "try_cast(" ~ value ~ " as timestamp)" %}
-        {#-
-            A cast straight to timestamp would drop the offset that a text names, and a cast with a named zone in the column
-            would shift the texts after it that name none: each kind of text has its own cast, and a named zone is no time.
-        -#}
-        {%- else -%}
-            {%- set time -%}
-                case
-                    when regexp_matches({{ as_text }}, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9:.]+)?$') then try_cast({{ as_text }} as timestamp)
-                    when regexp_matches({{ as_text }}, '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]+ ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$')
-                    then try_cast(replace(replace({{ as_text }}, ' +', '+'), ' -', '-') as timestamptz) at time zone 'UTC'
-                end
-            {%- endset -%}
-        {%- endif -%}
-        case when isfinite({{ time }}) then {{ time }} end
-    {%- elif column.type == "boolean" -%}
-        {%- if found_type == "BOOLEAN" -%} {{ value }}
-        {#- tools that know no missing boolean write 0.0 and 1.0 -#}
-        {%- elif found_type in ("DOUBLE", "FLOAT") or found_type.startswith("DECIMAL") -%} case {{ value }} when 1 then true when 0 then false end
-        {%- else -%} try_cast(lower({{ as_text }}) as boolean) {%- endif -%}
-    {%- elif column.type == "integer" -%}
-        {%- if found_type in ("DOUBLE", "FLOAT") or found_type.startswith("DECIMAL") -%} case when {{ value }} = floor({{ value }}) then try_cast({{ value }} as integer) end
-        {#- '3.7' is no whole number, though a cast would round it -#}
-        {%- else -%} case when regexp_matches({{ as_text }}, '^[+-]?[0-9]+$') then try_cast({{ as_text }} as integer) end
-        {%- endif -%}
-    {%- endif -%}
-{% endmacro %}
+{% macro duckdb__landing_text(value, found_type) %}{{ return("cast(" ~ value ~ " as varchar)") }}{% endmacro %}
 
 
-{% macro duckdb__landing_is_empty(column, found_type) %}
-    {%- set value = "delivered." ~ column.name -%}
-    {#- an optional text may hold anything, white space too: what that means is for the rule of blank to say -#}
-    {%- if found_type is none -%} true
-    {%- elif found_type == "VARCHAR" and (column.type != "text" or column.required or column.allowed or column.json_object) -%}
-        ({{ value }} is null or trim({{ value }}, {{ white_space() }}) = '')
-    {%- else -%} {{ value }} is null
+{% macro duckdb__landing_time(value, text, found_type) %}
+    {%- if found_type.startswith("timestamp with") -%} {% set time = value ~ " at time zone 'UTC'" %}
+    {%- elif found_type.startswith("timestamp") or found_type == "date" -%} {% set time = "try_cast(" ~ value ~ " as timestamp)" %}
+    {#-
+        A cast straight to timestamp would drop the offset that a text names, and a cast with a named zone in the column
+        would shift the texts after it that name none: each kind of text has its own cast, and a named zone is no time.
+    -#}
+    {%- else -%}
+        {%- set time -%}
+            case
+                when {{ matches(text, local_time_pattern()) }} then try_cast({{ text }} as timestamp)
+                when {{ matches(text, zoned_time_pattern()) }}
+                then try_cast(replace(replace({{ text }}, ' +', '+'), ' -', '-') as timestamptz) at time zone 'UTC'
+            end
+        {%- endset -%}
     {%- endif -%}
+    case when isfinite({{ time }}) then {{ time }} end
 {% endmacro %}

@@ -4,7 +4,7 @@
         problem   the first thing wrong with the row (missing_<column>, bad_<column>); null where there is nothing
         file      the file, relative to the landing zone
         raw_row   the whole row as it was found, unknown columns included; whole_row() makes a JSON object of it
-    Everything that reads files is here and in the engine's own `<engine>__read_landing_table`; no model knows about files.
+    Everything that reads files is here and in <engine>_files.sql; no model knows about files.
 #}
 {% macro land() %}
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
@@ -142,6 +142,70 @@
         from delivered
     {% endset %}
     {% do run_query(sql) %}
+{% endmacro %}
+
+
+{% macro landing_value(column, found_type) %}
+    {#- a column's value in the contract's type, null where it does not fit; found_type: the file's type, in lower case -#}
+    {%- set value = "delivered." ~ column.name -%}
+    {%- set is_fraction = found_type in ("double", "float") or (found_type or "").startswith("decimal") -%}
+    {%- if found_type is none -%} cast(null as {{ engine_type(column.type) }})
+    {%- else -%}
+        {%- set as_text = landing_text(value, found_type) -%}
+        {%- set tidy = trim_of(as_text, white_space()) -%}
+        {%- if column.allowed -%}
+            case when {{ lowered(tidy) }} in ('{{ column.allowed | join("', '") }}') then {{ lowered(tidy) }} end
+        {%- elif column.json_object -%} case when {{ is_json_object(as_text) }} then {{ as_text }} end
+        {%- elif column.type == "text" -%} {{ as_text }}
+        {%- elif column.type == "timestamp" -%} {{ landing_time(value, tidy, found_type) }}
+        {%- elif column.type == "boolean" -%}
+            {%- if found_type == "boolean" -%} {{ value }}
+            {#- tools that know no missing boolean write 0.0 and 1.0 -#}
+            {%- elif is_fraction -%} case {{ value }} when 1 then true when 0 then false end
+            {%- else -%} try_cast({{ lowered(tidy) }} as boolean) {%- endif -%}
+        {%- elif column.type == "integer" -%}
+            {%- if is_fraction -%} case when {{ value }} = floor({{ value }}) then try_cast({{ value }} as integer) end
+            {#- '3.7' is no whole number, though a cast would round it -#}
+            {%- else -%} case when {{ matches(tidy, "^[+-]?[0-9]+\\z") }} then try_cast({{ tidy }} as integer) end
+            {%- endif -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro landing_is_empty(column, found_type) %}
+    {#- whether nothing was given -#}
+    {%- set value = "delivered." ~ column.name -%}
+    {#- an optional text may hold anything, white space too: what that means is for the rule of blank to say -#}
+    {%- if found_type is none -%} true
+    {%- elif found_type == text_type() and (column.type != "text" or column.required or column.allowed or column.json_object) -%}
+        ({{ value }} is null or {{ trim_of(value, white_space()) }} = '')
+    {%- else -%} {{ value }} is null
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro landing_text(value, found_type) %}
+    {#- a delivered value as text; an expression -#}
+    {{ return(adapter.dispatch("landing_text", "sendworthy")(value, found_type)) }}
+{% endmacro %}
+
+
+{% macro landing_time(value, text, found_type) %}
+    {#- a delivered value as a time in UTC, null where it is none; text: the same as trimmed text -#}
+    {{ return(adapter.dispatch("landing_time", "sendworthy")(value, text, found_type)) }}
+{% endmacro %}
+
+
+{% macro local_time_pattern() %}
+    {#- a time that names no offset: it is UTC -#}
+    {{- return("^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?)?\\z") -}}
+{% endmacro %}
+
+
+{% macro zoned_time_pattern() %}
+    {#- a time with its offset from UTC, or with Z or UTC -#}
+    {{- return("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}([.][0-9]*)?(Z| UTC| ?[+-][0-9]{2}(:?[0-9]{2})?)\\z") -}}
 {% endmacro %}
 
 

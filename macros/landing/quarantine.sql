@@ -3,9 +3,13 @@
 {%- endmacro %}
 
 
-{% macro numbered_rows(judged, keys, order_by) -%}
-    {# The CTEs `repeated` and `numbered`: every row with its row_number among the good rows of its keys. Few keys come more
-       than once, and only their rows are put in order: sorting everything would cost most of a night. #}
+{% macro numbered_rows(judged, keys, order_by) %}
+    {#- the CTE `numbered` and what it needs: every row with its row_number among the good rows of its keys -#}
+    {{ return(adapter.dispatch("numbered_rows", "sendworthy")(judged, keys, order_by)) }}
+{% endmacro %}
+
+{% macro duckdb__numbered_rows(judged, keys, order_by) -%}
+    {# Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. #}
     repeated as (select {{ keys | join(", ") }} from {{ judged }} group by {{ keys | join(", ") }} having count(*) > 1),
 
     numbered as (
@@ -29,12 +33,25 @@
     )
 {%- endmacro %}
 
+{% macro spark__numbered_rows(judged, keys, order_by) -%}
+    {# Spark reads what stands before a CTE anew for each use of it, and sorting costs less than reading four times. #}
+    numbered as (
+        select
+            {{ judged }}.*,
+            row_number() over (
+                partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
+                order by {{ order_by }}
+            ) as row_number
+        from {{ judged }}
+    )
+{%- endmacro %}
+
 
 {% macro quarantined(number) -%}
     {# why a row is not staged (null: it is), where it came from, and the whole of it where it is not staged #}
             coalesce(quarantine_reason, case when {{ number }} > 1 then 'duplicate' end) as quarantine_reason,
             file,
-            case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row,
+            case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row
 {%- endmacro %}
 
 

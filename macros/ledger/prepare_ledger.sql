@@ -4,6 +4,7 @@
 #}
 {% macro prepare_ledger() %}
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
+        {% do prepare_session() %}
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create schema if not exists ops") %}
         {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
@@ -14,34 +15,54 @@
 {% endmacro %}
 
 
-{% macro ledger_table(name) %}{{ return(adapter.dispatch("ledger_table", "sendworthy")(name)) }}{% endmacro %}
+{% macro prepare_session() %}
+    {#- what the profile cannot say -#}
+    {{ return(adapter.dispatch("prepare_session", "sendworthy")()) }}
+{% endmacro %}
 
-{% macro duckdb__ledger_table(name) %}
+{% macro duckdb__prepare_session() %}{% endmacro %}
+
+{% macro spark__prepare_session() %}
+    {#- dbt-spark turns this off for every statement, whatever the profile says; without it a cast that fails gives null -#}
+    {% do adapter.config.credentials.server_side_parameters.update({"spark.sql.ansi.enabled": "true"}) %}
+{% endmacro %}
+
+
+{% macro ledger_columns(name) %}
+    {#- what a ledger holds: [column, type], a list of texts as list(text) -#}
     {% if name == "decisions" %}
-        create table if not exists ledger.decisions (
-            as_of timestamp,
-            user_id varchar,
-            campaign_id varchar,
-            channel varchar,
-            decision varchar,
-            primary_reason varchar,
-            reasons varchar[],
-            variant varchar,
-            trigger_at timestamp,
-            priority integer,
-            lost_to varchar[],
-            send_at timestamp
-        )
+        {{ return([
+            ["as_of", "timestamp"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"], ["decision", "text"],
+            ["primary_reason", "text"], ["reasons", "list(text)"], ["variant", "text"], ["trigger_at", "timestamp"],
+            ["priority", "integer"], ["lost_to", "list(text)"], ["send_at", "timestamp"],
+        ]) }}
     {% else %}
-        create table if not exists ledger.dispatches (
-            as_of timestamp,
-            dispatch_id varchar,
-            user_id varchar,
-            campaign_id varchar,
-            channel varchar,
-            variant varchar,
-            send_at timestamp,
-            valid_until timestamp
-        )
+        {{ return([
+            ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
+            ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"],
+        ]) }}
     {% endif %}
+{% endmacro %}
+
+
+{% macro ledger_table(name) %}
+    {% set columns = [] %}
+    {% for column, type in ledger_columns(name) %}
+        {% do columns.append(column ~ " " ~ engine_type(type)) %}
+    {% endfor %}
+    {{ return("create table if not exists ledger." ~ name ~ " (" ~ columns | join(", ") ~ ")" ~ ledger_place(name)) }}
+{% endmacro %}
+
+
+{% macro ledger_place(name) %}
+    {#- where a ledger's rows are, if not in the database itself -#}
+    {{ return(adapter.dispatch("ledger_place", "sendworthy")(name)) }}
+{% endmacro %}
+
+{% macro duckdb__ledger_place(name) %}{{ return("") }}{% endmacro %}
+
+{% macro spark__ledger_place(name) %}
+    {#- a night puts the ledgers of the published file there; without one, dbt alone keeps a table that stays empty -#}
+    {% set folder = env_var("SENDWORTHY_LEDGER", "") %}
+    {{ return(" using parquet" ~ (" location " ~ sql_text(folder ~ "/" ~ name) if folder else "")) }}
 {% endmacro %}

@@ -3,7 +3,7 @@
     coalesce(
         case {{ channel }}
             when 'email' then {{ is_valid_email(address) }}
-            when 'sms' then {{ matches(address, "^\\+[1-9][0-9]{6,14}$") }}
+            when 'sms' then {{ matches(address, "^\\+[1-9][0-9]{6,14}\\z") }}
             when 'push' then true
         end
         and not {{ is_blank(address) }},
@@ -17,7 +17,7 @@
         length({{ address }}) <= 254
         and not {{ matches(address, "[" ~ invisible_characters() ~ "]") }}
         {# one @; a local part of 1 to 64; two or more labels of letters, digits and inner hyphens #}
-        and {{ matches(address, "^[^@]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$") }}
+        and {{ matches(address, "^[^@]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\z") }}
         {# no leading, trailing or doubled dot in the local part #}
         and not {{ matches(address, "^\\.|\\.\\.|\\.@") }}
     )

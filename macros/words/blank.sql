@@ -15,7 +15,7 @@
         selectors, braille blank, musical null notehead, and the default-ignorable range of plane 14).
     #}
     {{- return(
-        "\\p{Z}\\p{Cc}\\p{Cf}" ~ invisible_letters()
+        "\\p{Z}\\p{Cc}\\p{Cf}" ~ later_format_characters() ~ invisible_letters()
         ~ "\\x{034F}\\x{17B4}\\x{17B5}\\x{180B}-\\x{180F}\\x{2065}\\x{2800}\\x{FE00}-\\x{FE0F}"
         ~ "\\x{FFF0}-\\x{FFF8}\\x{1D159}\\x{E0000}-\\x{E0FFF}"
     ) -}}
@@ -26,8 +26,8 @@
     {# without white space and invisible characters at both ends; looking for them is cheaper than replacing them #}
     {%- set invisible = "[" ~ invisible_characters() ~ "]" -%}
     case
-        when {{ matches(text, "^" ~ invisible ~ "|" ~ invisible ~ "$") }}
-        then {{ replace_all(text, "^" ~ invisible ~ "+|" ~ invisible ~ "+$") }}
+        when {{ matches(text, "^" ~ invisible ~ "|" ~ invisible ~ "\\z") }}
+        then {{ replace_all(text, "^" ~ invisible ~ "+|" ~ invisible ~ "+\\z") }}
         else {{ text }}
     end
 {%- endmacro %}
@@ -37,8 +37,8 @@
     (
         {{ text }} is null
         {# no letter and no digit of any script is left when what is invisible is taken away #}
-        or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}") }}
-        or {{ is_in_column("lower(" ~ trimmed(text) ~ ")", ref("placeholder_values"), "placeholder_value") }}
+        or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}|[" ~ later_letters() ~ "]") }}
+        or {{ is_in_column(lowered(trimmed(text)), ref("placeholder_values"), "placeholder_value") }}
         {# template syntax that an import did not fill #}
         or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[") }}
     )
@@ -48,7 +48,7 @@
 {% macro is_unsafe(text) -%}
     coalesce(
         {# markup; a line break or another control character; an address to click on; too long for a merge field #}
-        {{ matches(text, "<[\\p{L}/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://") }} or length({{ text }}) > 255,
+        {{ matches(text, "<[\\p{L}" ~ later_letters() ~ "/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://") }} or length({{ text }}) > 255,
         false
     )
 {%- endmacro %}

@@ -27,7 +27,7 @@ with
                     ~ "' end"
                 ) %}
             {%- endfor %}
-            {{ list_text(list_of(blank)) }} as blank_fields,
+            {{ list_text(list_of(blank)) }} as blank_fields
         from send_list
     ),
 
@@ -40,8 +40,8 @@ with
             sendworthy_send_at,
             sendworthy_valid_until,
             -- never empty: a blank cell would leave yesterday's list of blanks
-            coalesce(nullif(blank_fields, ''), 'none') as sendworthy_blank_fields,
-            {%- for field in fields %} {{ field }} as {{ standard.get(field, field) }}, {%- endfor %}
+            coalesce(nullif(blank_fields, ''), 'none') as sendworthy_blank_fields
+            {%- for field in fields %}, {{ field }} as {{ standard.get(field, field) }} {%- endfor %}
         from fields
     )
 

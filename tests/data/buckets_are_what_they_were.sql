@@ -36,7 +36,7 @@ with
             decisions.campaign_id as salt,
             decisions.user_id,
             cast(null as integer) as known_bucket,
-            {{ bucket("'holdout:' || decisions.campaign_id", "decisions.user_id") }} as found_bucket,
+            {{ bucket("'holdout:' || decisions.campaign_id", "decisions.user_id") }} as found_bucket
         from decisions
         inner join campaigns on decisions.campaign_id = campaigns.campaign_id
         where

@@ -8,13 +8,13 @@ with
             campaign_id,
             sum(case when step = 'candidates' then users else 0 end) as candidates,
             sum(case when step <> 'candidates' then users else 0 end) as stopped_or_sent,
-            sum(case when step = 'send' then users else 0 end) as sends,
+            sum(case when step = 'send' then users else 0 end) as sends
         from funnel
         group by campaign_id
     ),
 
     by_decision as (
-        select campaign_id, count(*) as candidates, count(case when decision = 'send' then 1 end) as sends,
+        select campaign_id, count(*) as candidates, count(case when decision = 'send' then 1 end) as sends
         from decisions
         group by campaign_id
     ),
@@ -24,7 +24,7 @@ with
             coalesce(by_step.campaign_id, by_decision.campaign_id) as campaign_id,
             by_step.stopped_or_sent,
             by_step.candidates as candidates_of_the_funnel,
-            by_decision.candidates as candidates_decided,
+            by_decision.candidates as candidates_decided
         from by_step
         full outer join by_decision on by_step.campaign_id = by_decision.campaign_id
         where

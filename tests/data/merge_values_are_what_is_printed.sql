@@ -10,7 +10,7 @@ with
     merge_field_values as (select * from {{ ref("merge_field_values") }}),
 
     final as (
-        select send_list.dispatch_id, send_list.campaign_id, send_list.variant,
+        select send_list.dispatch_id, send_list.campaign_id, send_list.variant
         from send_list
         inner join
             variants on send_list.campaign_id = variants.campaign_id and send_list.variant = variants.variant

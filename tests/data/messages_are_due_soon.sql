@@ -5,13 +5,13 @@ with
 
     -- a local hour comes once a day; the day on which the clocks are set forward may skip it
     decided as (
-        select campaign_id, user_id, send_at, cast(null as timestamp) as valid_until,
+        select campaign_id, user_id, send_at, cast(null as timestamp) as valid_until
         from decisions
         where not coalesce(send_at >= as_of and send_at < {{ add_seconds("as_of", 49 * 3600) }}, false)
     ),
 
     listed as (
-        select campaign_id, user_id, send_at, valid_until,
+        select campaign_id, user_id, send_at, valid_until
         from send_list
         where not coalesce(valid_until <= {{ add_seconds("send_at", 86400) }}, false)
     ),

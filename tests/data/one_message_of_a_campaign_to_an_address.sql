@@ -11,7 +11,7 @@ with
         from send_list
         inner join campaigns on send_list.campaign_id = campaigns.campaign_id
         where not campaigns.is_transactional
-        group by send_list.campaign_id, lower(send_list.address)
+        group by send_list.campaign_id, {{ lowered("send_list.address") }}
         having count(*) > 1
     )
 

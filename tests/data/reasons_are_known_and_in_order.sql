@@ -78,7 +78,7 @@ with
                     listed.reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap')
                     and listed.reason = listed.reasons_text
                 then 4000
-            end as place,
+            end as place
         from listed
         left join
             exclusions
@@ -91,7 +91,7 @@ with
     ),
 
     compared as (
-        select *, lag(place) over (partition by campaign_id, reasons_text order by position) as place_before,
+        select *, lag(place) over (partition by campaign_id, reasons_text order by position) as place_before
         from placed
     ),
 

@@ -29,7 +29,7 @@ with
             coalesce(source_counts.file, quarantined.file) as file,
             source_counts.rows_in,
             source_counts.rows_quarantined as rows_counted,
-            quarantined.rows_quarantined,
+            quarantined.rows_quarantined
         from source_counts
         full outer join
             quarantined

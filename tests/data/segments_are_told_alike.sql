@@ -9,7 +9,7 @@ with
         select
             coalesce(listed.user_id, customer_segments.user_id) as user_id,
             listed.segment as listed_segment,
-            customer_segments.segment as long_segment,
+            customer_segments.segment as long_segment
         from listed
         full outer join
             customer_segments

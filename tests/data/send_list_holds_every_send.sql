@@ -10,7 +10,7 @@ with
             sends.campaign_id as decided_campaign,
             sends.user_id as decided_user,
             send_list.campaign_id as listed_campaign,
-            send_list.user_id as listed_user,
+            send_list.user_id as listed_user
         from sends
         full outer join
             send_list

@@ -8,7 +8,7 @@ with
     in_force as (select * from campaigns where is_in_force),
 
     triggered as (
-        select in_force.campaign_id, customers.user_id, newest_events.newest_at as trigger_at,
+        select in_force.campaign_id, customers.user_id, newest_events.newest_at as trigger_at
         from in_force
         inner join newest_events on in_force.trigger_event = newest_events.event_name
         inner join customers on newest_events.user_id = customers.user_id
@@ -21,7 +21,7 @@ with
     ),
 
     untriggered as (
-        select in_force.campaign_id, customers.user_id, cast(null as timestamp) as trigger_at,
+        select in_force.campaign_id, customers.user_id, cast(null as timestamp) as trigger_at
         from in_force
         inner join
             customers

@@ -16,10 +16,7 @@ with
     -- at or after the trigger; without one, within the cooldown
     occurred as (
         select
-            candidates.campaign_id,
-            candidates.user_id,
-            exception_events.event_name,
-            exception_events.position,
+            candidates.campaign_id, candidates.user_id, exception_events.event_name, exception_events.position
         from exception_events
         inner join newest_events on exception_events.event_name = newest_events.event_name
         inner join
@@ -33,7 +30,7 @@ with
 
     final as (
         select
-            campaign_id, user_id, {{ ordered_list("'exception:' || event_name", "position") }} as exceptions,
+            campaign_id, user_id, {{ ordered_list("'exception:' || event_name", "position") }} as exceptions
         from occurred
         group by campaign_id, user_id
     )

@@ -75,9 +75,9 @@ with
             campaigns.holdout_percent,
             campaigns.is_transactional,
             campaigns.is_aged_from_signup,
-            lower(campaigns.topic) as topic_key,
+            {{ lowered("campaigns.topic") }} as topic_key,
             campaigns.excluded_segments,
-            {{ split_list("lower(users.topics_opted_out)") }} as topics_opted_out,
+            {{ split_list(lowered("users.topics_opted_out")) }} as topics_opted_out,
             features.signed_up_at,
             features.last_active_at,
             features.max_messages_per_week,
@@ -92,7 +92,7 @@ with
             sent.last_sent_at,
             sent.last_dispatched_as_of,
             variants.variant,
-            send_times.send_at,
+            send_times.send_at
         from candidates
         cross join night
         inner join campaigns on candidates.campaign_id = campaigns.campaign_id
@@ -128,7 +128,7 @@ with
                         list_of(timing_to_experiment),
                     ]
                 )
-            }} as reasons,
+            }} as reasons
         from facts
     ),
 
@@ -150,7 +150,7 @@ with
             variant,
             send_at,
             reasons,
-            {{ list_size("reasons") }} = 0 as has_passed,
+            {{ list_size("reasons") }} = 0 as has_passed
         from judged
     )
 

@@ -25,7 +25,7 @@ with
             -- without a trigger, the age of these kinds counts from the sign-up
             trigger_event is null and kind in ('welcome', 'onboarding') as is_aged_from_signup,
             coalesce(valid_from <= cast({{ as_of() }} as date), true)
-            and coalesce(valid_to >= cast({{ as_of() }} as date), true) as is_in_force,
+            and coalesce(valid_to >= cast({{ as_of() }} as date), true) as is_in_force
         from campaigns
     )
 

@@ -12,7 +12,7 @@ with
             variants.variant,
             row_number() over (
                 partition by variants.campaign_id, patterns.blank_pattern order by variants.variant_rank
-            ) as fit_number,
+            ) as fit_number
         from patterns
         cross join variants
         where not {{ lists_overlap("variants.required_fields", "patterns.blank_fields") }}

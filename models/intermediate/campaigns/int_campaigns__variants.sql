@@ -7,7 +7,7 @@ with
             variant,
             variant_rank,
             {{ split_list("printed_fields") }} as printed_fields,
-            {{ split_list("required_fields") }} as required_fields,
+            {{ split_list("required_fields") }} as required_fields
         from requirements
     )
 

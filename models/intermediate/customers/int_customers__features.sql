@@ -24,7 +24,7 @@ with
             users.user_id,
             case
                 when users.signed_up_at < {{ as_of() }} then users.signed_up_at else events.first_signed_up_at
-            end as signed_up_at,
+            end as signed_up_at
         from users
         left join events on users.user_id = events.user_id
     ),
@@ -65,7 +65,7 @@ with
             messages.last_opened_at,
             messages.last_engaged_at,
             users.max_messages_per_week,
-            users.timezone,
+            users.timezone
         from users
         cross join night
         inner join signed_up on users.user_id = signed_up.user_id

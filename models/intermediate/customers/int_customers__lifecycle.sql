@@ -26,7 +26,7 @@ with
                 when {{ within_days("last_active_at", 90, "as_of") }}
                 then 'casual'
                 else 'dormant'
-            end as engagement_level,
+            end as engagement_level
         from features
     )
 

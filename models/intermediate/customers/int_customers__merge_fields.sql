@@ -22,8 +22,8 @@ with
 
     found as (
         select
-            users.user_id,
-            {%- for field, expression in fields.items() %} {{ expression }} as {{ field }}, {%- endfor %}
+            users.user_id
+            {%- for field, expression in fields.items() %}, {{ expression }} as {{ field }} {%- endfor %}
         from users
         left join events on users.user_id = events.user_id
         left join places on users.user_id = places.user_id
@@ -31,9 +31,9 @@ with
 
     usable as (
         select
-            user_id,
+            user_id
             {%- for field in fields %}
-                {{ merge_value(field) }} as {{ field }}, {{ is_unsafe(field) }} as {{ field }}_is_unsafe,
+                , {{ merge_value(field) }} as {{ field }}, {{ is_unsafe(field) }} as {{ field }}_is_unsafe
             {%- endfor %}
         from found
     ),
@@ -49,7 +49,7 @@ with
                 {%- do unsafe.append("case when " ~ field ~ "_is_unsafe then '" ~ field ~ "' end") %}
             {%- endfor %}
             {{ list_of(blank) }} as blank_fields,
-            {{ list_of(unsafe) }} as unsafe_fields,
+            {{ list_of(unsafe) }} as unsafe_fields
         from usable
     ),
 

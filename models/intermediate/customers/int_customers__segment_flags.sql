@@ -7,7 +7,6 @@ with
 
     final as (
         select
-            user_id,
             -- fmt: off
             lifecycle_stage = 'new' as is_new,
             lifecycle_stage = 'active' as is_active,
@@ -33,6 +32,7 @@ with
             cast(is_billing_trouble as integer) + cast(is_slow_onboarding as integer) + cast(is_lapsing as integer) + cast(is_recent_complaint as integer) >= 2 as is_churn_risk,
             is_signup_date_missing as is_signup_date_missing,
             -- fmt: on
+            user_id
         from customers
     )
 

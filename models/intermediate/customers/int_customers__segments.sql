@@ -3,8 +3,7 @@ with
     flags as (select * from {{ ref("int_customers__segment_flags") }}),
 
     final as (
-        select
-            user_id, {{ list_of(segment_names_of_flags(ref("int_customers__segment_flags"))) }} as segments,
+        select user_id, {{ list_of(segment_names_of_flags(ref("int_customers__segment_flags"))) }} as segments
         from flags
     )
 

@@ -52,7 +52,7 @@ with
             {{ newest("product_name", "occurred_at", "event_id", "event_name = 'cart_item_added'") }}
             as cart_product_name,
             {{ newest("product_name", "occurred_at", "event_id", "event_name = 'order_completed'") }}
-            as last_order_product_name,
+            as last_order_product_name
         from events
         group by user_id
     )

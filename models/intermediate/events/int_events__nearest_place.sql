@@ -6,7 +6,7 @@ with
     valid_pings as (
         select
             *,
-            row_number() over (partition by user_id order by occurred_at desc, event_id desc) as ping_number,
+            row_number() over (partition by user_id order by occurred_at desc, event_id desc) as ping_number
         from events
         where
             event_name = 'location_ping'
@@ -27,13 +27,13 @@ with
                 distance_in_metres(
                     "newest_pings.latitude", "newest_pings.longitude", "places.latitude", "places.longitude"
                 )
-            }} as distance_m,
+            }} as distance_m
         from newest_pings
         cross join places
     ),
 
     ranked as (
-        select *, row_number() over (partition by user_id order by distance_m, place_id) as place_number,
+        select *, row_number() over (partition by user_id order by distance_m, place_id) as place_number
         from distances
         where distance_m <= radius_m
     ),

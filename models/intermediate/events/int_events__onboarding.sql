@@ -4,7 +4,7 @@ with
     users as (select * from {{ ref("int_users__current") }}),
 
     starts as (
-        select events.user_id, min(events.occurred_at) as started_at,
+        select events.user_id, min(events.occurred_at) as started_at
         from events
         inner join users on events.user_id = users.user_id
         where events.event_name = 'onboarding_started'
@@ -12,7 +12,7 @@ with
     ),
 
     completions as (
-        select starts.user_id, min(events.occurred_at) as completed_at,
+        select starts.user_id, min(events.occurred_at) as completed_at
         from starts
         inner join
             events
@@ -28,7 +28,7 @@ with
             starts.started_at,
             completions.completed_at,
             {{ seconds_between("starts.started_at", "coalesce(completions.completed_at, " ~ as_of() ~ ")") }}
-            as onboarding_seconds,
+            as onboarding_seconds
         from starts
         left join completions on starts.user_id = completions.user_id
     ),
@@ -49,7 +49,7 @@ with
             coalesce(
                 typical.median_seconds > 0 and durations.onboarding_seconds >= 2 * typical.median_seconds,
                 false
-            ) as is_slow,
+            ) as is_slow
         from durations
         cross join typical
     )

@@ -4,7 +4,7 @@ with
     by_user as (select * from {{ ref("int_events__by_user") }}),
 
     products as (
-        select user_id, product_id, sum(dwell_seconds) as dwell_seconds, max(occurred_at) as last_viewed_at,
+        select user_id, product_id, sum(dwell_seconds) as dwell_seconds, max(occurred_at) as last_viewed_at
         from events
         where
             event_name = 'product_viewed' and product_id is not null and {{ within_days("occurred_at", 14) }}
@@ -12,7 +12,7 @@ with
     ),
 
     final as (
-        select products.user_id, count(*) as products_of_interest,
+        select products.user_id, count(*) as products_of_interest
         from products
         inner join by_user on products.user_id = by_user.user_id
         where

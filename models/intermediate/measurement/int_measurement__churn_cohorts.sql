@@ -30,7 +30,7 @@ with
             cancellations.user_id,
             cancellations.cancelled_at,
             coalesce(subscriptions.subscribed_at < cancellations.cancelled_at, false) as is_start_recorded,
-            row_number() over (order by cancellations.cancelled_at, cancellations.user_id) as leaver_number,
+            row_number() over (order by cancellations.cancelled_at, cancellations.user_id) as leaver_number
         from cancellations
         left join subscriptions on cancellations.user_id = subscriptions.user_id
     ),
@@ -48,7 +48,7 @@ with
             totals.are_starts_recorded,
             1
             + {{ hash_number("'breadcrumbs:' || users.user_id") }}
-            % nullif(totals.leavers, 0) as leaver_number,
+            % nullif(totals.leavers, 0) as leaver_number
         from users
         cross join totals
         inner join features on users.user_id = features.user_id

@@ -16,7 +16,9 @@ with
 
     -- every version of a ticket speaks: what was known before somebody left may have been overwritten since
     tickets as (
-        select *, lower(trim(category)) as category_key from ticket_versions where updated_at < {{ as_of() }}
+        select *, {{ lowered("trim(category)") }} as category_key
+        from ticket_versions
+        where updated_at < {{ as_of() }}
     ),
 
     signs as (
@@ -25,7 +27,7 @@ with
             case
                 when event_name = 'feedback_submitted' then 'low_feedback_score' else event_name
             end as factor,
-            occurred_at,
+            occurred_at
         from events
         where
             event_name in ('payment_failed', 'return_requested')
@@ -83,7 +85,7 @@ with
                         onboarding.completed_at >= {{ days_before("people.reference_at", 60) }}, true
                     )
                 then 'slow_onboarding'
-            end as factor,
+            end as factor
         from people
         cross join typical
         left join

@@ -29,7 +29,7 @@ with
             row_number() over (
                 partition by campaign_id, user_id
                 order by as_of, decision, send_at nulls last, variant nulls last
-            ) as night_number,
+            ) as night_number
         from decisions
         where
             as_of < {{ as_of() }}
@@ -46,7 +46,7 @@ with
             eligible.is_listed,
             eligible.starts_at,
             {{ add_seconds("eligible.starts_at", "86400 * campaigns.success_window_days") }} as ends_at,
-            campaigns.success_event,
+            campaigns.success_event
         from eligible
         inner join campaigns on eligible.campaign_id = campaigns.campaign_id
         left join erased on eligible.user_id = erased.user_id
@@ -81,7 +81,7 @@ with
             windows.starts_at,
             windows.ends_at,
             windows.ends_at <= {{ as_of() }} as is_matured,
-            converted.user_id is not null as has_converted,
+            converted.user_id is not null as has_converted
         from windows
         left join
             converted on windows.campaign_id = converted.campaign_id and windows.user_id = converted.user_id

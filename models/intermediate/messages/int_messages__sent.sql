@@ -10,7 +10,7 @@ with
             coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id) as message_id,
             max(campaign_id) as campaign_id,
             max(channel) as channel,
-            max(occurred_at) as sent_at,
+            max(occurred_at) as sent_at
         from reports
         where event_type = 'sent'
         group by user_id, coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id)
@@ -24,7 +24,7 @@ with
             max(campaign_id) as campaign_id,
             max(channel) as channel,
             max(send_at) as sent_at,
-            max(as_of) as dispatched_as_of,
+            max(as_of) as dispatched_as_of
         from dispatches
         where as_of < {{ as_of() }}
         group by user_id, 'dispatch:' || dispatch_id
@@ -41,7 +41,7 @@ with
             coalesce(reported.channel, dispatched.channel) as channel,
             coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
             reported.message_id is not null as is_confirmed,
-            dispatched.dispatched_as_of,
+            dispatched.dispatched_as_of
         from reported
         full outer join
             dispatched

@@ -21,7 +21,7 @@ with
                     else {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }}
                 end
             {%- endif %} as as_of,
-            newest_event_at,
+            newest_event_at
         from watermark
     )
 

@@ -13,19 +13,19 @@ with
     steps as ({{ times_in_steps(add_seconds("date_trunc('hour', " ~ as_of() ~ ")", -3600), 4 * 51, 900) }}),
 
     clocks as (
-        select zones.timezone, steps.step_at, {{ local_time("steps.step_at", "zones.timezone") }} as local_at,
+        select zones.timezone, steps.step_at, {{ local_time("steps.step_at", "zones.timezone") }} as local_at
         from zones
         cross join steps
     ),
 
     ticks as (
-        select *, lag(local_at) over (partition by timezone order by step_at) as local_before, from clocks
+        select *, lag(local_at) over (partition by timezone order by step_at) as local_before from clocks
     ),
 
     -- the clock shows the hour, or has jumped over it (it is set forward in between): then the message goes
     -- at the jump
     struck as (
-        select ticks.timezone, ticks.step_at, send_hours.send_hour_local,
+        select ticks.timezone, ticks.step_at, send_hours.send_hour_local
         from ticks
         cross join send_hours
         where
@@ -37,7 +37,7 @@ with
     ),
 
     final as (
-        select timezone, send_hour_local, min(step_at) as send_at,
+        select timezone, send_hour_local, min(step_at) as send_at
         from struck
         where step_at >= {{ as_of() }}
         group by timezone, send_hour_local

@@ -2,12 +2,12 @@ with
     versions as (select * from {{ ref("stg_landing__support_tickets") }}),
 
     numbered as (
-        select *, row_number() over (partition by ticket_id order by version_number desc) as age_number,
+        select *, row_number() over (partition by ticket_id order by version_number desc) as age_number
         from versions
         where updated_at < {{ as_of() }}
     ),
 
-    tickets as (select *, lower(trim(category)) as category_key from numbered where age_number = 1),
+    tickets as (select *, {{ lowered("trim(category)") }} as category_key from numbered where age_number = 1),
 
     final as (
         select
@@ -22,7 +22,7 @@ with
             ) as last_billing_ticket_at,
             max(case when satisfaction = 'bad' then updated_at end) as last_bad_satisfaction_at,
             {{ newest("satisfaction", "updated_at", "ticket_id", "satisfaction is not null") }}
-            as last_satisfaction,
+            as last_satisfaction
         from tickets
         group by user_id
     )

@@ -43,7 +43,9 @@ with
         union
         select addresses.user_id, suppressions.channel
         from addresses
-        inner join suppressions on lower(addresses.address) = lower({{ trimmed("suppressions.address") }})
+        inner join
+            suppressions
+            on {{ lowered("addresses.address") }} = {{ lowered(trimmed("suppressions.address")) }}
     ),
 
     suppressed_channels as (
@@ -60,7 +62,7 @@ with
             checked.user_id,
             checked.channel,
             case when checked.is_reachable then checked.address end as address,
-            case when checked.is_reachable then lower(checked.address) end as address_key,
+            case when checked.is_reachable then {{ lowered("checked.address") }} end as address_key,
             checked.is_reachable,
             coalesce(reports.has_hard_bounced, false) as has_hard_bounced,
             coalesce(reports.has_complained, false) as has_complained,
@@ -69,7 +71,7 @@ with
             case
                 when reports.last_unsubscribed_at > checked.updated_at then false else checked.is_opted_in
             end as is_opted_in,
-            suppressed_channels.user_id is not null as is_suppressed,
+            suppressed_channels.user_id is not null as is_suppressed
         from checked
         left join reports on checked.user_id = reports.user_id and checked.channel = reports.channel
         left join

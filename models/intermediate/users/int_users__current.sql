@@ -14,7 +14,7 @@ with
     ),
 
     numbered as (
-        select *, row_number() over (partition by user_id order by version_number desc) as age_number,
+        select *, row_number() over (partition by user_id order by version_number desc) as age_number
         from versions
         where updated_at < {{ as_of() }}
     ),
@@ -40,7 +40,7 @@ with
             newest.topics_opted_out,
             newest.max_messages_per_week,
             newest.attributes,
-            newest.updated_at,
+            newest.updated_at
         from newest
         left join erased on newest.user_id = erased.user_id
         left join zones on {{ trimmed("newest.timezone") }} = zones.timezone_name

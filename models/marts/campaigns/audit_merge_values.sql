@@ -17,7 +17,7 @@ with
             send_list.variant,
             coalesce(variants.printed_fields, {{ empty_list() }}) as printed_fields,
             coalesce(variants.required_fields, {{ empty_list() }}) as required_fields,
-            {{ json_text_map("send_list.merge_values") }} as field_values,
+            {{ json_text_map("send_list.merge_values") }} as field_values
         from send_list
         left join
             variants on send_list.campaign_id = variants.campaign_id and send_list.variant = variants.variant
@@ -28,7 +28,7 @@ with
         select
             *,
             {{ list_union(list_union("printed_fields", "required_fields"), map_names("field_values")) }}
-            as merge_fields,
+            as merge_fields
         from filled
     ),
 
@@ -66,7 +66,7 @@ with
             {{ list_has(map_names("field_values"), "merge_field") }} as is_present,
             merge_value is null as is_null,
             {{ is_blank("merge_value") }} as is_blank,
-            {{ is_unsafe("merge_value") }} as is_unsafe,
+            {{ is_unsafe("merge_value") }} as is_unsafe
         from read_back
     ),
 
@@ -77,7 +77,7 @@ with
             -- blank, but not marked as such: the ESP's own default would not step in
             is_blank and not is_null as is_disguised_blank,
             is_expected and not is_present as is_missing,
-            is_present and not is_expected as is_unexpected,
+            is_present and not is_expected as is_unexpected
         from judged
     )
 

@@ -42,7 +42,7 @@ with
             'email' as channel,
             {{ trimmed("email") }} as address,
             email_opt_in as has_opted_in,
-            updated_at,
+            updated_at
         from users
         union all
         select
@@ -50,7 +50,7 @@ with
             'sms' as channel,
             {{ trimmed("phone") }} as address,
             sms_opt_in as has_opted_in,
-            updated_at,
+            updated_at
         from users
         union all
         select
@@ -58,7 +58,7 @@ with
             'push' as channel,
             {{ trimmed("push_token") }} as address,
             push_opt_in as has_opted_in,
-            updated_at,
+            updated_at
         from users
     ),
 
@@ -69,7 +69,7 @@ with
             max(case when event_type = 'unsubscribed' then occurred_at end) as unsubscribed_at,
             max(
                 case when event_type in ('bounced_hard', 'complained') then occurred_at end
-            ) as undeliverable_at,
+            ) as undeliverable_at
         from reports
         group by user_id, channel
     ),
@@ -83,8 +83,8 @@ with
 
     suppressed_addresses as (
         select distinct
-            lower({{ trimmed("address") }}) as address_key,
-            case when channel = 'all' then '*' else channel end as channel,
+            {{ lowered(trimmed("address")) }} as address_key,
+            case when channel = 'all' then '*' else channel end as channel
         from suppressions
         where address is not null
     ),
@@ -107,7 +107,7 @@ with
             send_list.variant,
             campaign_groups.content_group,
             campaigns.content_key,
-            lower(send_list.address) as address_key,
+            {{ lowered("send_list.address") }} as address_key,
             coalesce(campaigns.is_transactional, false) as is_transactional,
             coalesce(campaigns.priority, 0) as priority,
             users.max_messages_per_week,
@@ -124,7 +124,7 @@ with
             users.user_id is null or erased.user_id is not null as is_erased,
             {{ has("send_list.address = " ~ trimmed("send_list.address")) }}
             and {{ is_valid_address("send_list.channel", "send_list.address") }} as has_valid_address,
-            {{ has("lower(send_list.address) = lower(profiles.address)") }} as has_own_address,
+            {{ has(lowered("send_list.address") ~ " = " ~ lowered("profiles.address")) }} as has_own_address,
             reported.undeliverable_at is null as is_deliverable,
             exists (
                 select 1
@@ -137,7 +137,7 @@ with
                 select 1
                 from suppressed_addresses
                 where
-                    suppressed_addresses.address_key = lower({{ trimmed("send_list.address") }})
+                    suppressed_addresses.address_key = {{ lowered(trimmed("send_list.address")) }}
                     and suppressed_addresses.channel in (send_list.channel, '*')
             ) as is_suppressed,
             coalesce(campaigns.is_transactional, false)
@@ -146,7 +146,7 @@ with
                 and not {{ has("reported.unsubscribed_at > profiles.updated_at") }}
             ) as has_consent,
             coalesce(campaigns.is_transactional, false)
-            or not {{ list_has(split_list("lower(users.topics_opted_out)"), "lower(campaigns.topic)") }}
+            or not {{ list_has(split_list(lowered("users.topics_opted_out")), lowered("campaigns.topic")) }}
             as has_topic_consent,
             {{ has("sent_by_campaign.sent_at >= " ~ days_before("night.as_of", "campaigns.cooldown_days")) }}
             as is_in_cooldown,
@@ -169,7 +169,7 @@ with
                     )
                 }}
             ) as is_unexpired,
-            {{ json_text_map("send_list.merge_values") }} is not null as has_readable_values,
+            {{ json_text_map("send_list.merge_values") }} is not null as has_readable_values
         from send_list
         cross join night
         left join campaigns on send_list.campaign_id = campaigns.campaign_id
@@ -196,7 +196,7 @@ with
             *,
             row_number() over (
                 partition by dispatch_id order by has_own_dispatch_id desc, campaign_id, user_id
-            ) as dispatch_place,
+            ) as dispatch_place
         from facts
     ),
 
@@ -211,7 +211,7 @@ with
                         partition by campaign_id, channel, address_key
                         order by dispatch_place, user_id, dispatch_id
                     )
-            end as address_place,
+            end as address_place
         from by_dispatch
     ),
 
@@ -226,7 +226,7 @@ with
                         partition by is_transactional, user_id, content_key
                         order by dispatch_place, address_place, {{ by_priority }}
                     )
-            end as content_place,
+            end as content_place
         from by_address
     ),
 
@@ -235,7 +235,7 @@ with
     recipients as (select distinct user_id from send_list),
 
     used as (
-        select sent.user_id, frequency_caps.channel, frequency_caps.window_days, count(*) as messages,
+        select sent.user_id, frequency_caps.channel, frequency_caps.window_days, count(*) as messages
         from sent
         cross join night
         inner join
@@ -249,7 +249,7 @@ with
         select
             recipients.user_id,
             frequency_caps.channel,
-            min(frequency_caps.max_messages - coalesce(used.messages, 0)) as messages,
+            min(frequency_caps.max_messages - coalesce(used.messages, 0)) as messages
         from recipients
         cross join frequency_caps
         left join
@@ -276,7 +276,7 @@ with
             ) over (
                 partition by by_content.user_id, by_content.channel order by {{ by_priority }} {{ so_far }}
             ) as channel_place,
-            room.messages as channel_room,
+            room.messages as channel_room
         from by_content
         left join room on by_content.user_id = room.user_id and by_content.channel = room.channel
     ),
@@ -303,7 +303,7 @@ with
             as total_place,
             least(
                 room.messages, within_channel.max_messages_per_week - coalesce(used_this_week.messages, 0)
-            ) as total_room,
+            ) as total_room
         from within_channel
         left join room on within_channel.user_id = room.user_id and room.channel = 'all'
         left join used_this_week on within_channel.user_id = used_this_week.user_id
@@ -342,7 +342,7 @@ with
             and {{ has("total_place > total_room") }} as is_over_total_cap,
             is_due,
             is_unexpired,
-            has_readable_values,
+            has_readable_values
         from by_user
     )
 

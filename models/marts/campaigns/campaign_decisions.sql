@@ -11,7 +11,7 @@ with
                 then {{ list_of(["arbitration.lost_by"]) }}
                 else gates.reasons
             end as all_reasons,
-            coalesce(arbitration.lost_to, {{ empty_list() }}) as lost_to,
+            coalesce(arbitration.lost_to, {{ empty_list() }}) as lost_to
         from gates
         left join
             arbitration on gates.user_id = arbitration.user_id and gates.campaign_id = arbitration.campaign_id
@@ -37,7 +37,7 @@ with
             trigger_at,
             priority,
             lost_to,
-            send_at,
+            send_at
         from decided
     )
 

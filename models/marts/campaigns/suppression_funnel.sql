@@ -32,7 +32,7 @@ with
                 then 'experiment'
                 when primary_reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap')
                 then 'arbitration'
-            end as step,
+            end as step
         from decisions
     ),
 
@@ -82,7 +82,7 @@ with
                 then 12
                 when 'send'
                 then 13
-            end as step_number,
+            end as step_number
         from steps
     )
 

@@ -41,7 +41,7 @@ with
             customers.last_opened_at,
             customers.last_engaged_at,
             customers.max_messages_per_week,
-            customers.timezone,
+            customers.timezone
         from customers
         inner join segments on customers.user_id = segments.user_id
     )

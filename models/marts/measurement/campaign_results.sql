@@ -27,7 +27,7 @@ with
             count(case when is_matured then 1 end) as users,
             count(case when is_matured and is_listed then 1 end) as listed_users,
             count(case when not is_matured then 1 end) as waiting_users,
-            count(case when is_matured and has_converted then 1 end) as converted,
+            count(case when is_matured and has_converted then 1 end) as converted
         from listed
         group by campaign_id, variant, arm
     ),
@@ -39,7 +39,7 @@ with
             cast(sum(case when arm = 'send' then users else 0 end) as bigint) as send_users,
             cast(sum(case when arm = 'send' then converted else 0 end) as bigint) as send_converted,
             cast(sum(case when arm = 'control' then users else 0 end) as bigint) as control_users,
-            cast(sum(case when arm = 'control' then converted else 0 end) as bigint) as control_converted,
+            cast(sum(case when arm = 'control' then converted else 0 end) as bigint) as control_converted
         from arms
         group by campaign_id, variant
     ),
@@ -56,7 +56,7 @@ with
                     1
                     - (1 - cast(holdout_percent as double) / 100)
                     * (1 - cast({{ var("global_holdout_percent") }} as double) / 100)
-            end as expected_control_share,
+            end as expected_control_share
         from campaigns
     ),
 
@@ -66,7 +66,7 @@ with
             shares.evaluation,
             nullif(shares.expected_control_share, 0) as expected_control_share,
             shares.expected_control_share * (pairs.send_users + pairs.control_users) as expected_control,
-            (1 - shares.expected_control_share) * (pairs.send_users + pairs.control_users) as expected_send,
+            (1 - shares.expected_control_share) * (pairs.send_users + pairs.control_users) as expected_send
         from pairs
         inner join shares on pairs.campaign_id = shares.campaign_id
     ),
@@ -87,7 +87,7 @@ with
                 then
                     power(control_users - expected_control, 2) / expected_control
                     + power(send_users - expected_send, 2) / expected_send
-            end as sample_ratio_chi_square,
+            end as sample_ratio_chi_square
         from expected
     ),
 
@@ -111,7 +111,7 @@ with
             {{ proportion("compared.control_users", "(compared.send_users + compared.control_users)") }}
             as control_share,
             compared.sample_ratio_chi_square,
-            compared.sample_ratio_chi_square < {{ chi_square_threshold }} as is_sample_ratio_ok,
+            compared.sample_ratio_chi_square < {{ chi_square_threshold }} as is_sample_ratio_ok
         from arms
         inner join compared on arms.campaign_id = compared.campaign_id and arms.variant = compared.variant
     )

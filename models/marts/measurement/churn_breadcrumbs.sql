@@ -28,7 +28,7 @@ with
     cohorts as (
         select
             count(case when has_cancelled then 1 end) as cancelled_users,
-            count(case when not has_cancelled then 1 end) as stayed_users,
+            count(case when not has_cancelled then 1 end) as stayed_users
         from people
     ),
 
@@ -36,7 +36,7 @@ with
         select
             found.factor,
             count(case when people.has_cancelled then 1 end) as cancelled_users_with,
-            count(case when not people.has_cancelled then 1 end) as stayed_users_with,
+            count(case when not people.has_cancelled then 1 end) as stayed_users_with
         from found
         inner join people on found.user_id = people.user_id
         group by found.factor
@@ -48,7 +48,7 @@ with
             cohorts.cancelled_users,
             coalesce(with_factor.cancelled_users_with, 0) as cancelled_users_with,
             cohorts.stayed_users,
-            coalesce(with_factor.stayed_users_with, 0) as stayed_users_with,
+            coalesce(with_factor.stayed_users_with, 0) as stayed_users_with
         from factors
         cross join cohorts
         left join with_factor on factors.factor = with_factor.factor
@@ -74,7 +74,7 @@ with
                 risk_ratio_bound(
                     "cancelled_users_with", "cancelled_users", "stayed_users_with", "stayed_users", "+"
                 )
-            }} as lift_high,
+            }} as lift_high
         from counted
     )
 

@@ -13,7 +13,7 @@ with
             occurred_at,
             {{ within_days("occurred_at", 30) }} as is_recent,
             -- decimal, so that a sum does not depend on the order of its rows
-            {{ as_money("dwell_seconds") }} as dwell_seconds,
+            {{ as_money("dwell_seconds") }} as dwell_seconds
         from events
         where event_name in ('page_viewed', 'product_viewed', 'cart_item_added')
     ),
@@ -36,7 +36,7 @@ with
             sum(case when is_recent then dwell_seconds end) as seconds_30,
             sum(dwell_seconds) as seconds,
             min(occurred_at) as first_visit_at,
-            max(occurred_at) as last_visit_at,
+            max(occurred_at) as last_visit_at
         from visits
         group by user_id
     ),
@@ -47,7 +47,7 @@ with
             product_id,
             sum(case when is_recent then dwell_seconds end) as seconds_30,
             sum(dwell_seconds) as seconds,
-            max(occurred_at) as last_viewed_at,
+            max(occurred_at) as last_viewed_at
         from visits
         where event_name = 'product_viewed' and product_id is not null
         group by user_id, product_id
@@ -58,7 +58,7 @@ with
         select
             products.user_id,
             count(case when products.seconds_30 >= 120 then 1 end) as products_dwelt_on_30,
-            count(case when products.seconds >= 120 then 1 end) as products_dwelt_on,
+            count(case when products.seconds >= 120 then 1 end) as products_dwelt_on
         from products
         inner join by_user on products.user_id = by_user.user_id
         where by_user.last_order_at is null or by_user.last_order_at < products.last_viewed_at
@@ -83,7 +83,7 @@ with
             coalesce(dwelt_on.products_dwelt_on_30, 0) as products_dwelt_on_30,
             coalesce(dwelt_on.products_dwelt_on, 0) as products_dwelt_on,
             counted.first_visit_at,
-            counted.last_visit_at,
+            counted.last_visit_at
         from users
         left join counted on users.user_id = counted.user_id
         left join dwelt_on on users.user_id = dwelt_on.user_id

@@ -3,9 +3,9 @@ with
 
     final as (
         select
-            user_id,
+            user_id
             {%- for field in merge_field_names(ref("int_customers__merge_fields")) %}
-                {{ field }},
+                , {{ field }}
             {%- endfor %}
         from merge_fields
     )

@@ -19,7 +19,7 @@ with
 
     -- people with the same blanks count together: the join then multiplies patterns, not people
     candidates as (
-        select gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields, count(*) as users,
+        select gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields, count(*) as users
         from gates
         inner join merge_fields on gates.user_id = merge_fields.user_id
         group by gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields
@@ -49,7 +49,7 @@ with
                     end
                 ),
                 0
-            ) as unsafe_users,
+            ) as unsafe_users
         from printed
         left join candidates on printed.campaign_id = candidates.campaign_id
         group by
@@ -68,7 +68,7 @@ with
             cast(users as bigint) as users,
             cast(blank_users as bigint) as blank_users,
             cast(unsafe_users as bigint) as unsafe_users,
-            cast(blank_users as double) / nullif(users, 0) as blank_share,
+            cast(blank_users as double) / nullif(users, 0) as blank_share
         from counted
     )
 

@@ -18,7 +18,7 @@ with
                 '{{ table }}' as table_name,
                 file,
                 count(case when quarantine_reason is null then 1 end) as rows_staged,
-                count(case when quarantine_reason is not null then 1 end) as rows_quarantined,
+                count(case when quarantine_reason is not null then 1 end) as rows_quarantined
             from {{ ref("base_landing__" ~ table) }}
             group by file {{ "union all" if not loop.last }}
         {%- endfor %}
@@ -31,7 +31,7 @@ with
             coalesce(delivered.rows_in, 0) as rows_in,
             coalesce(judged.rows_staged, 0) as rows_staged,
             coalesce(judged.rows_quarantined, 0) as rows_quarantined,
-            landing_files.unknown_columns,
+            landing_files.unknown_columns
         from landing_files
         left join
             delivered

@@ -16,7 +16,7 @@ with
             order_total,
             feedback_score,
             latitude,
-            longitude,
+            longitude
         from base
         where quarantine_reason is null
     )

@@ -2,7 +2,7 @@ with
     base as (select * from {{ ref("base_landing__social_mentions") }}),
 
     final as (
-        select mention_id, user_id, network, body, posted_at, sentiment,
+        select mention_id, user_id, network, body, posted_at, sentiment
         from base
         where quarantine_reason is null
     )

@@ -11,7 +11,7 @@ with
             created_at,
             updated_at,
             solved_at,
-            satisfaction,
+            satisfaction
         from base
         where quarantine_reason is null
     )

@@ -21,7 +21,7 @@ with
             topics_opted_out,
             max_messages_per_week,
             attributes,
-            updated_at,
+            updated_at
         from base
         where quarantine_reason is null
     )

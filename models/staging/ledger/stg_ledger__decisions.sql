@@ -14,7 +14,7 @@ with
             trigger_at,
             priority,
             lost_to,
-            send_at,
+            send_at
         from source
     )
 

@@ -2,7 +2,7 @@ with
     source as (select * from {{ source("ledger", "dispatches") }}),
 
     final as (
-        select as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until, from source
+        select as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until from source
     )
 
 select *

@@ -29,7 +29,7 @@
                 {%- for condition in conditions.values() %}
                     count(case when {{ condition }} then 1 end) as failing_{{ loop.index }},
                 {%- endfor %}
-                count(*) as all_rows,
+                count(*) as all_rows
             from checked
         ),
 

@@ -2,7 +2,7 @@ with
     source as (select * from {{ source("landing", "erasure_requests") }}),
 
     judged as (
-        select *, coalesce(problem, {{ from_the_future("requested_at") }}) as quarantine_reason, from source
+        select *, coalesce(problem, {{ from_the_future("requested_at") }}) as quarantine_reason from source
     ),
 
     -- the same request delivered twice is one

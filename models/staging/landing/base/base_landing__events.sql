@@ -2,7 +2,7 @@ with
     source as (select * from {{ source("landing", "events") }}),
 
     judged as (
-        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason, from source
+        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason from source
     ),
 
     -- delivery is at least once: the first delivery of an id counts
@@ -10,7 +10,7 @@ with
         numbered_rows(
             "judged",
             ["event_id"],
-            "judged.received_at nulls last, judged.occurred_at, "
+            "judged.received_at nulls last, judged.occurred_at nulls last, "
             ~ contract_columns_as_text("events", "judged"),
         )
     }},

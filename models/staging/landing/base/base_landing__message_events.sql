@@ -2,7 +2,7 @@ with
     source as (select * from {{ source("landing", "message_events") }}),
 
     judged as (
-        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason, from source
+        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason from source
     ),
 
     -- delivery is at least once: the first report of an id counts
@@ -10,7 +10,7 @@ with
         numbered_rows(
             "judged",
             ["message_event_id"],
-            "judged.occurred_at, " ~ contract_columns_as_text("message_events", "judged"),
+            "judged.occurred_at nulls last, " ~ contract_columns_as_text("message_events", "judged"),
         )
     }},
 
@@ -20,7 +20,7 @@ with
             user_id,
             -- an empty id is none: as a value it would make one message of many
             nullif(trim(campaign_id), '') as campaign_id,
-            lower(trim(channel)) as channel,
+            {{ lowered("trim(channel)") }} as channel,
             nullif(trim(variant), '') as variant,
             event_type,
             occurred_at,

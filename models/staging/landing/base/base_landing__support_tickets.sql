@@ -2,7 +2,7 @@ with
     source as (select * from {{ source("landing", "support_tickets") }}),
 
     judged as (
-        select *, coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason, from source
+        select *, coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason from source
     ),
 
     -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the one that
@@ -11,7 +11,7 @@ with
         numbered_rows(
             "judged",
             ["ticket_id"],
-            "judged.updated_at, " ~ contract_columns_as_text("support_tickets", "judged"),
+            "judged.updated_at nulls last, " ~ contract_columns_as_text("support_tickets", "judged"),
         )
     }},
 

@@ -2,14 +2,16 @@ with
     source as (select * from {{ source("landing", "users") }}),
 
     judged as (
-        select *, coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason, from source
+        select *, coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason from source
     ),
 
     -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the one that
     -- sorts last is newer
     {{
         numbered_rows(
-            "judged", ["user_id"], "judged.updated_at, " ~ contract_columns_as_text("users", "judged")
+            "judged",
+            ["user_id"],
+            "judged.updated_at nulls last, " ~ contract_columns_as_text("users", "judged"),
         )
     }},
 

@@ -1,0 +1,149 @@
+{#- Spark's way of finding and reading the files of the landing zone, on any file system that it can read. -#}
+{% macro spark__list_files(folder, table_name) %}
+    {% do run_query("create or replace temporary view sendworthy_files using binaryFile options (path "
+        ~ sql_text(spark__no_pattern(folder)) ~ ", recursiveFileLookup 'true')") %}
+    {% set files = [] %}
+    {#- Spark tells the whole address of a file; what counts is where it stands in the landing zone -#}
+    {% for row in run_query("select path, length from sendworthy_files order by path").rows %}
+        {% set path = (row[0] | string).split(folder ~ "/", 1)[1] %}
+        {% if path.startswith(table_name ~ "/") or path.startswith(table_name ~ ".") %}
+            {% do files.append({"path": folder ~ "/" ~ path, "size": row[1]}) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(files) }}
+{% endmacro %}
+
+
+{% macro spark__no_pattern(path) %}
+    {#- a path in which what would be a pattern stands for itself -#}
+    {{ return(modules.re.sub("([\\\\\\[\\]{}*?^,])", "\\\\\\1", path)) }}
+{% endmacro %}
+
+
+{% macro spark__describe_files(paths) %}
+    {#- for each path: {path, format, columns, types}; headers only, no rows are read -#}
+    {% set files = [] %}
+    {% for path in paths %}
+        {% set format = "parquet" if path.endswith(".parquet") else "csv" %}
+        {% do run_query("create or replace temporary view sendworthy_file " ~ spark__reader(format, [path])) %}
+        {% set columns = [] %}
+        {% set types = [] %}
+        {% for row in run_query("describe sendworthy_file").rows %}
+            {% do columns.append(row[0]) %}
+            {% do types.append(row[1] | lower) %}
+        {% endfor %}
+        {% do files.append({"path": path, "format": format, "columns": columns, "types": types}) %}
+    {% endfor %}
+    {{ return(files) }}
+{% endmacro %}
+
+
+{% macro spark__reader(format, paths) %}
+    {#- what makes a table of files of one format and the same columns -#}
+    {% set folder = night_setting("raw").rstrip("/") ~ "/" %}
+    {% if paths | length == 1 %}
+        {% set place = spark__no_pattern(paths[0]) %}
+    {% else %}
+        {% set place = folder ~ "{" ~ paths | map("replace", folder, "", 1) | join(",") ~ "}" %}
+    {% endif %}
+    {% set options = "path " ~ sql_text(place) %}
+    {% if format == "csv" %}
+        {#- everything is read as text; a line that is broken ends the night, for nobody knows what else it swallowed -#}
+        {% set options = options ~ ", header 'true', multiLine 'true', quote '\"', escape '\"', mode 'FAILFAST', inferSchema 'false'" %}
+    {% endif %}
+    {{ return("using " ~ format ~ " options (" ~ options ~ ")") }}
+{% endmacro %}
+
+
+{% macro spark__read_landing_table(table, files) %}
+    {#- a query over all files of a table: <column>, <column>_is_empty, file, raw_row -#}
+    {% set queries = [] %}
+    {% for group in spark__alike(files) %}
+        {% set relation = "landing." ~ table.name ~ "_files_" ~ loop.index %}
+        {% do run_query("drop table if exists " ~ relation) %}
+        {% do run_query("create table " ~ relation ~ " " ~ spark__reader(group.format, group.paths)) %}
+        {% set types = {} %}
+        {% for name in group.columns %}
+            {% do types.update({name | lower: group.types[loop.index0]}) %}
+        {% endfor %}
+        {% set query %}
+            select
+                {%- for column in table.columns %}
+                    {{ landing_value(column, types.get(column.name)) }} as {{ column.name }},
+                    {{ landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
+                {%- endfor %}
+                substr(
+                    url_decode(replace(_metadata.file_path, '+', '%2B')),
+                    instr(url_decode(replace(_metadata.file_path, '+', '%2B')), {{ sql_text(night_setting("raw").rstrip("/") ~ "/") }})
+                    + {{ night_setting("raw").rstrip("/") | length + 1 }}
+                ) as file,
+                to_json(struct(delivered.*), map('ignoreNullFields', 'false')) as raw_row
+            from {{ relation }} as delivered
+        {% endset %}
+        {% do queries.append(query) %}
+    {% endfor %}
+    {{ return(queries | join(" union all ")) }}
+{% endmacro %}
+
+
+{% macro spark__alike(files) %}
+    {#-
+        The files in groups of the same format, columns and types: one table each. A group is not longer than what the catalogue
+        can hold as a table's place, and a name that could be a pattern stands alone.
+    -#}
+    {% set groups = [] %}
+    {% set open = {} %}
+    {% for file in files %}
+        {% set kind = [file.format, file.columns, file.types] | string %}
+        {% set is_plain = spark__no_pattern(file.path) == file.path %}
+        {% set group = open.get(kind) %}
+        {% if not is_plain or group is none or group.length + file.path | length > 3000 %}
+            {% set group = {"format": file.format, "columns": file.columns, "types": file.types, "paths": [], "length": 0} %}
+            {% do groups.append(group) %}
+            {% if is_plain %}
+                {% do open.update({kind: group}) %}
+            {% endif %}
+        {% endif %}
+        {% do group.paths.append(file.path) %}
+        {% do group.update({"length": group.length + file.path | length + 1}) %}
+    {% endfor %}
+    {{ return(groups) }}
+{% endmacro %}
+
+
+{% macro spark__no_raw_row() %}cast(null as string){% endmacro %}
+
+
+{% macro spark__whole_row(raw_row) %}{{ raw_row }}{% endmacro %}
+
+
+{% macro spark__landing_text(value, found_type) %}
+    {#- a whole number that came as a double keeps its digits: Spark would write it with an exponent -#}
+    {% if found_type in ("double", "float") %}
+        {{ return("case when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast(" ~ value
+            ~ " as decimal(16, 1)) as string) else cast(" ~ value ~ " as string) end") }}
+    {% endif %}
+    {{ return("cast(" ~ value ~ " as string)") }}
+{% endmacro %}
+
+
+{% macro spark__landing_time(value, text, found_type) %}
+    {%- if found_type in ("timestamp", "timestamp_ntz", "date") -%} cast({{ value }} as timestamp)
+    {#- Spark reads times in nanoseconds as whole numbers; one that would lie before 1980 is no such time -#}
+    {%- elif found_type == "bigint" -%} case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) end
+    {%- else -%}
+        case
+            when {{ matches(text, local_time_pattern()) }} then try_cast({{ text }} as timestamp)
+            when {{ matches(text, zoned_time_pattern()) }}
+            then
+                timestamp_micros(
+                    unix_micros(try_cast(regexp_extract({{ text }}, r'^[^ T]+[ T][0-9:.]+', 0) as timestamp))
+                    - case when regexp_extract({{ text }}, r'([+-])[0-9]{2}:?[0-9]{0,2}\z', 1) = '-' then -60000000 else 60000000 end
+                    * (
+                        60 * coalesce(try_cast(regexp_extract({{ text }}, r'[+-]([0-9]{2}):?[0-9]{0,2}\z', 1) as bigint), 0)
+                        + coalesce(try_cast(regexp_extract({{ text }}, r'[+-][0-9]{2}:?([0-9]{2})\z', 1) as bigint), 0)
+                    )
+                )
+        end
+    {%- endif -%}
+{% endmacro %}

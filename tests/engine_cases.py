@@ -1,0 +1,435 @@
+"""What each macro of macros/engine means, as a table of cases: one for all engines.
+
+A `Table` is a macro, what it is called with, and rows of values with what it must give for them. Every string among the
+arguments is SQL (a column of the rows, mostly) unless the macro takes plain text there. Times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import md5
+from typing import Any
+
+TEXT = {"text": "text"}
+LIST = {"list": "text list"}
+TWO_LISTS = {"first": "text list", "second": "text list"}
+TIME = {"time": "timestamp"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cases of one macro that is a SQL expression.
+
+    Attributes:
+        macro: Its name.
+        arguments: What it is called with.
+        columns: Name and type (text, text list, bigint, double, decimal(18, 4), timestamp) of each column of a case.
+        cases: The values of the columns, and behind them what the macro must give.
+        around: SQL around the expression, which stands where {} is.
+        is_set: The order of the list that it gives is open.
+
+    """
+
+    macro: str
+    arguments: Sequence[Any]
+    columns: Mapping[str, str]
+    cases: Sequence[tuple[Any, ...]]
+    around: str = "{}"
+    is_set: bool = False
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Cases of one macro that is a SQL aggregate: for each case the rows of one group, and what it must give for them."""
+
+    macro: str
+    arguments: Sequence[Any]
+    columns: Mapping[str, str]
+    cases: Sequence[tuple[Sequence[tuple[Any, ...]], Any]]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Cases of one macro that is a SQL window over all rows of a case; it must give the same for each of them.
+
+    The partition, `case_number`, is among the arguments.
+    """
+
+    macro: str
+    arguments: Sequence[Any]
+    columns: Mapping[str, str]
+    cases: Sequence[tuple[Sequence[tuple[Any, ...]], Any]]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One case of a macro that is a whole query on the relation `given`: the rows that it must give, in any order."""
+
+    macro: str
+    arguments: Sequence[Any]
+    columns: Mapping[str, str]
+    rows: Sequence[tuple[Any, ...]]
+    expected: Sequence[tuple[Any, ...]]
+
+
+NIGHT = datetime(2026, 6, 1)
+MICROSECOND = timedelta(microseconds=1)
+
+# JSON objects, and what the key "a" is in them: its text as a string, as an id and as a scalar, and its number
+DEEP = '{"a": 1, "b": ' + '{"b": ' * 300 + "1" + "}" * 301
+VALUES: list[tuple[str, str | None, str | None, str | None, float | None]] = [
+    ('{"a": "x"}', "x", "x", "x", None),
+    ('{"a": ""}', "", "", "", None),
+    ('{"a": "12"}', "12", "12", "12", None),
+    ('{"a": "null"}', "null", "null", "null", None),
+    ('{"a": "NaN"}', "NaN", "NaN", "NaN", None),
+    ('{"a": "Infinity"}', "Infinity", "Infinity", "Infinity", None),
+    ('{"a": "q\\"\\\\\\/\\n\\u0041"}', 'q"\\/\nA', 'q"\\/\nA', 'q"\\/\nA', None),
+    ('{"a": "\\ud83d\\ude00 \U0001f600"}', "\U0001f600 \U0001f600", "\U0001f600 \U0001f600", "\U0001f600 \U0001f600", None),
+    ('{"a": "x\\u0000y"}', "x\0y", "x\0y", "x\0y", None),
+    ('{"a": "\ufeffé\u2028"}', "\ufeffé\u2028", "\ufeffé\u2028", "\ufeffé\u2028", None),
+    ('{"a": true}', None, None, None, None),
+    ('{"a": false}', None, None, None, None),
+    ('{"a": null}', None, None, None, None),
+    ('{"a": {}}', None, None, None, None),
+    ('{"a": {"a": 1}}', None, None, None, None),
+    ('{"a": []}', None, None, None, None),
+    ('{"a": [1]}', None, None, None, None),
+    ("{}", None, None, None, None),
+    ('{"A": 1, "ab": 2, "a.b": 3, "": 4}', None, None, None, None),
+    ('{"b": {"a": "x"}, "c": ["a", {"a": 1}]}', None, None, None, None),
+    # whole numbers are ids, up to 64 bits
+    ('{"a": 1}', None, "1", "1", 1.0),
+    ('{"a": 0}', None, "0", "0", 0.0),
+    ('{"a": -0}', None, "0", "0", 0.0),
+    ('{"a": -7}', None, "-7", "-7", -7.0),
+    ('{"a": 9007199254740993}', None, "9007199254740993", "9007199254740993", 9007199254740992.0),
+    ('{"a": 9223372036854775807}', None, "9223372036854775807", "9223372036854775807", 2.0**63),
+    ('{"a": 9223372036854775808}', None, "9223372036854775808", "9223372036854775808", 2.0**63),
+    ('{"a": -9223372036854775808}', None, "-9223372036854775808", "-9223372036854775808", -(2.0**63)),
+    ('{"a": 18446744073709551615}', None, "18446744073709551615", "18446744073709551615", 2.0**64),
+    ('{"a": 18446744073709551616}', None, None, "18446744073709551616", 2.0**64),
+    ('{"a": -9223372036854775809}', None, None, "-9223372036854775809", -(2.0**63)),
+    (f'{{"a": {"123" * 14}}}', None, None, "123" * 14, float("123" * 14)),
+    # other numbers are not; as text they have few digits
+    ('{"a": 1.0}', None, None, "1.0", 1.0),
+    ('{"a": 1.50}', None, None, "1.5", 1.5),
+    ('{"a": -0.0}', None, None, "-0.0", 0.0),
+    ('{"a": 1e3}', None, None, "1000.0", 1000.0),
+    ('{"a": 1E+2}', None, None, "100.0", 100.0),
+    ('{"a": 9223372036854775808.0}', None, None, "9223372036854776000.0", 2.0**63),
+    ('{"a": 12345678.0}', None, None, "12345678.0", 12345678.0),
+    ('{"a": 123456789.125}', None, None, "123456789.125", 123456789.125),
+    ('{"a": 0.1234567890123456789}', None, None, "0.12345678901234568", 0.12345678901234568),
+    ('{"a": 0.00012345678901234567}', None, None, "0.00012345678901234567", 0.00012345678901234567),
+    ('{"a": 1e-6}', None, None, "0.000001", 1e-6),
+    ('{"a": 9.9e-7}', None, None, "9.9e-7", 9.9e-7),
+    ('{"a": 9.99e20}', None, None, "999000000000000000000.0", 9.99e20),
+    ('{"a": 1e21}', None, None, "1e21", 1e21),
+    ('{"a": -2e23}', None, None, "-2e23", -2e23),
+    ('{"a": 1.5e-300}', None, None, "1.5e-300", 1.5e-300),
+    ('{"a": 1e-400}', None, None, "0.0", 0.0),
+    # what no double holds is no number
+    ('{"a": 1e400}', None, None, None, None),
+    ('{"a": -1e400}', None, None, None, None),
+    (f'{{"a": {"9" * 400}}}', None, None, None, None),
+    ('{"é": "\\u00e9", "a": 1e400}', None, None, None, None),
+    # of a key that is there twice, the first counts
+    ('{"a": "x", "a": 1}', "x", "x", "x", None),
+    ('{"a": 1, "a": "x"}', None, "1", "1", 1.0),
+    ('{"a": null, "a": "x"}', None, None, None, None),
+    ('{"a": "x", "a": null}', "x", "x", "x", None),
+    ('{"a": "x", "b": {"c": 1, "c": 2}, "a": "y"}', "x", "x", "x", None),
+    ('{"\\u0061": "x"}', "x", "x", "x", None),
+    ('{"\\u0061": "x", "a": "y"}', "x", "x", "x", None),
+    ('{"a": "x", "\\u0061": "y"}', "x", "x", "x", None),
+    # what only looks like it
+    ('{"b": "\\"a\\": 5, \\"a\\": 6", "a": "x"}', "x", "x", "x", None),
+    ('{"b": ["a", "a"], "a": "x"}', "x", "x", "x", None),
+    (' \t\r\n{ "b" : 1 , "a" : "x" } \n', "x", "x", "x", None),
+    (DEEP, None, "1", "1", 1.0),
+]  # fmt: skip
+
+OBJECTS = [
+    *(text for text, *_ in VALUES),
+    '{"a": "nan, inf, NaN, Infinity ,]"}',
+    '{"nan": [1, 2, {"inf": 3}], "b": ",}"}',
+    '{"a": "it\'s"}',
+    '{"a": [{"b": 1}, {"c": [{}]} ] }',
+    '{"a": "}]"}',
+    '{"a": "\\\\ud83d"}',
+    '{"a": "\\ud83d\\ude00\\ud83d\\ude00"}',
+]
+NO_OBJECTS = [
+    *(None, "", " ", "null", "true", "1", '"x"', "[]", "[1]", '[{"a": 1}]', "x", "{", "}", '{"a"', '{"a": 1', "{]"),
+    # more than one value
+    *('{"a": 1} x', '{"a": 1}{"b": 2}', '{"a": 1},{"b": 2}', '{"a": 1}\n{"b": 2}', '{"a": 1},', ',{"a": 1}', '{"a": 1}#'),
+    *('{"a": 1}]', '{"a": 1}],[{"b": 1}', '{"a": 1}}', '{"a": 1}},{"o": {"b": 1}', '{"a": 1}}]', '{"a": 1}]}', '{"a": 1}\0'),
+    # what other readers take
+    *('{a: 1}', "{'a': 1}", "{\"a\": 'x'}", '{"a": 1,}', '{"a": [1, ]}', "{,}", '{"a": 1 /* x */}', '// x\n{"a": 1}'),
+    *('{"a": NaN}', '{"a": nan}', '{"a": inf}', '{"a": -Infinity}', '{"b": "x, y", "a": NaN}', '{"a": True}', '{"a": None}'),
+    *('{"a": 01}', '{"a": +1}', '{"a": .5}', '{"a": 1.}', '{"a": 0x1}', '{"a": 1_000}', '{"a": 1e}', '{"a": -}', '{"a": tru}'),
+    *('{"a": "x\ty"}', '{"a": "x\ny"}', '{"a": "\x01"}', '{"a": "\\x"}', '{"a": "\\u12"}', "{\"a\": \"\\'\"}", '{"a": "x}'),
+    *('\ufeff{"a": 1}', '\x0b{"a": 1}', '\u00a0{"a": 1}', '{"a": 1}\x0c', '{"a": 1}\u0085', '{"a": 1 "b": 2}', '{"a": }', '{"a"}'),
+    # half of a pair of surrogates
+    *('{"a": "\\ud83d"}', '{"a": "\\uD83Dx"}', '{"a": "\\ude00"}', '{"a": "\\ude00\\ud83d"}', '{"a": "\\\\\\ud83d"}', '{"\\udbff": 1}'),
+    '{"a": "\\ud83d\\ude00\\ude00"}',
+]  # fmt: skip
+
+INVISIBLE = " \t\n\u00a0\u200b\ufeff"
+
+TABLES: list[Table] = [
+    # -- JSON
+    Table("is_json_object", ["text"], TEXT, [(x, True) for x in OBJECTS] + [(x, False) for x in NO_OBJECTS]),
+    Table("json_string", ["text", "a"], TEXT, [(None, None)] + [(text, x) for text, x, _, _, _ in VALUES]),
+    Table("json_identifier", ["text", "a"], TEXT, [(None, None)] + [(text, x) for text, _, x, _, _ in VALUES]),
+    Table("json_scalar", ["text", "a"], TEXT, [(None, None)] + [(text, x) for text, _, _, x, _ in VALUES]),
+    Table("json_number", ["text", "a"], TEXT, [(None, None)] + [(text, x) for text, _, _, _, x in VALUES]),
+    Table(
+        "json_number",
+        ["text", "a", 0, 10],
+        TEXT,
+        [(text, None if x is None or not 0 <= x <= 10 else x) for text, _, _, _, x in VALUES]
+        + [('{"a": 10}', 10.0), ('{"a": 10.0000001}', None), ('{"a": -0.1}', None), ('{"a": 7}', 7.0)],
+    ),
+    Table(
+        "json_has_null",
+        ["text", "a"],
+        TEXT,
+        [(None, False)] + [(text, text in ('{"a": null}', '{"a": null, "a": "x"}')) for text, *_ in VALUES],
+    ),
+    Table(
+        "json_keys",
+        ["text"],
+        TEXT,
+        [
+            (None, None),
+            ("{}", []),
+            ('{"b": 1, "a": {"c": 1}, "": null}', ["b", "a", ""]),
+            ('{"a": 1, "\\u0061": 2}', ["a", "a"]),
+            ('{"it\'s \\"so\\"": 1, "é": 2}', ['it\'s "so"', "é"]),
+        ],
+    ),
+    Table(
+        "json_text_map",
+        ["text"],
+        TEXT,
+        [
+            ("{}", {}),
+            ('{"a": "x", "b": null, "": ""}', {"a": "x", "b": None, "": ""}),
+            ('{"a": "it\'s \\"so\\" \\\\ \\u00e9 😀"}', {"a": 'it\'s "so" \\ é 😀'}),
+            ('{"a": 1, "b": 1.5, "c": true}', {"a": "1", "b": "1.5", "c": "true"}),
+            ('{"a": "x", "a": "x"}', None),
+            ('{"a": "x", "\\u0061": "y"}', None),
+            *((text, None) for text in NO_OBJECTS),
+        ],
+    ),
+    Table(
+        "json_text_literal",
+        ["text"],
+        TEXT,
+        [
+            (None, "null"),
+            ("", '""'),
+            ("null", '"null"'),
+            ("a/b é 😀 \u2028\x7f", '"a/b é 😀 \u2028\x7f"'),
+            ('"\\\b\f\n\r\t', '"\\"\\\\\\b\\f\\n\\r\\t"'),
+            ("\x01\x1f", '"\\u0001\\u001F"'),
+        ],
+    ),
+    Table("map_names", ["{json_text_map}"], TEXT, [(None, []), ("{}", []), ('{"b": "x", "a": null}', ["a", "b"])], is_set=True),
+    Table(
+        "map_text",
+        ["{json_text_map}", "name"],
+        {"text": "text", "name": "text"},
+        [
+            ('{"a": "x", "b": null}', "a", "x"),
+            ('{"a": "x", "b": null}', "b", None),
+            ('{"a": "x"}', "A", None),
+            ('{"a": "x"}', None, None),
+            ("{}", "a", None),
+            (None, "a", None),
+        ],
+    ),
+    # -- lists
+    Table(
+        "list_union",
+        ["first", "second"],
+        TWO_LISTS,
+        [
+            (["a", "b"], ["b", "c"], ["a", "b", "c"]),
+            (["a", "a"], [], ["a"]),
+            (["a", None], [None], ["a"]),
+            (["a"], None, ["a"]),
+            (None, ["b"], ["b"]),
+            (None, None, []),
+            ([], [], []),
+        ],
+        is_set=True,
+    ),
+    Table("list_of", [["first", "second"]], {"first": "text", "second": "text"},
+          [("a", "b", ["a", "b"]), ("b", None, ["b"]), (None, "a", ["a"]), (None, None, []), ("", "", ["", ""])]),
+    Table("list_of", [["text"]], TEXT, [("a", ["a"]), (None, [])]),
+    Table("list_of", [["case when text = 'a' then 'is:a' end", "case when text < 'b' then 'low' end"]], TEXT,
+          [("a", ["is:a", "low"]), ("A", ["low"]), ("c", []), (None, [])]),
+    Table("list_has", ["list", "item"], {"list": "text list", "item": "text"},
+          [(["a", "b"], "b", True), (["a"], "A", False), (["ab"], "a", False), ([], "a", False), (None, "a", False),
+           (["a"], None, False), ([None], "a", False), (["a", None], "a", True), ([None], None, False)]),
+    Table("lists_overlap", ["first", "second"], TWO_LISTS,
+          [(["a", "b"], ["c", "b"], True), (["a"], ["b"], False), ([], ["a"], False), ([], [], False), (None, ["a"], False),
+           (["a"], None, False), ([None], [None], False), (["a", None], [None, "a"], True), (["a", None], ["b"], False)]),
+    Table("list_intersection", ["first", "second", "excluded:"], TWO_LISTS,
+          [(["b", "a", "c"], ["a", "b"], ["excluded:b", "excluded:a"]), (["a"], ["b"], []), ([], ["a"], []), (["a"], [], []),
+           (["a", "a"], ["a"], ["excluded:a", "excluded:a"]), (None, ["a"], None), (["a"], None, []), ([None], [None], [])]),
+    Table("list_intersection", ["first", "second", "it's \\ "], TWO_LISTS, [(["a"], ["a"], ["it's \\ a"])]),
+    Table("joined_lists", [["first", "second", "first"]], TWO_LISTS,
+          [(["a"], ["b", "c"], ["a", "b", "c", "a"]), ([], ["b"], ["b"]), ([], [], [])]),
+    Table("joined_lists", [["list"]], LIST, [(["a"], ["a"]), ([], [])]),
+    Table("empty_list", [], TEXT, [("a", [])]),
+    Table("empty_list", [], LIST, [(["a"], ["a"]), (None, [])], around="coalesce(list, {})"),
+    Table("list_size", ["list"], LIST, [(["a", "b"], 2), ([], 0), ([None], 1), (None, None)]),
+    Table("first_of_list", ["list"], LIST, [(["b", "a"], "b"), ([], None), ([None, "a"], None), (None, None)]),
+    Table("split_list", ["text"], TEXT,
+          [("a;b", ["a", "b"]), (" a ;;\tb\r\n; ", ["a", "b"]), ("", []), (None, []), (";", []), ("a", ["a"]),
+           ("b;a;b", ["b", "a", "b"]), ("a b,c|d.e", ["a b,c|d.e"]), ("\u00a0", ["\u00a0"])]),
+    Table("list_text", ["list"], LIST,
+          [(["a", "b"], "a;b"), (["a"], "a"), ([], ""), ([""], ""), (["a", None, "b"], "a;b"), (None, None)]),
+    # -- text
+    Table("matches", ["text", "^[a-c]+$"], TEXT, [("abc", True), ("abcd", False), ("", False), (None, None), ("ABC", False)]),
+    Table("matches", ["text", "^[a-c]+\\z"], TEXT, [("abc", True), ("abc\n", False), ("abc\r", False), ("abc\u2028", False)]),
+    Table("matches", ["text", "it's|\\\\|\\$\\{x\\}|%_"], TEXT,
+          [("it's", True), ("its", False), ("\\", True), ("${x}", True), ("x", False), ("%_", True), ("a_", False)]),
+    Table("matches", ["text", "[^\\P{L}\\x{3164}]|\\p{Nd}"], TEXT,
+          [("-", False), ("é", True), ("٣", True), ("\u3164", False), ("漢", True), ("😀", False), ("½", False), ("𝒜", True)]),
+    Table("matches", ["text", "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\["], TEXT,
+          [("{{ x", True), ("}}", True), ("{%", True), ("*|", True), ("%%", True), ("[[", True), ("{ {", False), ("[x[", False)]),
+    Table("matches", ["text", "<[\\p{L}/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://"], TEXT,
+          [("<b", True), ("</", True), ("< b", False), ("a\u0085b", True), ("a\u2028", True), ("://", True), (": //", False)]),
+    Table("replace_all", ["text", "[ab]+"], TEXT, [("xaby\nba", "xy\n"), ("x", "x"), ("", ""), (None, None), ("ab", "")]),
+    Table("replace_all", ["text", "^\\p{Z}+|\\p{Z}+\\z"], TEXT,
+          [("  a  b \u00a0", "a  b"), (" \n ", "\n"), ("   ", ""), ("a \n", "a \n")]),
+    Table("is_in_column", ["text", "small", "word"], TEXT, [("a", True), ("A", False), ("x", False), ("", False), (None, False)]),
+    # inside of a case, and several times in one query
+    Table("is_in_column", ["text", "small", "word"], TEXT, [("a", 1), ("x", 2), (None, 0)],
+          around="case when text is null then 0 when not {0} then 2 when {0} then 1 end"),
+    Table("hash_number", ["text"], TEXT,
+          [("", 0xD41D8CD9), ("a", 0x0CC175B9), (None, None)]
+          + [(text, int(md5(text.encode()).hexdigest()[:8], 16)) for text in ("pilot:x:u1", "é😀", *map(str, range(50)))]),
+    Table("lowered", ["text"], TEXT,
+          [("ABC-é", "abc-é"), ("ÀÉÎ ÖẞЖ", "àéî ößж"), ("İSTANBUL", "istanbul"), ("ıI", "ıi"), ("ΟΔΥΣΣΕΥΣ", "οδυσσευσ"),
+           ("ς Σ", "ς σ"), ("ǅ", "ǆ"), ("Ⅷ", "ⅷ"), ("𐐀", "𐐨"), ("", ""), (None, None)]),
+    Table("trim_of", ["text", "' ;'"], TEXT, [("; a;b ;", "a;b"), (" ; ", ""), ("", ""), (None, None), ("\ta", "\ta")]),
+    Table("trim_of", ["text", "{white_space}"], TEXT,
+          [(" \t\n\x0b\x0c\ra b\r ", "a b"), ("\u00a0a", "\u00a0a"), ("\\n", "\\n"), (" ", "")]),
+    Table("date_text", ["time"], TIME,
+          [(NIGHT, "2026-06-01"), (NIGHT - MICROSECOND, "2026-05-31"), (datetime(1970, 1, 1), "1970-01-01"),
+           (datetime(1905, 2, 3, 4), "1905-02-03"), (datetime(9999, 12, 31, 23, 59, 59), "9999-12-31"), (None, None)]),
+    Table("iso_text", ["time"], TIME,
+          [(NIGHT, "2026-06-01T00:00:00Z"), (NIGHT - MICROSECOND, "2026-05-31T23:59:59Z"),
+           (datetime(2026, 3, 29, 1, 30, 5), "2026-03-29T01:30:05Z"), (None, None)]),
+    Table("fail_with", ["it's \\ wrong"], TEXT, [("a", "a"), (None, None)], around="case when text = 'never' then {} else text end"),
+    # -- time
+    Table("add_seconds", ["time", "seconds"], {"time": "timestamp", "seconds": "bigint"},
+          [(NIGHT, 1, NIGHT + timedelta(seconds=1)), (NIGHT, -86400 * 365, NIGHT - timedelta(days=365)), (NIGHT, 0, NIGHT),
+           (NIGHT - MICROSECOND, 7776000, NIGHT - MICROSECOND + timedelta(days=90)), (None, 1, None), (NIGHT, None, None),
+           # the clocks of no zone change anything
+           (datetime(2026, 3, 29), 7200, datetime(2026, 3, 29, 2)), (datetime(2026, 10, 25), 7200, datetime(2026, 10, 25, 2))]),
+    Table("add_seconds", ["time", "seconds"], {"time": "timestamp", "seconds": "double"},
+          [(NIGHT, 0.5, NIGHT + timedelta(seconds=0.5)), (NIGHT, -1.000001, NIGHT - timedelta(seconds=1) - MICROSECOND), (NIGHT, None, None)]),
+    Table("add_seconds", ["time", "-seconds"], {"time": "timestamp", "seconds": "integer"}, [(NIGHT, 60, NIGHT - timedelta(minutes=1))]),
+    Table("add_seconds", ["time", -900], TIME, [(NIGHT, NIGHT - timedelta(minutes=15)), (None, None)]),
+    Table("hour_of_day", ["time", "hour"], {"time": "timestamp", "hour": "bigint"},
+          [(NIGHT - MICROSECOND, 9, datetime(2026, 5, 31, 9)), (NIGHT, 0, NIGHT), (NIGHT, 23, datetime(2026, 6, 1, 23)), (NIGHT, None, None)]),
+    Table("days_before", ["time", "days"], {"time": "timestamp", "days": "bigint"},
+          [(NIGHT, 90, datetime(2026, 3, 3)), (NIGHT, 0, NIGHT), (NIGHT, None, None), (None, 1, None)]),
+    Table("within_days", ["time", 14, "night"], {"time": "timestamp", "night": "timestamp"},
+          [(NIGHT, NIGHT, False), (NIGHT - MICROSECOND, NIGHT, True), (NIGHT - timedelta(days=14), NIGHT, True),
+           (NIGHT - timedelta(days=14) - MICROSECOND, NIGHT, False), (None, NIGHT, None), (NIGHT, None, None)]),
+    Table("seconds_between", ["start", "finish"], {"start": "timestamp", "finish": "timestamp"},
+          [(NIGHT, NIGHT + MICROSECOND, 0.000001), (NIGHT + MICROSECOND, NIGHT, -0.000001), (NIGHT, NIGHT, 0.0),
+           (datetime(1970, 1, 1), datetime(2026, 6, 1, 0, 0, 0, 123457), 1780272000.123457), (None, NIGHT, None), (NIGHT, None, None)]),
+    Table("local_time", ["time", "place"], {"time": "timestamp", "place": "text"},
+          [(datetime(2026, 3, 29, 0, 59, 59), "Europe/Berlin", datetime(2026, 3, 29, 1, 59, 59)),
+           (datetime(2026, 3, 29, 1), "Europe/Berlin", datetime(2026, 3, 29, 3)),
+           (datetime(2026, 10, 25, 0, 30), "Europe/Berlin", datetime(2026, 10, 25, 2, 30)),
+           (datetime(2026, 10, 25, 1, 30), "Europe/Berlin", datetime(2026, 10, 25, 2, 30)),
+           (NIGHT + MICROSECOND, "Asia/Kathmandu", datetime(2026, 6, 1, 5, 45) + MICROSECOND),
+           (NIGHT, "Pacific/Kiritimati", datetime(2026, 6, 1, 14)), (NIGHT, "Etc/GMT+11", datetime(2026, 5, 31, 13)),
+           (datetime(2026, 10, 3, 15, 30), "Australia/Lord_Howe", datetime(2026, 10, 4, 2, 30)),
+           (NIGHT, "UTC", NIGHT), (NIGHT, "EST", datetime(2026, 5, 31, 19)), (NIGHT, "ROC", datetime(2026, 6, 1, 8)),
+           (NIGHT, "America/Coyhaique", datetime(2026, 5, 31, 21)), (None, "UTC", None), (NIGHT, None, None)]),
+    Table("utc_time", ["2026-06-01"], TEXT, [("a", NIGHT)]),
+    Table("utc_time", ["2026-06-01 00:00:00"], TEXT, [("a", NIGHT)]),
+    Table("utc_time", ["2026-06-01T00:00:00Z"], TEXT, [("a", NIGHT)]),
+    Table("utc_time", ["2026-06-01T02:00:00+02:00"], TEXT, [("a", NIGHT)]),
+    Table("utc_time", ["2026-05-31T17:00:00.123456-07:00"], TEXT, [("a", NIGHT + 123456 * MICROSECOND)]),
+    # -- types and literals
+    Table("text_type", [], {"number": "bigint"}, [(12, "12"), (None, None)], around="cast(number as {})"),
+    Table("text_list_type", [], LIST, [(["a", None], ["a", None]), (None, None)], around="cast(list as {})"),
+    Table("engine_type", ["text"], {"number": "bigint"}, [(12, "12")], around="cast(number as {})"),
+    Table("engine_type", ["integer"], TEXT, [("12", 12)], around="cast(text as {})"),
+    Table("engine_type", ["boolean"], TEXT, [("true", True)], around="cast(text as {})"),
+    Table("engine_type", ["timestamp"], TEXT, [("2026-06-01 00:00:00", NIGHT)], around="cast(text as {})"),
+    *(
+        Table("sql_text", [value], TEXT, [("a", value)])
+        for value in ("", "it's", "\\", "\\n\\'", "a\nb\tc", '"', "${env:HOME} ${x}", "\\%_\\_", "'; --", "😀 \\u0041", "''", "{{ x }}")
+    ),
+]  # fmt: skip
+
+GROUPS: list[Groups] = [
+    Groups("ordered_list", ["item", "priority desc, item"], {"item": "text", "priority": "bigint"},
+           [([("b", 1), ("c", 9), ("a", 1), ("B", 1)], ["c", "B", "a", "b"]), ([("a", -1), ("b", None), ("c", -10)], ["a", "c", "b"]),
+            ([("é", 1), ("z", 1), ("😀", 1), ("\uff5e", 1)], ["z", "é", "\uff5e", "😀"])]),
+    Groups("ordered_list", ["'x:' || item", "position"], {"item": "text", "position": "bigint"},
+           [([("b", 10), ("c", 9), ("a", 100)], ["x:c", "x:b", "x:a"]), ([("b", 1), (None, 2)], ["x:b", None])]),
+    Groups("newest", ["value", "time", "id", "value is not null"], {"value": "text", "time": "timestamp", "id": "text"},
+           [([("x", NIGHT, "1"), ("y", NIGHT, "2"), ("z", NIGHT - MICROSECOND, "3")], "y"),
+            ([("x", NIGHT, "9"), ("y", NIGHT, "10")], "x"), ([("x", NIGHT, "a"), ("y", NIGHT, "B")], "x"),
+            ([("x", NIGHT, "\uff5e"), ("y", NIGHT, "😀")], "y"),
+            ([("x", NIGHT, "1"), (None, NIGHT + MICROSECOND, "2")], "x"), ([(None, NIGHT, "1")], None)]),
+    Groups("newest", ["value", "time", "id", "kind = 'a'"], {"value": "double", "time": "timestamp", "id": "text", "kind": "text"},
+           [([(1.0, NIGHT, "1", "a"), (None, NIGHT, "2", "a"), (3.0, NIGHT, "3", "b"), (4.0, NIGHT, "4", None)], None),
+            ([(1.0, NIGHT, "1", "a"), (None, NIGHT, "0", "a")], 1.0), ([(3.0, NIGHT, "3", "b")], None)]),
+    Groups("median", ["number"], {"number": "double"},
+           [([(1.0,), (2.0,)], 1.5), ([(3.0,), (1.0,), (2.0,)], 2.0), ([(None,), (5.0,)], 5.0), ([(None,)], None),
+            ([(1.0,), (1.0,), (2.5,), (9.0,)], 1.75), ([(0.1,), (0.2,)], 0.15000000000000002), ([(0.3,), (1780272000.123457,)], 890136000.2117285)]),
+]  # fmt: skip
+
+WINDOWS: list[Window] = [
+    Window(
+        "ordered_list_in_partition",
+        ["item", "priority > 0", "priority desc, item", "case_number"],
+        {"item": "text", "priority": "bigint"},
+        [
+            ([("b", 1), ("c", 9), ("a", 1), ("B", 1), ("d", 0), ("e", None)], ["c", "B", "a", "b"]),
+            ([("d", 0)], []),
+            ([(None, 1), ("x", 2)], ["x", None]),
+        ],
+    ),
+]
+
+QUERIES: list[Query] = [
+    Query(
+        "unnest_with_position",
+        ["given", ["id"], "list", "item", "position"],
+        {"id": "text", "list": "text list", "position": "bigint"},
+        [("u1", ["b", "a", "b"], 7), ("u2", [], 7), ("u3", None, 7), ("u4", [None], 7)],
+        [("u1", "b", 1), ("u1", "a", 2), ("u1", "b", 3), ("u4", None, 1)],
+    ),
+    Query(
+        "unnest_with_position",
+        ["given", ["id", "list"], "list", "item", "place"],
+        {"id": "text", "list": "text list"},
+        [("u1", ["b"])],
+        [("u1", ["b"], "b", 1)],
+    ),
+    Query(
+        "times_in_steps",
+        ["(select time from given)", 3, 900],
+        TIME,
+        [(NIGHT,)],
+        [(NIGHT,), (NIGHT + timedelta(minutes=15),), (NIGHT + timedelta(minutes=30),)],
+    ),
+]
