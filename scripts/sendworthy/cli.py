@@ -29,6 +29,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back.",
 )
+cluster_app = typer.Typer(
+    help="A small Spark cluster on this machine, to try out what a night does on one (`nightly --target spark_cluster`).",
+    no_args_is_help=True,
+)
+app.add_typer(cluster_app, name="cluster")
 # a log file has no width of its own: give its tables room
 WIDTH = None if sys.stdout.isatty() else 180
 out = Console(width=WIDTH)
@@ -346,6 +351,73 @@ def new_campaign_command(
             print_json({"campaign_id": folder.name, "folder": str(folder)})
         else:
             out.print(f"{folder} is there. Write its copy, then: sendworthy compile")
+
+
+@cluster_app.command("start")
+def cluster_start(
+    workers: Annotated[int, typer.Option("--workers", help="How many workers.", min=1)] = 2,
+    cores: Annotated[int, typer.Option("--cores", help="How many cores each worker offers.", min=1)] = 1,
+    memory: Annotated[
+        str, typer.Option("--memory", help="How much memory each worker offers, as 2g or 512m.")
+    ] = "2g",
+    port: Annotated[int, typer.Option("--port", help="The master's port.", min=1, max=65535)] = 7077,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a master and workers, and wait until they are ready. What is up already stays as it is."""
+    from sendworthy import cluster
+
+    with failures(as_json):
+        folder = find_project(project_dir).root / ".sendworthy" / "cluster"
+        with err.status("starting the cluster …"):
+            started = cluster.start(folder, workers, cores, memory, port)
+        if as_json:
+            print_json({"master": started.master, "parts": [asdict(part) for part in started.parts]})
+        else:
+            out.print(f"the cluster is up at {started.master}, with {len(started.parts) - 1} workers.")
+            where = "" if port == cluster.PORT else f"SENDWORTHY_SPARK_MASTER={started.master} "
+            out.print(f"Run a night on it: {where}sendworthy nightly --target spark_cluster")
+
+
+@cluster_app.command("stop")
+def cluster_stop(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+    """Stop the master and the workers."""
+    from sendworthy import cluster
+
+    with failures(as_json):
+        folder = find_project(project_dir).root / ".sendworthy" / "cluster"
+        with err.status("stopping the cluster …"):
+            ended = cluster.stop(folder)
+        if as_json:
+            print_json({"ended": ended})
+        else:
+            out.print(f"the cluster is down: {ended} processes were ended." if ended else "no cluster is up.")
+
+
+@cluster_app.command("status")
+def cluster_status(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+    """Show the master and the workers: whether they are up, and how much of them is in use."""
+    from sendworthy import cluster
+
+    with failures(as_json):
+        started, parts = cluster.status(find_project(project_dir).root / ".sendworthy" / "cluster")
+        if as_json:
+            print_json(
+                {"master": started.master if started else None, "parts": [asdict(part) for part in parts]}
+            )
+            return
+        if started is None:
+            out.print("no cluster is up. Start one: sendworthy cluster start")
+            return
+        table = Table(
+            "part", "state", "process", "address", "cores in use", "memory in use", title=started.master
+        )
+        for part in parts:
+            colour = "green" if part.state == "up" else "red"
+            table.add_row(
+                part.name, f"[{colour}]{part.state}[/]", str(part.pid), part.address, part.cores, part.memory
+            )
+        out.print(table)
 
 
 def _given(**options: str | None) -> dict[str, Any]:

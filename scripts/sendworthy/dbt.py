@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from sendworthy.causes import SHOWN, FailedNode, describe, find_cause
 from sendworthy.errors import BuildError
 from sendworthy.project import Project
 
 # dbt's own names of the events that end a node
 _RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult", "LogHookEndLine"}
+
+# these tell of a failed node before the event does that names its cause, and in the engine's own words
+_FOREBODINGS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExceptionOnRun"}
+
+# dbt colours what it says even where nobody sees it
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 Progress = Callable[[str, int, int], None]
 
@@ -24,30 +32,31 @@ class DbtRun:
     """How a dbt run ended: nodes that ran, and the messages of those that failed."""
 
     nodes: int = 0
+    failed: list[FailedNode] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def run_dbt(
     project: Project,
+    program: Sequence[str],
     command: Sequence[str],
-    database: Path,
+    target: str,
+    environment: Mapping[str, str],
     settings: Mapping[str, str],
     progress: Progress | None = None,
-    target: str | None = None,
 ) -> DbtRun:
-    """Run one dbt command on `database`; BuildError with dbt's own words where it fails.
+    """Run one dbt command on a target; BuildError with the causes where it fails.
 
-    `settings` (raw, as_of, ...) go to the macro night_setting through the environment: as variables they would make dbt
-    parse the whole project anew every night.
+    `program` starts dbt, and `environment` says where it builds; both are the engine's. `settings` (raw, as_of, ...) go
+    to the macro night_setting through the environment: as variables they would make dbt parse the whole project anew
+    every night.
 
     A process of its own, because dbt in process keeps the database open. `progress` is called with
     (node, index, total) when a node has ended.
     """
     arguments = [
-        sys.executable,
-        "-c",
-        "from dbt.cli.main import cli; cli()",
+        *program,
         "--log-format",
         "json",
         "--log-format-file",
@@ -59,16 +68,17 @@ def run_dbt(
         str(project.root),
         "--profiles-dir",
         str(project.root),
-        *(["--target", target] if target else []),
+        "--target",
+        target,
     ]
-    environment = os.environ | {"SENDWORTHY_BUILD_DB": str(database), "DO_NOT_TRACK": "1"}
-    environment |= {f"SENDWORTHY_{name.upper()}": value for name, value in settings.items()}
+    whole_environment = {**os.environ, **environment, "DO_NOT_TRACK": "1"}
+    whole_environment |= {f"SENDWORTHY_{name.upper()}": value for name, value in settings.items()}
     run = DbtRun()
     other_output: list[str] = []
     with subprocess.Popen(
         arguments,
         cwd=project.root,
-        env=environment,
+        env=whole_environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -83,8 +93,12 @@ def run_dbt(
             except (ValueError, KeyError, TypeError):
                 other_output.append(line.rstrip())
                 continue
-            if info["level"] == "error":
-                run.errors.append(info["msg"].strip())
+            if info["name"] == "RunResultError" and data.get("node_info"):
+                run.failed.append(_failed_node(data))
+            elif info["name"] in _FOREBODINGS:
+                continue
+            elif info["level"] == "error":
+                run.errors.append(_COLOUR.sub("", info["msg"]).strip())
             elif info["level"] == "warn":
                 run.warnings.append(info["msg"].strip())
             elif info["name"] in _RESULT_EVENTS:
@@ -97,15 +111,46 @@ def run_dbt(
     if process.returncode != 0:
         raise BuildError(
             f"dbt {command[0]} failed; nothing was published.",
-            "mend the cause named above and run the night again; the whole log is logs/dbt.log.",
-            details=_causes(run.errors) or other_output[-15:],
+            f"mend the cause named above and run the night again; the whole log is {_log(project)}.",
+            details=[
+                *_causes(run.errors, run.failed),
+                *(
+                    describe(failed, _target_path(project), project.root, with_sql=number < SHOWN)
+                    for number, failed in enumerate(run.failed)
+                ),
+            ]
+            or other_output[-15:],
         )
     return run
 
 
-def _causes(errors: Sequence[str]) -> list[str]:
-    """Dbt says the same thing several times over: each cause once, without its table of contents."""
+def _failed_node(data: Mapping[str, Any]) -> FailedNode:
+    """The node of dbt's event of a failure."""
+    node, message = data["node_info"], str(data.get("msg", "")).strip()
+    # the event names a model from the folder of models on, its words from the project's folder on, as the statements are filed
+    in_words = re.match(r".* Error in .*\((.+)\)$", message.splitlines()[0]) if message else None
+    return FailedNode(
+        kind=str(node.get("resource_type", "")),
+        name=str(node.get("node_name", "")),
+        path=in_words[1] if in_words else str(node.get("node_path", "")),
+        message=message,
+    )
+
+
+def _target_path(project: Project) -> Path:
+    """Where dbt writes the statements."""
+    return project.root / os.environ.get("DBT_TARGET_PATH", "target")
+
+
+def _log(project: Project) -> str:
+    """Where dbt writes its log, as people type it."""
+    return str(Path(os.environ.get("DBT_LOG_PATH", "logs")) / "dbt.log")
+
+
+def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
+    """What dbt says beside its failed nodes, which it says several times over: each cause once, without its table of contents."""
     causes: list[str] = []
+    of_nodes = {" ".join(node.message.split()) for node in failed}
     for error in errors:
         text = "\n".join(
             part.rstrip()
@@ -118,7 +163,10 @@ def _causes(errors: Sequence[str]) -> list[str]:
             and not text.startswith(noise)
             and " ERROR " not in text
             and " FAIL " not in text
+            and " ".join(text.split()) not in of_nodes
             and text not in causes
         ):
-            causes.append(text)
+            causes.append(
+                find_cause(text).words if text.startswith(("Runtime Error", "Database Error")) else text
+            )
     return causes

@@ -26,9 +26,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import duckdb
-
-from .errors import BuildError, SettingsError
+from sendworthy.errors import BuildError, SettingsError
+from sendworthy.lists import DuckdbLists, Lists
 
 # what Great Expectations writes into a folder of Data Docs
 DOCS_PARTS = ("index.html", "static", "expectations", "validations")
@@ -138,26 +137,29 @@ def run_gate(
     docs_dir: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> GateResult:
-    """Check `marts.send_list` of the build file `database`, campaign by campaign, with the suites of `project_dir`.
+    """Check the lists of the build file `database`, which nobody else may have open for writing; see `judge_lists`."""
+    expectations = load_suites(project_dir)
+    with DuckdbLists(database) as lists:
+        return judge_lists(lists, expectations, docs_dir, progress)
 
-    The build file is only read; nobody else may have it open for writing. With `docs_dir`, the Data Docs of the
-    night are written there, in place of those of an earlier run; `progress` gets a line per suite. Raises BuildError when the gate cannot say
-    anything (nothing may go out then), SettingsError when the project has no suites.
+
+def judge_lists(
+    lists: Lists,
+    expectations: ModuleType,
+    docs_dir: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> GateResult:
+    """Check `marts.send_list`, campaign by campaign, with the suites of a project (`load_suites`).
+
+    The lists are only read. With `docs_dir`, the Data Docs of the night are written there, in place of those of an
+    earlier run; `progress` gets a line per suite. Raises BuildError when the gate cannot say anything (nothing may go
+    out then).
     """
-    expectations = _load_suites(project_dir)
-    with tempfile.TemporaryDirectory(prefix="sendworthy-gate-") as folder:
-        snapshot = Path(folder) / "snapshot.duckdb"
-        try:
-            night = _take_snapshot(database, snapshot, expectations)
-        except duckdb.Error as error:
-            raise BuildError(
-                f"{database.name}: the gate cannot read tonight's list, so nothing goes out: {_in_words(error)}",
-                "build the night first: it needs marts.send_list, marts.campaign_decisions, audit.audit_messages and "
-                "audit.audit_merge_values, and no other program may have the file open",
-            ) from None
+    night = _take_snapshot(lists, expectations)
+    with tempfile.TemporaryDirectory(prefix="sendworthy-docs-") as folder:
         docs = Path(folder) / "docs" if docs_dir else None
         with _silence():
-            failures = _run_suites(snapshot, night, expectations, docs, progress)
+            failures = _run_suites(lists, night, expectations, docs, progress)
         docs_index = _put_docs(docs, docs_dir) if docs and docs_dir else None
 
     # what only warns of the whole list already holds back the campaign that it happened in
@@ -175,8 +177,8 @@ def run_gate(
     )
 
 
-def _load_suites(project_dir: Path) -> ModuleType:
-    """The package `expectations` of the project, whatever else is called so on this machine."""
+def load_suites(project_dir: Path) -> ModuleType:
+    """The package `expectations` of the project, whatever else is called so on this machine; SettingsError without it."""
     init = project_dir / "expectations" / "__init__.py"
     if not init.is_file():
         raise SettingsError(
@@ -197,104 +199,76 @@ def _load_suites(project_dir: Path) -> ModuleType:
     return package
 
 
-def _take_snapshot(database: Path, snapshot: Path, expectations: ModuleType) -> _Night:
-    """Write the snapshot that the suites look at: table `messages` (campaign_number, one column per check)."""
-    if not database.is_file():
-        raise BuildError(f"{database.name}: there is no such build file", "build the night first")
-    with duckdb.connect(str(snapshot)) as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        connection.execute("set preserve_insertion_order = false")
-        connection.execute(f"attach {_text(str(database))} as build (read_only)")
-        connection.execute("use build")
-        required: list[tuple[str, str]] = connection.execute(
-            """
-            select distinct campaign_id, unnest(required_fields) as merge_field
-            from intermediate.int_campaigns__variants
-            order by campaign_id, merge_field
-            """
-        ).fetchall()
-        fields = sorted({field for _, field in required})
-        connection.execute(_snapshot_query(expectations, fields))
-        rows = connection.execute(
-            """
-            with
-                listed as (select campaign_id, count(*) as messages from snapshot.named group by campaign_id),
-                decided as (
-                    select campaign_id, count(*) as messages
-                    from marts.campaign_decisions
-                    where decision = 'send'
-                    group by campaign_id
-                )
-            select
-                row_number() over (order by coalesce(listed.campaign_id, decided.campaign_id)) as campaign_number,
-                coalesce(listed.campaign_id, decided.campaign_id) as campaign_id,
-                coalesce(listed.messages, 0),
-                coalesce(decided.messages, 0)
-            from listed
-            full outer join decided on listed.campaign_id = decided.campaign_id
-            order by campaign_number
-            """
-        ).fetchall()
-        lists = tuple(
+def _take_snapshot(lists: Lists, expectations: ModuleType) -> _Night:
+    """Let the lists keep what the suites look at (one row per message: its campaign, one column per check), and count."""
+    required = {
+        (campaign, field)
+        for campaign, fields in lists.rows(
+            "select campaign_id, required_fields from intermediate.int_campaigns__variants"
+        )
+        for field in fields or ()
+    }
+    lists.keep(_snapshot_query(lists, expectations, sorted({field for _, field in required})))
+    listed = _counts(lists, f"select campaign_id, count(*) from {lists.kept} group by campaign_id")
+    decided = _counts(
+        lists,
+        """
+        select coalesce(campaign_id, ''), count(*)
+        from marts.campaign_decisions
+        where decision = 'send'
+        group by coalesce(campaign_id, '')
+        """,
+    )
+    ((on_the_list,),) = lists.rows("select count(*) from marts.send_list")
+    return _Night(
+        as_of=lists.as_of,
+        listed=on_the_list,
+        lists=tuple(
             _CampaignList(
                 number,
                 campaign,
-                messages,
-                decided,
-                tuple(field for owner, field in required if owner == campaign),
+                listed.get(campaign, 0),
+                decided.get(campaign, 0),
+                tuple(sorted(field for owner, field in required if owner == campaign)),
             )
-            for number, campaign, messages, decided in rows
-        )
-        listed = connection.execute("select count(*) from marts.send_list").fetchall()[0][0]
-        as_of = connection.execute("select as_of from intermediate.int_nights__as_of").fetchall()[0][0]
-        connection.execute("use snapshot")
-        connection.execute("create table numbers (campaign_id varchar, campaign_number integer)")
-        for campaign in lists:
-            connection.execute("insert into numbers values (?, ?)", [campaign.campaign_id, campaign.number])
-        connection.execute(
-            """
-            create table messages as
-            select numbers.campaign_number, named.* exclude (campaign_id)
-            from named
-            inner join numbers on named.campaign_id = numbers.campaign_id
-            order by numbers.campaign_number
-            """
-        )
-        connection.execute("drop table named")
-        connection.execute("drop table numbers")
-        connection.execute("detach build")
-    return _Night(as_of=as_of, listed=listed, lists=lists)
+            for number, campaign in enumerate(sorted({*listed, *decided}), start=1)
+        ),
+    )
 
 
-def _snapshot_query(expectations: ModuleType, fields: Sequence[str]) -> str:
+def _counts(lists: Lists, query: str) -> dict[str, int]:
+    return {str(campaign): int(count) for campaign, count in lists.rows(query)}
+
+
+def _snapshot_query(lists: Lists, expectations: ModuleType, fields: Sequence[str]) -> str:
     """One row per message: its campaign, and per check a column that is 1 where the message breaks it, else 0."""
 
     def breaks(check: Any) -> str:
         # a fact that is unknown is not as it must be
         return " or ".join(
-            f"{_name(fact.column)} is distinct from {str(fact.must_be).lower()}" for fact in check.facts
+            f"{lists.name(fact.column)} is distinct from {str(fact.must_be).lower()}" for fact in check.facts
         )
 
     columns = [
-        f"cast({breaks(check)} as integer) as {_name(check.name)}" for check in expectations.MESSAGE_CHECKS
+        f"cast({breaks(check)} as integer) as {lists.name(check.name)}"
+        for check in expectations.MESSAGE_CHECKS
     ]
     by_value = [(check.name, breaks(check)) for check in expectations.VALUE_CHECKS]
     for field in fields:
         check = expectations.required_value_check(field)
-        by_value.append((check.name, f"merge_field = {_text(field)} and ({breaks(check)})"))
-    worst = "".join(f", max(cast({broken} as integer)) as {_name(name)}" for name, broken in by_value)
+        by_value.append((check.name, f"merge_field = {lists.text(field)} and ({breaks(check)})"))
+    worst = "".join(f", max(cast({broken} as integer)) as {lists.name(name)}" for name, broken in by_value)
     # a message without a merge field has no value that could break a check
-    columns += [f"coalesce(by_message.{_name(name)}, 0) as {_name(name)}" for name, _ in by_value]
+    columns += [f"coalesce(by_message.{lists.name(name)}, 0) as {lists.name(name)}" for name, _ in by_value]
     return f"""
-        create table snapshot.named as
         with
             by_message as (
                 select dispatch_id, user_id, campaign_id, variant {worst}
-                from audit.audit_merge_values
+                from {lists.model("audit.audit_merge_values")}
                 group by dispatch_id, user_id, campaign_id, variant
             )
         select coalesce(messages.campaign_id, '') as campaign_id, {", ".join(columns)}
-        from audit.audit_messages as messages
+        from {lists.model("audit.audit_messages")} as messages
         left join
             by_message
             on messages.dispatch_id is not distinct from by_message.dispatch_id
@@ -305,7 +279,7 @@ def _snapshot_query(expectations: ModuleType, fields: Sequence[str]) -> str:
 
 
 def _run_suites(
-    snapshot: Path,
+    lists: Lists,
     night: _Night,
     expectations: ModuleType,
     docs: Path | None,
@@ -336,16 +310,16 @@ def _run_suites(
             progress_bars=ProgressBarsConfig(globally=False),
         ),
     )
-    source = context.data_sources.add_sql("send_list", connection_string=f"duckdb:///{snapshot}")
-    engine = source.get_execution_engine().engine
-    _buffer_results(engine)
+    lists.hand_over(context, [campaign.campaign_id for campaign in night.lists])
 
-    suites = [(WHOLE_LIST, "select * from messages", expectations.whole_list_suite(WHOLE_LIST, night.listed))]
+    suites: list[tuple[str, str | None, Any]] = [
+        (WHOLE_LIST, None, expectations.whole_list_suite(WHOLE_LIST, night.listed))
+    ]
     for campaign in night.lists:
         suites.append(
             (
                 campaign.suite_name,
-                f"select * from messages where campaign_number = {campaign.number}",
+                campaign.campaign_id,
                 expectations.send_list_suite(
                     campaign.suite_name, campaign.messages, campaign.decided, campaign.required_fields
                 ),
@@ -357,18 +331,18 @@ def _run_suites(
     run_id = RunIdentifier(run_name=f"{night.as_of:%Y-%m-%d}", run_time=as_of)
     failures: dict[str, list[tuple[str, FailedExpectation]]] = {}
     try:
-        for done, (name, query, suite) in enumerate(suites, start=1):
-            asset = source.add_query_asset(name, query=query)
+        for done, (name, of_campaign, suite) in enumerate(suites, start=1):
+            batch, parameters = lists.batch(name, of_campaign)
             validation = context.validation_definitions.add(
-                gx.ValidationDefinition(
-                    name=name,
-                    data=asset.add_batch_definition_whole_table("tonight"),
-                    suite=context.suites.add(suite),
-                )
+                gx.ValidationDefinition(name=name, data=batch, suite=context.suites.add(suite))
             )
             if progress:
                 progress(f"auditing the lists … {done}/{len(suites)} {name}")
-            result = validation.run(result_format="BASIC", run_id=run_id)
+            result = validation.run(
+                result_format="BASIC",
+                run_id=run_id,
+                batch_parameters=dict(parameters) if parameters else None,
+            )
             failures[name] = [_failure(item) for item in result.results if not item.success]
         if docs:
             if progress:
@@ -379,8 +353,6 @@ def _run_suites(
             f"the gate could not run ({type(error).__name__}), so nothing goes out",
             "run the night again; if it stays, run `make test` to see whether the installed packages are the locked ones",
         ) from error
-    finally:
-        engine.dispose()
     return failures
 
 
@@ -400,21 +372,6 @@ def _failure(result: Any) -> tuple[str, FailedExpectation]:
             unexpected=unexpected,
         ),
     )
-
-
-def _buffer_results(engine: Any) -> None:
-    """Keep the rows of each query: Great Expectations reads them after it has given the connection back."""
-    from sqlalchemy import event
-    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
-
-    @event.listens_for(engine, "after_cursor_execute")
-    def buffer(
-        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
-    ) -> None:
-        if cursor.description:
-            context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
-                cursor, initial_buffer=cursor.fetchall()
-            )
 
 
 @contextmanager
@@ -443,18 +400,3 @@ def _put_docs(docs: Path, docs_dir: Path) -> Path:
         if (docs / part).exists():
             shutil.move(str(docs / part), str(old))
     return docs_dir / "index.html"
-
-
-def _in_words(error: duckdb.Error) -> str:
-    """What the engine says, where that is about names of tables, columns and files; its other words can quote a value."""
-    if isinstance(error, (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException)):
-        return str(error).splitlines()[0]
-    return type(error).__name__
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

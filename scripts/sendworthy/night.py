@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -13,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 
 from sendworthy import warehouse
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
+from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import Destination, export_night, list_changes
-from sendworthy.gate import GateResult, run_gate
+from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.project import Project
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
@@ -75,32 +76,25 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
-        check_places(project, options)
+        check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
+        engine = choose_engine(project, options.target, options.database)
+        engine.check(options.raw)
 
-    with stages.step("build", "building the warehouse"):
-        build = warehouse.new_build(options.database)
-        settings = {
-            "raw": str(options.raw),
-            "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
-        }
-        dbt_run = run_dbt(
-            project,
-            # what the gate checks campaign by campaign must not end the whole night
-            ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
-            build,
-            settings,
-            lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
-            options.target,
-        )
-        with warehouse.connect(build, read_only=True) as connection:
-            as_of = warehouse.read_night(connection)
-    if options.as_of is None and not options.allow_stale:
-        refuse_stale(as_of, started_at)
-
-    with stages.step("audit", "auditing the lists"):
-        gate = run_gate(build, project.root, options.docs / as_of.date().isoformat(), stages.say)
+    with ExitStack() as opened:
+        with stages.step("build", "building the warehouse"):
+            build = warehouse.new_build(options.database)
+            warnings = build_warehouse(project, options, engine, build, stages)
+            built = opened.enter_context(engine.open(build, stages))
+        as_of = built.as_of
+        if options.as_of is None and not options.allow_stale:
+            refuse_stale(as_of, started_at)
+        with stages.step("audit", "auditing the lists"):
+            suites = load_suites(project.root)
+            with built.lists() as lists:
+                gate = judge_lists(lists, suites, options.docs / as_of.date().isoformat(), stages.say)
+        built.gather(stages)
 
     run: dict[str, Any] = {
         "run_id": f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
@@ -109,7 +103,9 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         "started_at": iso(started_at),
         "versions": {
             name: version(name)
-            for name in ("sendworthy", "dbt-core", "dbt-duckdb", "duckdb", "great-expectations")
+            for name in dict.fromkeys(
+                ("sendworthy", "dbt-core", *engine.packages, "duckdb", "great-expectations")
+            )
         },
     }
     with stages.step("publish", "publishing"):
@@ -140,11 +136,32 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
                 "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
             ) from None
     costs = [asdict(stage) for stage in stages.done]
-    return NightResult(run, campaigns, manifest, costs, sources, dbt_run.warnings)
+    return NightResult(run, campaigns, manifest, costs, sources, warnings)
 
 
-def check_places(project: Project, options: NightOptions) -> None:
-    """SettingsError where the night could not write what it is going to write, or the target does not exist."""
+def build_warehouse(
+    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages
+) -> list[str]:
+    """Let dbt build the night on the engine; returns what it warns of. BuildError where it fails."""
+    settings = {
+        "raw": str(options.raw),
+        "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
+    }
+    run = run_dbt(
+        project,
+        engine.program,
+        # what the gate checks campaign by campaign must not end the whole night
+        ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
+        engine.target,
+        engine.prepare(build),
+        settings,
+        lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+    )
+    return run.warnings
+
+
+def check_places(options: NightOptions) -> None:
+    """SettingsError where the night could not write what it is going to write."""
     places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
     for option, folder in places:
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
@@ -153,13 +170,6 @@ def check_places(project: Project, options: NightOptions) -> None:
             raise SettingsError(
                 f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
                 "name another place.",
-            )
-    if options.target:
-        profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))
-        targets = sorted(profile["sendworthy"]["outputs"])
-        if options.target not in targets:
-            raise SettingsError(
-                f"--target {options.target!r} is not in profiles.yml.", f"choose among {', '.join(targets)}."
             )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rich.console import Console
 
@@ -17,7 +19,11 @@ _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 @dataclass
 class Stage:
-    """One step: `seconds` of wall time; `peak_mb`, the most memory that one process had had by its end, in MB."""
+    """One step: `seconds` of wall time; `peak_mb`, the most memory that one process had had by its end, in MB.
+
+    The processes are this one, those that it and its children waited for, and the one that is watched. What runs on
+    other machines, or as a service of its own (the workers of a cluster), is not among them.
+    """
 
     name: str
     seconds: float = 0.0
@@ -31,6 +37,7 @@ class Stages:
     console: Console
     done: list[Stage] = field(default_factory=list)
     _status: object | None = None
+    _watched: int | None = None
 
     @contextmanager
     def step(self, name: str, words: str) -> Iterator[Stages]:
@@ -45,10 +52,11 @@ class Stages:
                 self._status = None
                 stage.seconds = round(time.perf_counter() - started, 2)
                 peak = max(
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
-                    resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+                    resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _RSS_UNIT,
+                    _peak_of(self._watched),
                 )
-                stage.peak_mb = round(peak * _RSS_UNIT / 1e6)
+                stage.peak_mb = round(peak / 1e6)
                 self.done.append(stage)
         self.console.print(f"[green]✓[/] {words}  [dim]{stage.seconds:.1f} s[/]", highlight=False)
 
@@ -56,3 +64,17 @@ class Stages:
         """What the current step is busy with."""
         if self._status is not None:
             self._status.update(words)  # type: ignore[attr-defined]
+
+    def watch(self, process: int) -> None:
+        """Count the memory of a child process that outlives the current step."""
+        self._watched = process
+
+
+def _peak_of(process: int | None) -> int:
+    """The most memory that a running process has had, in bytes; 0 where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else 0

@@ -19,6 +19,22 @@ from sendworthy.errors import BuildError, SettingsError
 CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
 
 
+# What is appended night by night: (column, type), as the macro ledger_table has it.
+LEDGERS = {
+    "decisions": (
+        *(("as_of", "timestamp"), ("user_id", "varchar"), ("campaign_id", "varchar"), ("channel", "varchar")),
+        *(("decision", "varchar"), ("primary_reason", "varchar"), ("reasons", "varchar[]")),
+        *(("variant", "varchar"), ("trigger_at", "timestamp"), ("priority", "integer")),
+        *(("lost_to", "varchar[]"), ("send_at", "timestamp")),
+    ),
+    "dispatches": (
+        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("user_id", "varchar")),
+        *(("campaign_id", "varchar"), ("channel", "varchar"), ("variant", "varchar")),
+        *(("send_at", "timestamp"), ("valid_until", "timestamp")),
+    ),
+}
+
+
 @contextmanager
 def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in UTC, closed at the end (closing a writer folds its log into the file)."""
@@ -91,12 +107,61 @@ def read_night(connection: duckdb.DuckDBPyConnection) -> datetime:
     return as_of
 
 
+def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:
+    """The two ledgers, if they are not there yet."""
+    connection.execute("create schema if not exists ledger")
+    for table, columns in LEDGERS.items():
+        columns_sql = ", ".join(f"{name} {kind}" for name, kind in columns)
+        connection.execute(f"create table if not exists ledger.{table} ({columns_sql})")
+
+
+def copy_ledgers(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Write the two ledgers as `<folder>/<ledger>/part-0.parquet`, for an engine that cannot read this file; times in UTC."""
+    for table, columns in LEDGERS.items():
+        place = folder / table
+        place.mkdir(parents=True)
+        # a time of Parquet that says that it is UTC is the same instant for whoever reads it
+        select = ", ".join(
+            f"{name}::timestamptz as {name}" if kind == "timestamp" else name for name, kind in columns
+        )
+        connection.execute(
+            f"copy (select {select} from ledger.{table}) to {literal(place / 'part-0.parquet')} (format parquet)"
+        )
+
+
 def hold_back(connection: duckdb.DuckDBPyConnection, released: Sequence[str]) -> None:
-    """Take every message that is not of a released campaign off the send list; the decisions stay as they are."""
-    connection.execute(
-        "delete from marts.send_list where campaign_id is null or not list_contains(?, campaign_id)",
-        [list(released)],
-    )
+    """Take every message that is not of a released campaign off the send list; the decisions stay as they are.
+
+    Exports and audits that are views follow by themselves. Where they are tables, their rows of those campaigns go too,
+    or all of their rows where no column says of which campaign they are.
+    """
+    held_back = _keep_released(connection, "marts.send_list", "campaign_id", released)
+    tables = connection.execute(
+        """
+        select
+            columns.schema_name || '.' || columns.table_name,
+            min(columns.column_name) filter (where columns.column_name similar to '(.*_)?campaign_id')
+        from duckdb_columns() as columns
+        inner join duckdb_tables() as tables using (database_name, schema_name, table_name)
+        where columns.schema_name in ('exports', 'audit') and columns.database_name = current_database()
+        group by all
+        """
+    ).fetchall()
+    for table, column in tables:
+        if column:
+            _keep_released(connection, table, column, released)
+        elif held_back:
+            connection.execute(f"delete from {table}")
+
+
+def _keep_released(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, released: Sequence[str]
+) -> int:
+    """Delete the rows of all other campaigns; returns how many there were."""
+    ((deleted,),) = connection.execute(
+        f"delete from {table} where {column} is null or not list_contains(?, {column})", [list(released)]
+    ).fetchall()
+    return int(deleted)
 
 
 def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:

@@ -1,0 +1,192 @@
+"""Where the gate finds tonight's lists: what it asks of an engine, and DuckDB's answer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import duckdb
+
+from sendworthy.errors import BuildError
+
+
+class Lists(Protocol):
+    """A build's lists and audit models, for the gate; queries are SQL that all engines read alike.
+
+    Used in this order: `rows`, then `keep` once, then `rows` of `kept` as well, then `hand_over` once, then `batch`.
+    What cannot be read is a BuildError.
+    """
+
+    # the table that `keep` makes
+    kept: str
+
+    @property
+    def as_of(self) -> datetime:
+        """The night's logical time, naive UTC."""
+
+    def name(self, identifier: str) -> str:
+        """A quoted column name."""
+
+    def text(self, value: str) -> str:
+        """A quoted text."""
+
+    def model(self, name: str) -> str:
+        """What to select from in order to read a model; asked for once, it is evaluated once."""
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """A query's rows."""
+
+    def keep(self, query: str) -> None:
+        """Evaluate the query, whose column `campaign_id` is never null, once and for all as the table `kept`."""
+
+    def hand_over(self, context: Any, campaigns: Sequence[str]) -> None:
+        """Make the kept rows, and nothing else, known to Great Expectations; `campaigns` are all that there are."""
+
+    def batch(self, name: str, campaign: str | None) -> tuple[Any, Mapping[str, Any] | None]:
+        """A batch definition, and its parameters: the kept rows of one campaign, or of all, without the campaign's id."""
+
+    def close(self) -> None:
+        """Let go of what is open; nothing can be asked any more."""
+
+
+def unreadable(name: str, why: str) -> BuildError:
+    """The error where the gate finds no list to judge."""
+    return BuildError(
+        f"{name}: the gate cannot read tonight's list, so nothing goes out: {why}",
+        "build the night first: it needs marts.send_list, marts.campaign_decisions, audit.audit_messages and "
+        "audit.audit_merge_values, and no other program may have the file open",
+    )
+
+
+class DuckdbLists:
+    """The lists of a build file, which is only read. Great Expectations sees a file of its own with the kept rows."""
+
+    kept = "snapshot.named"
+
+    def __init__(self, database: Path) -> None:
+        if not database.is_file():
+            raise BuildError(f"{database.name}: there is no such build file", "build the night first")
+        self._database = database
+        self._opened = ExitStack()
+        folder = self._opened.enter_context(tempfile.TemporaryDirectory(prefix="sendworthy-gate-"))
+        self._snapshot = Path(folder) / "snapshot.duckdb"
+        self._source: Any = None
+        self._numbers: dict[str, int] = {}
+        try:
+            self._connection = duckdb.connect(str(self._snapshot))
+            self._opened.callback(self._connection.close)
+            self._connection.execute("set TimeZone = 'UTC'")
+            self._connection.execute("set preserve_insertion_order = false")
+            self._connection.execute(f"attach {self.text(str(database))} as build (read_only)")
+            self._connection.execute("use build")
+        except duckdb.Error as error:
+            self.close()
+            raise unreadable(database.name, _in_words(error)) from None
+
+    def __enter__(self) -> DuckdbLists:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def as_of(self) -> datetime:
+        """The night's logical time, naive UTC."""
+        ((as_of,),) = self.rows("select as_of from intermediate.int_nights__as_of")
+        assert isinstance(as_of, datetime)
+        return as_of
+
+    def name(self, identifier: str) -> str:
+        """A quoted column name."""
+        return '"' + identifier.replace('"', '""') + '"'
+
+    def text(self, value: str) -> str:
+        """A quoted text."""
+        return "'" + value.replace("'", "''") + "'"
+
+    def model(self, name: str) -> str:
+        """The model itself."""
+        return name
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """A query's rows."""
+        try:
+            return self._connection.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise unreadable(self._database.name, _in_words(error)) from None
+
+    def keep(self, query: str) -> None:
+        """Evaluate the query once and for all."""
+        self.rows(f"create table {self.kept} as {query}")
+
+    def hand_over(self, context: Any, campaigns: Sequence[str]) -> None:
+        """Write the table `messages` (campaign_number, one column per check) and close the build file."""
+        self._numbers = {campaign: number for number, campaign in enumerate(campaigns, start=1)}
+        connection = self._connection
+        try:
+            connection.execute("use snapshot")
+            connection.execute("create table numbers (campaign_id varchar, campaign_number bigint)")
+            for item in self._numbers.items():
+                connection.execute("insert into numbers values (?, ?)", item)
+            connection.execute(
+                """
+                create table messages as
+                select numbers.campaign_number, named.* exclude (campaign_id)
+                from named
+                inner join numbers on named.campaign_id = numbers.campaign_id
+                order by numbers.campaign_number
+                """
+            )
+            connection.execute("drop table named")
+            connection.execute("drop table numbers")
+            connection.execute("detach build")
+        except duckdb.Error as error:
+            raise unreadable(self._database.name, _in_words(error)) from None
+        connection.close()
+        self._source = context.data_sources.add_sql(
+            "send_list", connection_string=f"duckdb:///{self._snapshot}"
+        )
+        engine = self._source.get_execution_engine().engine
+        self._opened.callback(engine.dispose)
+        _buffer_results(engine)
+
+    def batch(self, name: str, campaign: str | None) -> tuple[Any, Mapping[str, Any] | None]:
+        """A batch definition: the kept rows of one campaign, or of all."""
+        query = "select * from messages"
+        if campaign is not None:
+            query += f" where campaign_number = {self._numbers[campaign]}"
+        asset = self._source.add_query_asset(name, query=query)
+        return asset.add_batch_definition_whole_table("tonight"), None
+
+    def close(self) -> None:
+        """Close what is open and remove the snapshot."""
+        self._opened.close()
+
+
+def _buffer_results(engine: Any) -> None:
+    """Keep the rows of each query: Great Expectations reads them after it has given the connection back."""
+    from sqlalchemy import event
+    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def buffer(
+        connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        if cursor.description:
+            context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
+                cursor, initial_buffer=cursor.fetchall()
+            )
+
+
+def _in_words(error: duckdb.Error) -> str:
+    """What the engine says, where that is about names of tables, columns and files; its other words can quote a value."""
+    if isinstance(error, (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException)):
+        return str(error).splitlines()[0]
+    return type(error).__name__

@@ -1,0 +1,46 @@
+"""Dbt as a process of its own on Spark: watched while it runs, and not over before its Java is.
+
+`python -m sendworthy.spark.dbt_process <arguments of dbt>`
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import NoReturn
+
+from sendworthy.errors import EXIT_BUILD_FAILED
+from sendworthy.spark.session import close_session
+from sendworthy.spark.watchdog import Watchdog, count_executors
+
+
+def main() -> NoReturn:
+    """Run dbt; ends with dbt's exit code, or with 1 where the cluster had no worker for it."""
+    from dbt.cli.main import cli
+
+    watchdog = Watchdog(count_executors, _end).start()
+    code: int | str | None = 0
+    try:
+        cli()
+    except SystemExit as ended:
+        code = ended.code
+    finally:
+        watchdog.stop()
+        close_session()
+    sys.exit(code)
+
+
+def _end(words: str) -> None:
+    """Say why in the way of dbt's own events, and end without waiting for anything."""
+    event = {
+        "info": {"name": "NoWorker", "level": "error", "msg": f"{words} Fix: {Watchdog.fix}"},
+        "data": {},
+    }
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+    os._exit(EXIT_BUILD_FAILED)
+
+
+if __name__ == "__main__":
+    main()
