@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SPARK_READY := $(VENV)/.spark-ready
 
-.PHONY: help setup nightly test lint format docs clean
+.PHONY: help setup setup-spark nightly test test-spark lint format docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -17,13 +18,22 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(SPARK_READY): $(READY) requirements-spark.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
+	@touch $@
+
 setup: $(READY) ## install what is locked, into .venv
+
+setup-spark: $(SPARK_READY) ## the same, and Spark (Java 17 must be there)
 
 nightly: $(READY) ## run a whole night on the committed sample (its data is old, and that is meant)
 	$(BIN)/sendworthy nightly --allow-stale
 
 test: $(READY) lint ## every check and every test
 	$(BIN)/python -m pytest
+
+test-spark: $(SPARK_READY) ## the same night on DuckDB and on Spark: no row may differ
+	$(BIN)/python -m pytest -m spark -n 0
 
 lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff check scripts expectations tests

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from harness import Warehouse
+from parity import compared
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name not in SPREAD:
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what the engines were compared on, if they were."""
+    if not compared:
+        return
+    terminalreporter.section("the same nights on DuckDB and on Spark")
+    for night in dict.fromkeys(item.night for item in compared):
+        items = [item for item in compared if item.night == night]
+        told = ", ".join(f"{item.what.split('.')[-1]} {item.size:,}" for item in items)
+        terminalreporter.write_line(f"{night}: {told}; differences {sum(item.differ for item in items)}")
+    rows = sum(item.size for item in compared if "bytes" not in item.what)
+    terminalreporter.write_line(
+        f"{rows:,} rows compared, differences {sum(item.differ for item in compared)}"
+    )
