@@ -20,6 +20,12 @@
 {% endmacro %}
 
 
+{% macro spark__address(path) %}
+    {#- a path as every part of Spark reads it: the place of a table would else begin in the folder of the tables -#}
+    {{ return(path if path.startswith("/") or "://" in path else env_var("PWD") ~ "/" ~ path) }}
+{% endmacro %}
+
+
 {% macro spark__describe_files(paths) %}
     {#- for each path: {path, format, columns, types}; headers only, no rows are read -#}
     {% set files = [] %}
@@ -42,9 +48,9 @@
     {#- what makes a table of files of one format and the same columns -#}
     {% set folder = night_setting("raw").rstrip("/") ~ "/" %}
     {% if paths | length == 1 %}
-        {% set place = spark__no_pattern(paths[0]) %}
+        {% set place = spark__address(spark__no_pattern(paths[0])) %}
     {% else %}
-        {% set place = folder ~ "{" ~ paths | map("replace", folder, "", 1) | join(",") ~ "}" %}
+        {% set place = spark__address(folder) ~ "{" ~ paths | map("replace", folder, "", 1) | join(",") ~ "}" %}
     {% endif %}
     {% set options = "path " ~ sql_text(place) %}
     {% if format == "csv" %}
