@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from engine_cases import GROUPS, QUERIES, TABLES, WINDOWS, Groups, Query, Table, Window
 from engines import PROJECT, DuckDB, Engine, Macros, Row, Spark, macro_sources
+from sendworthy.spark.session import close_session
 
 Case = Table | Groups | Window | Query
 CASES: list[Case] = [*TABLES, *GROUPS, *WINDOWS, *QUERIES]
@@ -44,7 +45,8 @@ def spark_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spark]:
     )
     session.sparkContext.setLogLevel("OFF")
     yield Spark(session)
-    session.stop()
+    # with its Java: the next session shall have one of its own, in its own time zone
+    close_session()
 
 
 @pytest.fixture(scope="module", params=ENGINES)

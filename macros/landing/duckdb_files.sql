@@ -106,11 +106,8 @@
             {% endfor %}
             {% set query %}
                 select
-                    {%- for column in table.columns %}
-                        {{ landing_value(column, types.get(column.name)) }} as {{ column.name }},
-                        {{ landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
-                    {%- endfor %}
-                    substr(delivered.filename, {{ night_setting("raw").rstrip("/") | length + 2 }}) as file,
+                    {{ landing_columns(table, types) }}
+                    substr(delivered.filename, {{ landing_folder() | length + 2 }}) as file,
                     {# packed now, and written out as JSON only for the rows that need it #}
                     {% if format == "parquet" -%} struct_pack(parquet := delivered, csv := null) as raw_row
                     {%- else -%} struct_pack(parquet := null, csv := delivered) as raw_row

@@ -51,7 +51,7 @@
 
 {% macro landing_files(table) %}
     {#- the files of one table: each with its path, format and columns; checked against the contract -#}
-    {% set root = night_setting("raw").rstrip("/") %}
+    {% set root = landing_folder() %}
     {% set single = [] %}
     {% set drops = [] %}
     {% for file in list_files(root, table.name) %}
@@ -143,6 +143,21 @@
     {% endset %}
     {% do run_query(sql) %}
 {% endmacro %}
+
+
+{% macro landing_folder() %}
+    {#- the landing zone, as it was named, without a slash at the end -#}
+    {{ return(night_setting("raw").rstrip("/")) }}
+{% endmacro %}
+
+
+{% macro landing_columns(table, types) -%}
+    {#- the first part of read_landing_table's query; types: of the files' columns, by name, in lower case #}
+    {%- for column in table.columns %}
+                    {{ landing_value(column, types.get(column.name)) }} as {{ column.name }},
+                    {{ landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
+    {%- endfor %}
+{%- endmacro %}
 
 
 {% macro landing_value(column, found_type) %}
@@ -241,7 +256,7 @@
 
 
 {% macro relative_to_landing(path) %}
-    {%- set root = night_setting("raw").rstrip("/") ~ "/" -%}
+    {%- set root = landing_folder() ~ "/" -%}
     {{ return(path[root | length:] if path.startswith(root) else path) }}
 {% endmacro %}
 

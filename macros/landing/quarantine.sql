@@ -22,10 +22,7 @@
         union all
         select
             {{ judged }}.*,
-            row_number() over (
-                partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
-                order by {{ order_by }}
-            ) as row_number
+            {{ number_of_row(judged, keys, order_by) }} as row_number
         from {{ judged }}
         inner join
             repeated
@@ -38,11 +35,16 @@
     numbered as (
         select
             {{ judged }}.*,
-            row_number() over (
-                partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
-                order by {{ order_by }}
-            ) as row_number
+            {{ number_of_row(judged, keys, order_by) }} as row_number
         from {{ judged }}
+    )
+{%- endmacro %}
+
+
+{% macro number_of_row(judged, keys, order_by) -%}
+    row_number() over (
+        partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
+        order by {{ order_by }}
     )
 {%- endmacro %}
 

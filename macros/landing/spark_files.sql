@@ -46,11 +46,14 @@
 
 {% macro spark__reader(format, paths) %}
     {#- what makes a table of files of one format and the same columns -#}
-    {% set folder = night_setting("raw").rstrip("/") ~ "/" %}
     {% if paths | length == 1 %}
         {% set place = spark__address(spark__no_pattern(paths[0])) %}
     {% else %}
-        {% set place = spark__address(folder) ~ "{" ~ paths | map("replace", folder, "", 1) | join(",") ~ "}" %}
+        {% set names = [] %}
+        {% for path in paths %}
+            {% do names.append(relative_to_landing(path)) %}
+        {% endfor %}
+        {% set place = spark__address(landing_folder()) ~ "/{" ~ names | join(",") ~ "}" %}
     {% endif %}
     {% set options = "path " ~ sql_text(place) %}
     {% if format == "csv" %}
@@ -74,21 +77,20 @@
         {% endfor %}
         {% set query %}
             select
-                {%- for column in table.columns %}
-                    {{ landing_value(column, types.get(column.name)) }} as {{ column.name }},
-                    {{ landing_is_empty(column, types.get(column.name)) }} as {{ column.name }}_is_empty,
-                {%- endfor %}
-                substr(
-                    url_decode(replace(_metadata.file_path, '+', '%2B')),
-                    instr(url_decode(replace(_metadata.file_path, '+', '%2B')), {{ sql_text(night_setting("raw").rstrip("/") ~ "/") }})
-                    + {{ night_setting("raw").rstrip("/") | length + 1 }}
-                ) as file,
+                {{ landing_columns(table, types) }}
+                {{ spark__behind(landing_folder() ~ "/", "url_decode(replace(_metadata.file_path, '+', '%2B'))") }} as file,
                 to_json(struct(delivered.*), map('ignoreNullFields', 'false')) as raw_row
             from {{ relation }} as delivered
         {% endset %}
         {% do queries.append(query) %}
     {% endfor %}
     {{ return(queries | join(" union all ")) }}
+{% endmacro %}
+
+
+{% macro spark__behind(beginning, path) %}
+    {#- an expression: what stands behind the first place where a path has the beginning -#}
+    {{ return("substr(" ~ path ~ ", instr(" ~ path ~ ", " ~ sql_text(beginning) ~ ") + " ~ beginning | length ~ ")") }}
 {% endmacro %}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import duckdb
 
+from sendworthy import warehouse
 from sendworthy.errors import BuildError
 
 
@@ -105,11 +106,11 @@ class DuckdbLists:
 
     def name(self, identifier: str) -> str:
         """A quoted column name."""
-        return '"' + identifier.replace('"', '""') + '"'
+        return warehouse.identifier(identifier)
 
     def text(self, value: str) -> str:
         """A quoted text."""
-        return "'" + value.replace("'", "''") + "'"
+        return warehouse.literal(value)
 
     def model(self, name: str) -> str:
         """The model itself."""

@@ -270,6 +270,11 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def literal(path: Path) -> str:
-    """A path as a SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
+def literal(value: Path | str) -> str:
+    """A path or a text as a SQL text."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A name as a quoted SQL name."""
+    return '"' + name.replace('"', '""') + '"'

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from sendworthy.warehouse import literal
+from sendworthy.warehouse import identifier, literal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -120,10 +120,12 @@ def copy_parquet(
     )
     connection.execute("set TimeZone = 'UTC'")
     if not files:
-        definitions = ", ".join(f"{_name(name)} {kind}" for name, kind in columns.items())
+        definitions = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
         connection.execute(f"create or replace table {table} ({definitions})")
         return
-    select = ", ".join(f"cast({_name(name)} as {kind}) as {_name(name)}" for name, kind in columns.items())
+    select = ", ".join(
+        f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items()
+    )
     paths = ", ".join(literal(path) for path in files)
     connection.execute(f"create or replace table {table} as select {select} from read_parquet([{paths}])")
 
@@ -155,13 +157,9 @@ def duckdb_type(kind: DataType) -> str:
     if isinstance(kind, types.MapType):
         return f"map({duckdb_type(kind.keyType)}, {duckdb_type(kind.valueType)})"
     if isinstance(kind, types.StructType):
-        fields = ", ".join(f"{_name(field.name)} {duckdb_type(field.dataType)}" for field in kind.fields)
+        fields = ", ".join(f"{identifier(field.name)} {duckdb_type(field.dataType)}" for field in kind.fields)
         return f"struct({fields})"
     for spark_type, name in simple.items():
         if isinstance(kind, spark_type):
             return name
     return "varchar"
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
