@@ -30,7 +30,7 @@ from sendworthy.compiler import (
 )
 from sendworthy.errors import SettingsError
 from sendworthy.new_campaign import new_campaign
-from sendworthy.settings import validate_settings
+from sendworthy.settings import read_merge_tags, validate_settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 ID = "abandoned_cart__active__email"
@@ -202,6 +202,7 @@ def _remove(*names: str) -> Callable[[Path], None]:
 
 HERE = f"campaigns/{ID}"
 CAPS = "seeds/frequency_caps.csv"
+TAGS = "seeds/merge_tags.csv"
 FILE_MISTAKES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
     (
         "no template",
@@ -324,6 +325,42 @@ FILE_MISTAKES: list[tuple[str, Callable[[Path], None], str, str, str]] = [
         "seeds/places.csv:2",
         "latitude",
         "-90 to 90",
+    ),
+    ("merge tags missing", _remove(TAGS), TAGS, "", "restore"),
+    (
+        "merge tag dialect",
+        _write(TAGS, "dialect,merge_tag,merge_field\nliquid,x,city\n"),
+        f"{TAGS}:2",
+        "dialect",
+        "braze, mailchimp, handlebars",
+    ),
+    (
+        "merge tag field",
+        _write(TAGS, "dialect,merge_tag,merge_field\nmailchimp,UNSUB,\nmailchimp,TOWN,town\n"),
+        f"{TAGS}:3",
+        "merge_field",
+        "merge_fields.csv",
+    ),
+    (
+        "merge tag with marks",
+        _write(TAGS, "dialect,merge_tag,merge_field\nmailchimp,*|FNAME|*,first_name\n"),
+        f"{TAGS}:2",
+        "merge_tag",
+        "without *|",
+    ),
+    (
+        "merge tag without braces",
+        _write(TAGS, "dialect,merge_tag,merge_field\nbraze,first_name,first_name\n"),
+        f"{TAGS}:2",
+        "merge_tag",
+        "${first_name}",
+    ),
+    (
+        "merge tag twice",
+        _write(TAGS, "dialect,merge_tag,merge_field\nmailchimp,CITY,city\nmailchimp,CITY,country\n"),
+        f"{TAGS}:3",
+        "dialect",
+        "remove one",
     ),
     (
         "placeholders",
@@ -534,6 +571,34 @@ def test_committed_campaigns_cover_what_there_is(committed: list[CampaignFolder]
     for folder in committed:
         first = folder.variants[0]
         assert first.name == "personalized" and first.analysis.required, folder.campaign_id
+
+
+def test_merge_tags_are_sorted_and_cover_the_merge_fields() -> None:
+    committed_rows = [
+        (r["dialect"], r["merge_tag"], r["merge_field"]) for r in rows(PROJECT / "seeds" / "merge_tags.csv")
+    ]
+    assert committed_rows == sorted(committed_rows)
+    fields = {r["merge_field"] for r in rows(PROJECT / "seeds" / "merge_fields.csv")}
+    tags = read_merge_tags(PROJECT)
+    assert tags.pop("liquid") == {}
+    assert set(tags) == {"braze", "mailchimp", "handlebars"}
+    for dialect, known in tags.items():
+        assert {field for field in known.values() if field} == fields, dialect
+        assert None in known.values(), dialect
+    assert tags["mailchimp"]["FNAME"] == "first_name" and tags["mailchimp"]["UNSUB"] is None
+
+
+def test_merge_tags_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    nothing: dict[str, dict[str, str | None]] = {
+        d: {} for d in ("liquid", "braze", "mailchimp", "handlebars")
+    }
+    assert read_merge_tags(tmp_path) == nothing
+    (tmp_path / "seeds").mkdir()
+    file = tmp_path / "seeds" / "merge_tags.csv"
+    file.write_bytes(b"dialect,merge_tag,merge_field\nbraze,\xe9,city\n")
+    assert read_merge_tags(tmp_path) == nothing
+    file.write_text("dialect,merge_tag\nfax,x\nmailchimp\nmailchimp,FNAME\n", encoding="utf-8")
+    assert read_merge_tags(tmp_path) == {**nothing, "mailchimp": {"FNAME": None}}
 
 
 def test_placeholder_values_are_many_and_spare_common_names() -> None:

@@ -6,16 +6,25 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from sendworthy.dialects import DIALECTS
 from sendworthy.errors import Problem
 
 SEEDS_DIR = "seeds"
 CHANNELS = ("email", "sms", "push")
 CHANNELS_AND_ALL = (*CHANNELS, "all")
+TAG_DIALECTS = tuple(dialect for dialect in DIALECTS if dialect != "liquid")
+"""Those that have merge tags; Liquid names its merge fields."""
+
+_TAG_FORMS = {
+    "braze": (r"(?:[A-Za-z_][A-Za-z0-9_]*\.)?\$\{[^{}]+\}", "${first_name} or custom_attribute.${points}"),
+    "mailchimp": (r"[^*|{}%]+", "FNAME, without *| and |*"),
+    "handlebars": (r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", "firstName, without braces"),
+}
 
 Row = dict[str, str]
 Check = Callable[[Row], "tuple[str, str, str] | None"]
@@ -103,6 +112,26 @@ def _timestamp(row: Row) -> tuple[str, str, str] | None:
     return None
 
 
+def _merge_tag(row: Row) -> tuple[str, str, str] | None:
+    pattern, example = _TAG_FORMS.get(row["dialect"], (r".+", ""))
+    value = row["merge_tag"]
+    if re.fullmatch(pattern, value):
+        return None
+    what = f"{value!r} is not how a tag of {row['dialect']} is written here" if value else "empty"
+    return "merge_tag", what, f"write {example}" if example else "write the tag"
+
+
+def _known_merge_field(known: Collection[str]) -> Check:
+    def check(row: Row) -> tuple[str, str, str] | None:
+        value = row["merge_field"]
+        if not value or value in known:
+            return None
+        fix = "write one of merge_fields.csv, or leave it empty when the e-mail service fills the tag in"
+        return "merge_field", f"unknown merge field {value!r}", fix
+
+    return check
+
+
 _CHANNEL_FIX = "write email, sms, push or all"
 SEEDS: tuple[Seed, ...] = (
     Seed(
@@ -127,6 +156,16 @@ SEEDS: tuple[Seed, ...] = (
             _matches("description", r".*\S.*", "say in a few words where the value comes from"),
             _matches("is_personal", "true|false", "write true or false"),
         ),
+    ),
+    Seed(
+        "merge_tags",
+        ("dialect", "merge_tag", "merge_field"),
+        ("dialect", "merge_tag"),
+        (
+            _matches("dialect", "|".join(TAG_DIALECTS), f"write {', '.join(TAG_DIALECTS)}"),
+            _merge_tag,
+        ),
+        may_be_empty=True,
     ),
     Seed("placeholder_values", ("placeholder_value",), ("placeholder_value",), (_placeholder,)),
     Seed(
@@ -160,9 +199,35 @@ SEEDS: tuple[Seed, ...] = (
 def validate_settings(project_dir: Path) -> list[Problem]:
     """All problems of the settings seeds of a project; empty when they can be used. Reads only."""
     problems: list[Problem] = []
+    fields = {row.get("merge_field") or "" for row in _rows(project_dir, "merge_fields")} - {""}
     for seed in SEEDS:
+        if seed.name == "merge_tags" and fields:  # without fields their own file has the problem
+            seed = replace(seed, checks=(*seed.checks, _known_merge_field(fields)))
         problems.extend(_validate(project_dir, seed))
     return problems
+
+
+def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
+    """Each dialect's merge tags: tag -> merge field, or None where the e-mail service fills the tag in.
+
+    Every dialect is a key. Rows that are wrong are left out, and a file that cannot be read has no rows:
+    `validate_settings` says what is wrong with them.
+    """
+    tags: dict[str, dict[str, str | None]] = {dialect: {} for dialect in DIALECTS}
+    for row in _rows(project_dir, "merge_tags"):
+        dialect, tag = row.get("dialect") or "", row.get("merge_tag") or ""
+        if dialect in TAG_DIALECTS and tag:
+            tags[dialect].setdefault(tag, row.get("merge_field") or None)
+    return tags
+
+
+def _rows(project_dir: Path, name: str) -> list[dict[str, str | None]]:
+    """The rows of a seed as they stand; none when the file cannot be read."""
+    try:
+        text = (project_dir / SEEDS_DIR / f"{name}.csv").read_bytes().decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
