@@ -1,7 +1,7 @@
 """Braze's Liquid, translated into ours.
 
-Sources: https://www.braze.com/docs/user_guide/personalization_and_dynamic_content/liquid (the pages on
-supported tags, on conditional logic, and on aborting messages) and ".../content_blocks".
+Sources: https://www.braze.com/docs/user_guide/personalization_and_dynamic_content/liquid and its pages
+using_liquid and aborting_messages.
 
 Braze's Liquid is Ruby's, where a field without a value is `blank`; in python-liquid nil is not. So a
 comparison of a merge tag with `blank` becomes one with `nil`: a blank merge field is nil here.

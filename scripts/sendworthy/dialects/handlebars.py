@@ -2,9 +2,9 @@
 
 Sources: https://handlebarsjs.com/guide/ (syntax, `if`, `unless`, comments, whitespace control),
 https://www.twilio.com/docs/sendgrid/for-developers/sending-email/using-handlebars (`insert`, `equals`,
-`notEquals`, `greaterThan`, `lessThan`, `and`, `or`, `@root`) and Iterable's "Personalizing Templates with
-Handlebars" (https://support.iterable.com; `defaultIfEmpty`, `ifEq`, `ifGt` and the like, `snippet`,
-`sendSkip`, `capitalize`, `upper`, `lower`, `[[ ]]`).
+`notEquals`, `greaterThan`, `lessThan`, `and`, `or`, `@root`); for Iterable a published "Iterable Handlebars
+Reference Guide" and https://gist.github.com/cdlewis/ab75ad2a1e821a5a985a (`defaultIfEmpty`, `ifEq`, `ifGt` and
+the like, `snippet`, `sendSkip`, `capitalize`, `upper`, `lower`, `[[ ]]`), not Iterable's own pages.
 
 Merge fields are plain texts: a dotted path is one tag, and what walks through lists or objects is refused.
 Iterable's `capitalize` writes every word large, Liquid's the first one: whether anything is printed is the

@@ -1,9 +1,9 @@
 """Mailchimp's merge tags, translated into Liquid.
 
-Sources: https://mailchimp.com/help/all-the-merge-tags-cheat-sheet/ (tags, TITLE, UPPER, LOWER),
-https://mailchimp.com/help/use-conditional-merge-tag-blocks/ and
-https://mandrill.zendesk.com/hc/en-us/articles/360039278713 (IF, ELSEIF, ELSE, IFNOT, comparisons; without a
-value `IF:MERGE=x` is false). TITLE is shown with Liquid's `capitalize`, which writes the first word of a
+Source: https://mandrill.zendesk.com/hc/en-us/articles/360039278713-About-Dynamic-and-Conditional-Merge-Tags
+(IF, ELSEIF, ELSE, IFNOT, `=` and `!=`; without a value `IF:MERGE=x` is false). The orderings, the modifiers and the
+tags of the system are known from published templates; Mailchimp's own page on them is
+https://mailchimp.com/help/use-conditional-merge-tag-blocks/. TITLE is shown with Liquid's `capitalize`, which writes the first word of a
 value large and the rest small: whether anything is printed is the same.
 """
 
