@@ -6,11 +6,20 @@ The gate (`sendworthy.gate`) takes the snapshot that these suites look at, and r
 
 from __future__ import annotations
 
-from .send_list import MESSAGE_CHECKS, VALUE_CHECKS, Check, Fact, required_value_check, send_list_suite
+from .send_list import (
+    MESSAGE_CHECKS,
+    PROOF,
+    VALUE_CHECKS,
+    Check,
+    Fact,
+    required_value_check,
+    send_list_suite,
+)
 from .whole_list import whole_list_suite
 
 __all__ = [
     "MESSAGE_CHECKS",
+    "PROOF",
     "VALUE_CHECKS",
     "Check",
     "Fact",

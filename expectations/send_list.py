@@ -7,13 +7,18 @@ number of messages at fault, and there is nothing personal that a result could s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import great_expectations as gx
 from great_expectations.expectations.core import ExpectColumnSumToBeBetween, ExpectTableRowCountToEqual
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
+
+from .custom import ExpectMessagesToRenderWithoutBlanks, ExpectRecipientsToHaveMergeField
+
+# the column of what the proof says of each message
+PROOF = "unproven_rendering"
 
 
 @dataclass(frozen=True)
@@ -166,12 +171,13 @@ def required_value_check(merge_field: str) -> Check:
 
 
 def send_list_suite(
-    name: str, messages: int, decided: int, required_fields: Sequence[str] = ()
+    name: str, messages: int, decided: int, required_fields: Mapping[str, int], patterns: int
 ) -> gx.ExpectationSuite:
     """The suite of one campaign, named `name`.
 
-    `messages` is how many messages of it the snapshot holds, `decided` how many the decisions say there are, and
-    `required_fields` are the merge fields that one of its variants requires, by name.
+    `messages` is how many messages of it the snapshot holds, `decided` how many the decisions say there are.
+    `required_fields` are the merge fields that its variants require, with the number of messages of those variants, and
+    `patterns` is how many kinds of messages the proof has rendered.
     """
     expectations: list[Expectation] = [
         ExpectTableRowCountToEqual(
@@ -181,9 +187,10 @@ def send_list_suite(
             notes="marts.send_list and marts.campaign_decisions do not agree: build the night again",
         )
     ]
-    checks = [*MESSAGE_CHECKS, *VALUE_CHECKS, *(required_value_check(field) for field in required_fields)]
     # a list without a message breaks no check, and has no sum
-    for check in checks if messages else []:
+    if not messages:
+        return gx.ExpectationSuite(name=name, expectations=expectations)
+    for check in (*MESSAGE_CHECKS, *VALUE_CHECKS):
         expectations.append(
             ExpectColumnSumToBeBetween(
                 column=check.name,
@@ -194,4 +201,30 @@ def send_list_suite(
                 notes=check.fix,
             )
         )
+    for field, recipients in required_fields.items():
+        check = required_value_check(field)
+        about: dict[str, object] = {"campaign": name, "messages": recipients, "merge_field": field}
+        expectations.append(
+            ExpectRecipientsToHaveMergeField(
+                column=check.name,
+                campaign=name,
+                messages=recipients,
+                merge_field=field,
+                severity=FailureSeverity.CRITICAL,
+                description=ExpectRecipientsToHaveMergeField.in_words(about),
+                notes=check.fix,
+            )
+        )
+    about = {"campaign": name, "messages": messages, "patterns": patterns}
+    expectations.append(
+        ExpectMessagesToRenderWithoutBlanks(
+            column=PROOF,
+            campaign=name,
+            messages=messages,
+            patterns=patterns,
+            severity=FailureSeverity.CRITICAL,
+            description=ExpectMessagesToRenderWithoutBlanks.in_words(about),
+            notes="mend the template on the line that is named, or the values at their source, and build again",
+        )
+    )
     return gx.ExpectationSuite(name=name, expectations=expectations)

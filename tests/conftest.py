@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from dataclasses import astuple
+from typing import Any
 
 import pytest
 from harness import Warehouse
-from parity import compared
+from parity import Compared, compared
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +32,20 @@ SPREAD = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`: keep the other files' tests together on one worker."""
     for item in items:
-        if item.path.name not in SPREAD:
+        if item.path.name not in SPREAD and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """On a worker of pytest-xdist: send what was compared to the process that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["compared"] = [astuple(item) for item in compared]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what a worker compared."""
+    compared.extend(Compared(*item) for item in getattr(node, "workeroutput", {}).get("compared", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

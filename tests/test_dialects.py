@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sendworthy.dialects import DIALECTS, TagProblem, Translation, to_liquid
+from sendworthy.message_language import MessageEnvironment
 from sendworthy.settings import read_merge_tags
-from sendworthy.templates import analyse_template, message_environment
+from sendworthy.templates import analyse_template
 
 PROJECT = Path(__file__).resolve().parents[1]
 TAGS = read_merge_tags(PROJECT)
-ENVIRONMENT = message_environment()
+ENVIRONMENT = MessageEnvironment()
 
 NUMBER = "{% assign loyalty_points_as_number = loyalty_points | plus: 0 %}"
 AT_LEAST_20 = "loyalty_points and loyalty_points_as_number >= 20"

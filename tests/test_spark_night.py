@@ -17,11 +17,13 @@ from sendworthy import warehouse
 from sendworthy.errors import BuildError
 from sendworthy.gate import judge_lists, load_suites, run_gate
 from sendworthy.project import Project
+from sendworthy.proof import Messages
 from sendworthy.spark.engine import SparkEngine, SparkNight
 from sendworthy.spark.gather import gather
 from sendworthy.spark.session import close_session, in_words, open_session
 from sendworthy.stages import Stages
 from sendworthy.targets import read_target
+from sendworthy.templates import analyse_template
 
 pytestmark = pytest.mark.spark
 
@@ -36,6 +38,13 @@ CAMPAIGNS: tuple[tuple[str, dict[str, str], int, int], ...] = (
     ("it's \\ `odd`", {"is_suppressed": "true"}, 1, 1),
 )
 SECRET = "zaphod@example.com"
+MESSAGES = Messages(
+    {
+        (name, "default"): analyse_template("Hello {{ first_name }}", "default.liquid")
+        for name, *_ in CAMPAIGNS
+    },
+    150,
+)
 
 
 @dataclass
@@ -58,8 +67,9 @@ def statements() -> Iterator[str]:
         yield f"create database {schema}"
     yield "create table intermediate.int_nights__as_of using parquet as select timestamp '2026-06-01 00:00:00' as as_of"
     yield "create view intermediate.int_never_gathered as select * from intermediate.int_nights__as_of"
-    variants = ", ".join(f"({sql_text(name)}, array('first_name'))" for name, *_ in CAMPAIGNS)
-    yield f"create table intermediate.int_campaigns__variants using parquet as select * from values {variants} as v (campaign_id, required_fields)"
+    fields = "array('first_name')"
+    variants = ", ".join(f"({sql_text(name)}, 'default', {fields}, {fields})" for name, *_ in CAMPAIGNS)
+    yield f"create table intermediate.int_campaigns__variants using parquet as select * from values {variants} as v (campaign_id, variant, printed_fields, required_fields)"
     decided = ", ".join(f"({sql_text(name)})" for name, _, count, _ in CAMPAIGNS for _ in range(count))
     yield f"create table marts.campaign_decisions using parquet as select campaign_id, 'send' as decision from values {decided} as v (campaign_id)"
     messages, values = [], []
@@ -74,12 +84,15 @@ def statements() -> Iterator[str]:
             blank = "true" if (name, number) == ("good", 1) else "false"
             told = ", ".join(f"{str(f.must_be).lower()} as {f.column}" for f in facts)
             values.append(
-                f"select {key}, 'first_name' as merge_field, {blank} as is_required_and_blank, {told}"
+                f"select {key}, 'first_name' as merge_field, {blank} as is_required_and_blank, true as is_expected, if({blank}, '-', '+') as render_key, {told}"
             )
     for name, selects in (("audit_messages", messages), ("audit_merge_values", values)):
         yield f"create table default.{name} using parquet as {' union all '.join(selects)}"
         yield f"create view audit.{name} as select * from default.{name}"
-    yield "create table marts.send_list using parquet as select campaign_id from audit.audit_messages"
+    yield """
+        create table marts.send_list using parquet as
+        select campaign_id, variant, dispatch_id, '{"first_name": "Ann"}' as merge_values from audit.audit_messages
+    """
     yield "create view exports.export_esp as select campaign_id as esp_campaign_id from marts.send_list"
     yield "create table ops.in_another_format using orc as select 1 as n, timestamp '2026-06-01 12:00:00.123456' as moment"
     yield "create table settings.empty (name string, days int, shares array<double>) using parquet"
@@ -122,11 +135,11 @@ def test_the_gate_says_on_spark_what_it_says_on_duckdb_and_what_is_published_is_
 ) -> None:
     said: list[str] = []
     with lake.night.lists() as lists:
-        on_spark = judge_lists(lists, load_suites(ROOT), lake.root / "docs", said.append)
+        on_spark = judge_lists(lists, load_suites(ROOT), MESSAGES, lake.root / "docs", said.append)
     assert {
         name: [f.expectation for f in verdict.failed] for name, verdict in on_spark.campaigns.items()
     } == {
-        "good": ["blank_first_name"],
+        "good": ["blank_first_name", "unproven_rendering"],
         "unknown": ["no_consent"],
         "false": ["invalid_address"],
         "short": ["message_count"],
@@ -169,7 +182,7 @@ def test_the_gate_says_on_spark_what_it_says_on_duckdb_and_what_is_published_is_
         assert connection.execute("select moment::varchar from ops.in_another_format").fetchall() == [
             ("2026-06-01 12:00:00.123456",)
         ]
-    assert run_gate(lake.build, ROOT).as_dict() == on_spark.as_dict()
+    assert run_gate(lake.build, ROOT, messages=MESSAGES).as_dict() == on_spark.as_dict()
     assert capfd.readouterr() == ("", "") and not (lake.root / "derby.log").exists()
 
 
@@ -198,7 +211,7 @@ def test_what_spark_throws_is_told_without_a_trace_and_without_anybody_s_data(
             pytest.raises(BuildError, match=r"nothing goes out: .*TABLE_OR_VIEW_NOT_FOUND"),
             lake.night.lists() as lists,
         ):
-            judge_lists(lists, load_suites(ROOT))
+            judge_lists(lists, load_suites(ROOT), MESSAGES)
     finally:
         session.sql("alter table marts.gone rename to marts.send_list")
     assert capfd.readouterr() == ("", "")

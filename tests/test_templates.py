@@ -8,25 +8,37 @@ from io import StringIO
 from itertools import product
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from liquid.builtin.output import Output, OutputNode
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
-from sendworthy.templates import (
-    MAX_NESTING,
-    MAX_TEMPLATE_BYTES,
-    TemplateAnalysis,
-    analyse_template,
-    message_environment,
-)
+from sendworthy.message_language import MAX_NESTING, MessageEnvironment
+from sendworthy.templates import MAX_TEMPLATE_BYTES, Language, Partial, TemplateAnalysis, analyse_template
 
 FIELDS = ("first_name", "last_name", "city", "a", "b", "c")
 
 
-def analyse(text: str, **options: bool) -> TemplateAnalysis:
-    return analyse_template(text, "t.liquid", merge_fields=FIELDS, **options)
+# shared texts that the templates of the table may use; each stands on line 1 of its file
+PARTIALS = {
+    "hello": "Hello {{ a }}",
+    "defended": "Hello {{ a | default: 'you' }}",
+    "tested": "{% if a %}{{ a }}{% endif %}",
+    "label": "{{ label }}",
+    "assigns": "{% assign g = a %}",
+    "nested": "{% include 'hello' %}",
+    "endless": "{% include 'endless' %}",
+}
+LANGUAGE = Language(
+    {name: Partial(f"campaigns/_partials/{name}.liquid", 1, text, text) for name, text in PARTIALS.items()}
+)
+
+
+def analyse(text: str, *, subject_required: bool = False) -> TemplateAnalysis:
+    return analyse_template(
+        text, "t.liquid", merge_fields=FIELDS, subject_required=subject_required, language=LANGUAGE
+    )
 
 
 # (template, printed fields, required fields); the names are single letters to keep the table readable
@@ -60,8 +72,13 @@ CASES = [
     ("{% if a == nil %}x{% elsif b %}{{ a }}{{ b }}{% else %}{{ a }}{% endif %}", "a b", ""),
     ("{% if a != nil %}{{ a }}{% endif %}", "a", ""),
     ("{% if a != null %}{{ a }}{% endif %}", "a", ""),
-    # A blank value reaches the renderer as nil, and there nil is neither blank, nor empty, nor "".
-    ("{% if a != blank %}{{ a }}{% endif %}", "a", "a"),
+    # A blank value reaches the renderer as nil; nil is blank, but it is neither empty nor "".
+    ("{% if a != blank %}{{ a }}{% endif %}", "a", ""),
+    ("{% if a == blank %}you{% else %}{{ a }}{% endif %}", "a", ""),
+    ("{% unless a == blank %}{{ a }}{% endunless %}", "a", ""),
+    ("{% if blank != a %}{{ a }}{% endif %}", "a", ""),
+    ("{% case a %}{% when blank %}you{% else %}{{ a }}{% endcase %}", "a", ""),
+    ("{% if a != blank or b %}{{ a }}{% endif %}", "a", "a"),
     ("{% if a != empty %}{{ a }}{% endif %}", "a", "a"),
     ("{% if a != '' %}{{ a }}{% endif %}", "a", "a"),
     ("{% if a != nil and a != '' %}{{ a }}{% endif %}", "a", ""),
@@ -130,6 +147,29 @@ CASES = [
     ("{% raw %}{{ a }}{% endraw %}", "", ""),
     ("{# {{ a }} #}", "a", "a"),  # no comment in Liquid
     ("{% if false %}{{ a }}{% endif %}", "", ""),
+    ("{% include 'hello' %}", "a", "a"),
+    ("{% render 'hello' %}", "a", "a"),
+    ("{% include 'nested' %}", "a", "a"),
+    ("{% include 'defended' %}", "a", ""),
+    ("{% include 'tested' %}{% render 'tested' %}", "a", ""),
+    ("{% if a %}{% include 'hello' %}{% endif %}", "a", ""),
+    ("{% if b %}{% render 'hello' %}{% endif %}", "a", "a"),
+    ("{% include 'label', label: a %}", "a", "a"),
+    ("{% render 'label', label: b %}", "b", "b"),
+    ("{% include 'label' with a as label %}", "a", "a"),
+    ("{% render 'label', label: 'x' %}", "", ""),
+    ("{% assign l = a | default: 'you' %}{% render 'label', label: l %}", "a", ""),
+    ("{% include 'assigns' %}{{ g }}", "a", "a"),
+    ("{% assign g = 'x' %}{% include 'assigns' %}{{ g }}", "a", "a"),
+    ("{% assign g = 'x' %}{% render 'assigns' %}{{ g }}", "", ""),
+    ("{% assign a = 'x' %}{% include 'hello' %}", "", ""),
+    ("{% assign a = 'x' %}{% render 'hello' %}", "a", "a"),  # it sees the field, not the name around it
+    # a message that ends itself is not sent; whom it ends for, it is not for
+    ("{% if a == blank %}{% abort_message('no name') %}{% endif %}{{ a }}", "a", "a"),
+    ("{% if b == 'x' %}{% abort_message %}{% endif %}{{ a | default: 'you' }}", "a", ""),
+    ("{% if b != 'x' %}{% abort_message %}{% endif %}{{ a | default: 'you' }}", "a b", "b"),
+    ("{% unless a %}{% abort_message %}{% endunless %}{{ b | default: 'x' }}", "a b", "a"),
+    ("{{ b | default: 'x' }}{% abort_message %}{{ a }}", "", ""),
     ("---\nsubject: '{{ a }}'\npreheader: '{{ b }}'\n---\n{{ c | default: 'x' }}", "a b c", "a b"),
     ("---\nsubject: '{% if a %}{{ a }}{% endif %}'\n---\n{{ a }}", "a", "a"),
 ]
@@ -185,8 +225,24 @@ PROBLEMS = [
     ("x\n\n{% nonsense %}", "t.liquid:3", "body", "mend the tag"),
     ("{% if a %}x{% else if b %}y{% endif %}", "t.liquid:1", "body", "mend the tag"),
     ("{{ ${first_name} }}", "t.liquid:1", "body", "mend the tag"),
-    ("x\n{% include 'foot' %}", "t.liquid:2", "include", "copy the text"),
-    ("x\n{% render 'foot' %}", "t.liquid:2", "render", "copy the text"),
+    ("x\n{% include 'helo' %}", "t.liquid:2", "include", 'did you mean "hello"?'),
+    ("x\n{% render 'foot' %}", "t.liquid:2", "render", "add it to campaigns/_partials/"),
+    ("x\n{% include a %}", "t.liquid:2", "include", "name it"),
+    ("x\n{% include 'endless' %}", "campaigns/_partials/endless.liquid:1", "body", "mend"),
+    ("x\n{% include 'label' %}", "campaigns/_partials/label.liquid:1", "label", "seeds/merge_fields.csv"),
+    ("x\n{% for i in (1..1000000) %}y{% endfor %}", "t.liquid:2", "body", "may run 10,000 times"),
+    (
+        "x\n{% for i in (1..200) %}{% for j in (1..200) %}y{% endfor %}{% endfor %}",
+        "t.liquid:2",
+        "body",
+        "10,000",
+    ),
+    (
+        "{% assign x = 'xx' %}\n{% for i in (1..99) %}{% assign x = x | append: x %}{% endfor %}",
+        "t.liquid:2",
+        "body",
+        "mend",
+    ),
     ("---\nsubject: {{ a }}\n---\nx", "t.liquid:2", "subject", "double quotes"),
     ("---\nsubject: a: b\n---\nx", "t.liquid:2", "front matter", "double quotes"),
     ("---\n- a\n---\nx", "t.liquid:2", "front matter", "double quotes"),
@@ -195,7 +251,7 @@ PROBLEMS = [
     ("---\nsubject: a\nsubject: b\n---\nx", "t.liquid:3", "subject", "the other is on line 2"),
     ("---\nsubject: |\n  a\n  b\n---\nx", "t.liquid:2", "subject", "on one line"),
     ("---\nsubject: a\nrank: first\n---\nx", "t.liquid:3", "rank", "0 to 999"),
-    ("---\nsubject: a\ndialect: handlebars\n---\nx", "t.liquid:3", "dialect", "in liquid"),
+    ("---\nsubject: a\ndialect: handelbars\n---\nx", "t.liquid:3", "dialect", 'did you mean "handlebars"?'),
     ("---\nsubject: '{{ frist_name }}'\n---\nx", "t.liquid:2", "frist_name", "first_name"),
     ("---\nsubject: a\n---\n\n", "t.liquid:4", "body", "write its text"),
     ("---\nsubject: a\n---\n\nx {{ frist_name }}", "t.liquid:5", "frist_name", "first_name"),
@@ -244,7 +300,7 @@ class _HoleOutput(Output):
     node_class = _HoleOutputNode
 
 
-HOLES = message_environment()
+HOLES = MessageEnvironment()
 HOLES.add_tag(_HoleOutput)
 
 NAMES = ("a", "b", "c")
@@ -335,7 +391,9 @@ PRELUDE = "{% assign g = 'set' %}{% assign h = 'set' %}"
 def test_a_field_that_is_not_required_never_leaves_a_hole(body: str) -> None:
     text = PRELUDE + body
     analysis = analyse(text)
-    assert analysis.problems == []
+    # comparing a constant with a list or the like fails for everybody, and is said so
+    assert all(problem.what.startswith("cannot be rendered") for problem in analysis.problems)
+    assume(not analysis.problems)
     template = HOLES.from_string(text)
     choices = [
         (name.upper(), "x") if name in analysis.required else (name.upper(), "x", None) for name in NAMES

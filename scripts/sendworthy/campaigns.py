@@ -17,7 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from sendworthy.errors import Problem
-from sendworthy.templates import TemplateAnalysis, analyse_template, did_you_mean
+from sendworthy.settings import read_merge_tags
+from sendworthy.templates import (
+    PARTIALS_DIR,
+    Language,
+    TemplateAnalysis,
+    analyse_template,
+    did_you_mean,
+    read_partials,
+    read_text,
+)
 
 CAMPAIGNS_DIR = "campaigns"
 SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
@@ -220,10 +229,11 @@ class CampaignFolder:
 
 @dataclass(frozen=True)
 class Known:
-    """The words that campaigns may use: segments and merge fields of this project."""
+    """The words that campaigns may use: segments, merge fields, shared texts and merge tags of this project."""
 
     segments: frozenset[str]
     merge_fields: frozenset[str]
+    language: Language = field(default_factory=Language)
 
 
 def event_word(event: str) -> str:
@@ -260,7 +270,9 @@ def read_known(project_dir: Path) -> tuple[Known, list[Problem]]:
     except (OSError, UnicodeDecodeError):
         fix = "restore it from version control, or give the right --project-dir"
         problems.append(Problem(MERGE_FIELDS_CSV, "merge_field", "the list of merge fields is missing", fix))
-    return Known(frozenset(segments), frozenset(fields)), problems
+    tags = read_merge_tags(project_dir)
+    partials, found = read_partials(project_dir, tags)
+    return Known(frozenset(segments), frozenset(fields), Language(partials, tags)), [*problems, *found]
 
 
 def load_campaigns(project_dir: Path, known: Known) -> tuple[list[CampaignFolder], list[Problem]]:
@@ -269,7 +281,7 @@ def load_campaigns(project_dir: Path, known: Known) -> tuple[list[CampaignFolder
     problems: list[Problem] = []
     folders: list[CampaignFolder] = []
     found = root.iterdir() if root.is_dir() else ()
-    paths = sorted((p for p in found if p.is_dir() and not p.name.startswith(".")), key=lambda p: p.name)
+    paths = sorted((p for p in found if _is_campaign(p)), key=lambda p: p.name)
     if not paths:
         fix = "start one with: sendworthy new-campaign"
         return [], [Problem(CAMPAIGNS_DIR, "", "there is no campaign folder", fix)]
@@ -280,10 +292,14 @@ def load_campaigns(project_dir: Path, known: Known) -> tuple[list[CampaignFolder
     return folders, problems
 
 
+def _is_campaign(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and path.name != Path(PARTIALS_DIR).name
+
+
 def check_folder(path: Path, campaign_id: str, known: Known) -> list[Problem]:
     """The problems of one folder that is to become `campaigns/<campaign_id>` beside those that exist."""
     problems: list[Problem] = []
-    ids = {p.name for p in path.parent.iterdir() if p.is_dir() and not p.name.startswith(".")} | {campaign_id}
+    ids = {p.name for p in path.parent.iterdir() if _is_campaign(p)} | {campaign_id}
     _load_folder(path, ids, known, problems, campaign_id=campaign_id)
     return problems
 
@@ -672,16 +688,17 @@ def _load_variants(
                 f"{file.stem!r} cannot be the name of a variant: the results use it for all of them together"
             )
             problems.append(Problem(where, "variant", what, "choose another name"))
-        raw = file.read_bytes()
-        try:
-            text = raw.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = raw.count(b"\n", 0, error.start) + 1
-            problems.append(Problem(f"{where}:{line}", "template", "not UTF-8", "save the file as UTF-8"))
+        text, unreadable = read_text(file, where, "template")
+        if text is None:
+            problems.extend(unreadable)
             folder.variants.append(Variant(file.stem, where, "", TemplateAnalysis()))
             continue
         analysis = analyse_template(
-            text, where, merge_fields=known.merge_fields or None, subject_required=subject_required
+            text,
+            where,
+            merge_fields=known.merge_fields or None,
+            subject_required=subject_required,
+            language=known.language,
         )
         problems.extend(analysis.problems)
         if file.stem == DEFAULT:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -15,10 +16,18 @@ import duckdb
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
-from sendworthy.errors import EXIT_BUILD_FAILED, EXIT_USAGE, SendworthyError, SettingsError
-from sendworthy.project import find_project
+from sendworthy.errors import (
+    EXIT_BUILD_FAILED,
+    EXIT_HELD_BACK,
+    EXIT_USAGE,
+    Problem,
+    SendworthyError,
+    SettingsError,
+)
+from sendworthy.project import Project, find_project
 from sendworthy.times import iso, parse_time
 
 app = typer.Typer(
@@ -185,23 +194,101 @@ def compile(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
             print_json(asdict(result))
         else:
             out.print(f"{result.campaigns} campaigns with {result.variants} variants are in order.")
+            show_warnings(result.warnings)
             for name in result.changed:
                 out.print(f"  wrote {name}")
             if not result.changed:
                 out.print("  nothing has changed.")
 
 
+class Render(str, Enum):
+    """Which messages `validate` renders."""
+
+    KINDS = "kinds"
+    EVERY = "every"
+
+
 @app.command()
-def validate(project_dir: ProjectDir = None, as_json: AsJson = False) -> None:
+def validate(
+    project_dir: ProjectDir = None,
+    render: Annotated[
+        Render | None,
+        typer.Option(
+            "--render",
+            help="Render the messages of the published lists too: one of each kind, as the gate does, or every one.",
+        ),
+    ] = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
     """Check the settings (campaigns, templates, seeds) and that seeds/compiled/ is fresh. Writes nothing."""
+    from sendworthy.compiler import template_warnings
     from sendworthy.night import check_settings
 
     with failures(as_json):
-        check_settings(find_project(project_dir))
-        if as_json:
-            print_json({"problems": []})
-        else:
+        project = find_project(project_dir)
+        check_settings(project)
+        told: dict[str, Any] = {
+            "problems": [],
+            "warnings": [asdict(w) for w in template_warnings(project.root)],
+        }
+        if not as_json:
+            show_warnings(template_warnings(project.root))
             out.print("The settings are in order.")
+        faults: Mapping[str, Any] = {}
+        if render:
+            faults = show_rendering(project, project.resolve(db, "sendworthy.duckdb"), render, told, as_json)
+        if as_json:
+            print_json(told)
+    if faults:
+        raise typer.Exit(EXIT_HELD_BACK)
+
+
+def show_warnings(warnings: Sequence[Problem]) -> None:
+    """Print what does not keep a template from being used."""
+    for warning in warnings:
+        out.print(f"[yellow]warning[/yellow] {escape(str(warning))}")
+
+
+def show_rendering(
+    project: Project, database: Path, render: Render, told: dict[str, Any], as_json: bool
+) -> Mapping[str, Any]:
+    """Render the published messages, print what came of it (or put it into `told`), and return the faults by campaign."""
+    from sendworthy import warehouse
+    from sendworthy.every import render_every
+    from sendworthy.gate import prove_lists
+    from sendworthy.lists import DuckdbLists
+    from sendworthy.proof import load_messages
+    from sendworthy.proof import told as in_words
+
+    warehouse.open_published(database)
+    if render is Render.KINDS:
+        with DuckdbLists(database) as lists:
+            proof = prove_lists(lists, load_messages(project))
+        faults: Mapping[str, Any] = proof.faults
+        told["rendered"] = {"kinds": proof.patterns, "messages": None}
+    else:
+        with Progress(console=err, transient=True, disable=as_json) as bar:
+            task = bar.add_task("rendering every message", total=None)
+            rendered, proof = render_every(
+                database, project, lambda done, count: bar.update(task, completed=done, total=count)
+            )
+        faults = rendered.faults
+        told["rendered"] = {"kinds": proof.patterns, "messages": rendered.messages}
+    told["faults"] = {campaign: in_words(found, len(found)) for campaign, found in sorted(faults.items())}
+    if not as_json:
+        many = (
+            ""
+            if told["rendered"]["messages"] is None
+            else f" All {told['rendered']['messages']:,} were rendered."
+        )
+        out.print(f"The published messages are of {proof.patterns:,} kinds.{many}")
+        for lines in told["faults"].values():
+            for line in lines:
+                out.print(f"[red]fault[/red] {escape(line)}")
+        if not faults:
+            out.print("None shows a blank, a tag that is not filled in, or an empty or too long subject.")
+    return faults
 
 
 @app.command()

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from sendworthy.campaigns import CAMPAIGNS_DIR, Campaign, CampaignFolder, load_campaigns, read_known
+from sendworthy.campaigns import (
+    CAMPAIGNS_DIR,
+    Campaign,
+    CampaignFolder,
+    Known,
+    load_campaigns,
+    read_known,
+)
 from sendworthy.errors import Problem, SettingsError
 from sendworthy.settings import validate_settings
 
@@ -59,6 +66,8 @@ REQUIREMENT_COLUMNS = (
     "variant_rank",
     "printed_fields",
     "required_fields",
+    "compared_fields",
+    "measured_fields",
     "content_hash",
 )
 _FIX = "run: sendworthy compile, and commit what it writes"
@@ -72,6 +81,7 @@ class CompileResult:
     variants: int
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 def compile_project(project_dir: Path) -> CompileResult:
@@ -87,7 +97,9 @@ def compile_project(project_dir: Path) -> CompileResult:
             "mend them all, then run sendworthy compile again",
             problems,
         )
-    result = CompileResult(len(folders), sum(len(folder.variants) for folder in folders))
+    result = CompileResult(
+        len(folders), sum(len(folder.variants) for folder in folders), warnings=_warnings(folders)
+    )
     for name, text in outputs.items():
         path = project_dir / name
         data = text.encode("utf-8")
@@ -100,6 +112,18 @@ def compile_project(project_dir: Path) -> CompileResult:
         scratch.replace(path)
         result.changed.append(name)
     return result
+
+
+def template_warnings(project_dir: Path) -> list[Problem]:
+    """What is said of the templates that does not keep them from being used."""
+    known, _ = read_known(project_dir)
+    return _warnings(load_campaigns(project_dir, known)[0])
+
+
+def _warnings(folders: Sequence[CampaignFolder]) -> list[Problem]:
+    return [
+        warning for folder in folders for variant in folder.variants for warning in variant.analysis.warnings
+    ]
 
 
 def check_fresh(project_dir: Path) -> list[Problem]:
@@ -153,7 +177,9 @@ def _compile(project_dir: Path) -> tuple[dict[str, str], list[CampaignFolder], l
         return {}, folders, problems
     outputs = {
         CAMPAIGNS_SEED: _csv(CAMPAIGN_COLUMNS, (_campaign_row(f, f.campaign) for f in folders if f.campaign)),
-        REQUIREMENTS_SEED: _csv(REQUIREMENT_COLUMNS, (row for f in folders for row in _requirement_rows(f))),
+        REQUIREMENTS_SEED: _csv(
+            REQUIREMENT_COLUMNS, (row for f in folders for row in _requirement_rows(f, known))
+        ),
         SCHEMA_FILE: json_schema(),
     }
     return outputs, folders, []
@@ -206,7 +232,8 @@ def _campaign_row(folder: CampaignFolder, campaign: Campaign) -> list[str]:
     return [_cell(value) for value in values]
 
 
-def _requirement_rows(folder: CampaignFolder) -> list[list[str]]:
+def _requirement_rows(folder: CampaignFolder, known: Known) -> list[list[str]]:
+    partials = known.language.partials
     return [
         [
             _cell(value)
@@ -216,14 +243,20 @@ def _requirement_rows(folder: CampaignFolder) -> list[list[str]]:
                 variant.rank,
                 variant.analysis.needed,
                 variant.analysis.required,
-                _hash([variant.text.encode("utf-8")]),
+                variant.analysis.compared,
+                variant.analysis.measured,
+                _hash(
+                    text.encode("utf-8")
+                    # a shared text is a part of every message that uses it
+                    for text in (variant.text, *(partials[name].source for name in variant.analysis.partials))
+                ),
             )
         ]
         for variant in folder.variants
     ]
 
 
-def _hash(parts: Sequence[bytes]) -> str:
+def _hash(parts: Iterable[bytes]) -> str:
     """sha256 over the contents, whatever line ending the checkout uses."""
     digest = hashlib.sha256()
     for part in parts:

@@ -21,18 +21,22 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from sendworthy.errors import BuildError, SettingsError
-from sendworthy.lists import DuckdbLists, Lists
+from sendworthy.lists import DuckdbLists, Lists, read_values
+from sendworthy.project import Project
+from sendworthy.proof import Fault, Messages, Pattern, Proof, load_messages, prove, told
 
 # what Great Expectations writes into a folder of Data Docs
 DOCS_PARTS = ("index.html", "static", "expectations", "validations")
 SITE = "night"
 WHOLE_LIST = "whole_list"
+# between the keys of a pattern
+_SEPARATOR = "|"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class CampaignVerdict:
 
     messages: int
     failed: tuple[FailedExpectation, ...] = ()
+    # how many kinds of messages there are, one of which was rendered each, and how many messages end themselves
+    patterns: int = 0
+    aborted: int = 0
 
     @property
     def passed(self) -> bool:
@@ -62,6 +69,8 @@ class CampaignVerdict:
         return {
             "passed": self.passed,
             "messages": self.messages,
+            "patterns": self.patterns,
+            "aborted": self.aborted,
             "failed": [asdict(failed) for failed in self.failed],
         }
 
@@ -115,7 +124,9 @@ class _CampaignList:
     campaign_id: str
     messages: int
     decided: int
-    required_fields: tuple[str, ...]
+    # with the number of messages of the variants that require them
+    required_fields: Mapping[str, int]
+    patterns: int
 
     @property
     def suite_name(self) -> str:
@@ -129,6 +140,9 @@ class _Night:
     as_of: dt.datetime
     listed: int
     lists: tuple[_CampaignList, ...]
+    proof: Proof
+    # what Great Expectations gets to see
+    query: str
 
 
 def run_gate(
@@ -136,26 +150,29 @@ def run_gate(
     project_dir: Path,
     docs_dir: Path | None = None,
     progress: Callable[[str], None] | None = None,
+    messages: Messages | None = None,
 ) -> GateResult:
     """Check the lists of the build file `database`, which nobody else may have open for writing; see `judge_lists`."""
     expectations = load_suites(project_dir)
+    messages = messages or load_messages(Project(project_dir))
     with DuckdbLists(database) as lists:
-        return judge_lists(lists, expectations, docs_dir, progress)
+        return judge_lists(lists, expectations, messages, docs_dir, progress)
 
 
 def judge_lists(
     lists: Lists,
     expectations: ModuleType,
+    messages: Messages,
     docs_dir: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> GateResult:
     """Check `marts.send_list`, campaign by campaign, with the suites of a project (`load_suites`).
 
-    The lists are only read. With `docs_dir`, the Data Docs of the night are written there, in place of those of an
+    One message of each kind is rendered with the project's templates (`messages`). The lists are only read. With `docs_dir`, the Data Docs of the night are written there, in place of those of an
     earlier run; `progress` gets a line per suite. Raises BuildError when the gate cannot say anything (nothing may go
     out then).
     """
-    night = _take_snapshot(lists, expectations)
+    night = _take_snapshot(lists, expectations, messages, progress)
     with tempfile.TemporaryDirectory(prefix="sendworthy-docs-") as folder:
         docs = Path(folder) / "docs" if docs_dir else None
         with _silence():
@@ -168,7 +185,16 @@ def judge_lists(
         as_of=night.as_of.isoformat(sep=" "),
         campaigns={
             campaign.campaign_id: CampaignVerdict(
-                campaign.messages, (*for_all, *(failed for _, failed in failures[campaign.suite_name]))
+                campaign.messages,
+                (
+                    *for_all,
+                    *(
+                        _with_faults(failed, expectations, night.proof.faults.get(campaign.campaign_id, {}))
+                        for _, failed in failures[campaign.suite_name]
+                    ),
+                ),
+                campaign.patterns,
+                night.proof.aborted.get(campaign.campaign_id, 0),
             )
             for campaign in night.lists
         },
@@ -199,25 +225,68 @@ def load_suites(project_dir: Path) -> ModuleType:
     return package
 
 
-def _take_snapshot(lists: Lists, expectations: ModuleType) -> _Night:
-    """Let the lists keep what the suites look at (one row per message: its campaign, one column per check), and count."""
-    required = {
-        (campaign, field)
-        for campaign, fields in lists.rows(
-            "select campaign_id, required_fields from intermediate.int_campaigns__variants"
+def prove_lists(lists: Lists, messages: Messages) -> Proof:
+    """Only the proof: render one message of each kind on the list (`sendworthy.proof`)."""
+    needed = _needed_fields(_read_variants(lists))
+    judged = lists.keep("judged", _pattern_query(lists, needed))
+    return prove(_read_patterns(lists, judged, needed), messages)
+
+
+Variants = Sequence[tuple[str, str, tuple[str, ...], tuple[str, ...]]]
+"""Campaign, variant, fields that it needs, fields that it requires."""
+
+
+def _read_variants(lists: Lists) -> Variants:
+    return [
+        (str(campaign), str(variant), tuple(printed or ()), tuple(required or ()))
+        for campaign, variant, printed, required in lists.rows(
+            "select campaign_id, variant, printed_fields, required_fields from intermediate.int_campaigns__variants"
         )
-        for field in fields or ()
-    }
-    lists.keep(_snapshot_query(lists, expectations, sorted({field for _, field in required})))
-    listed = _counts(lists, f"select campaign_id, count(*) from {lists.kept} group by campaign_id")
-    decided = _counts(
-        lists,
-        """
-        select coalesce(campaign_id, ''), count(*)
-        from marts.campaign_decisions
-        where decision = 'send'
-        group by coalesce(campaign_id, '')
-        """,
+    ]
+
+
+def _needed_fields(variants: Variants) -> list[str]:
+    return sorted({field for *_, printed, _ in variants for field in printed})
+
+
+def _take_snapshot(
+    lists: Lists, expectations: ModuleType, messages: Messages, progress: Callable[[str], None] | None
+) -> _Night:
+    """Let the lists keep what the suites look at (one row per message: its campaign, one column per check), and count."""
+    variants = _read_variants(lists)
+    required_fields = sorted({field for *_, required in variants for field in required})
+    needed_fields = _needed_fields(variants)
+    judged = lists.keep("judged", _snapshot_query(lists, expectations, required_fields, needed_fields))
+    patterns = _read_patterns(lists, judged, needed_fields)
+    proof = prove(
+        patterns,
+        messages,
+        lambda done: (
+            progress(f"auditing the lists … rendering {done:,} of {len(patterns):,} kinds of messages")
+            if progress
+            else None
+        ),
+    )
+    proven = lists.bring("proven", ("campaign_id", "variant", "pattern"), proof.proven)
+    columns = [
+        *(check.name for check in (*expectations.MESSAGE_CHECKS, *expectations.VALUE_CHECKS)),
+        *(expectations.required_value_check(field).name for field in required_fields),
+    ]
+    listed: dict[tuple[str, str], int] = {}
+    kinds: dict[str, int] = {}
+    for pattern in patterns:
+        key = (pattern.campaign_id, pattern.variant)
+        listed[key] = listed.get(key, 0) + pattern.messages
+        kinds[pattern.campaign_id] = kinds.get(pattern.campaign_id, 0) + 1
+    decided = dict(
+        lists.rows(
+            """
+            select coalesce(campaign_id, ''), count(*)
+            from marts.campaign_decisions
+            where decision = 'send'
+            group by coalesce(campaign_id, '')
+            """
+        )
     )
     ((on_the_list,),) = lists.rows("select count(*) from marts.send_list")
     return _Night(
@@ -227,21 +296,82 @@ def _take_snapshot(lists: Lists, expectations: ModuleType) -> _Night:
             _CampaignList(
                 number,
                 campaign,
-                listed.get(campaign, 0),
-                decided.get(campaign, 0),
-                tuple(sorted(field for owner, field in required if owner == campaign)),
+                sum(count for (owner, _), count in listed.items() if owner == campaign),
+                int(decided.get(campaign, 0)),
+                _required_of(campaign, variants, listed),
+                kinds.get(campaign, 0),
             )
-            for number, campaign in enumerate(sorted({*listed, *decided}), start=1)
+            for number, campaign in enumerate(sorted({*kinds, *decided}), start=1)
         ),
+        proof=proof,
+        query=f"""
+            select
+                judged.campaign_id,
+                {", ".join(f"judged.{lists.name(column)}" for column in columns)},
+                cast(proven.pattern is null as integer) as {lists.name(expectations.PROOF)}
+            from {judged} as judged
+            left join
+                {proven} as proven
+                on judged.campaign_id = proven.campaign_id
+                and judged.variant = proven.variant
+                and judged.pattern = proven.pattern
+        """,
     )
 
 
-def _counts(lists: Lists, query: str) -> dict[str, int]:
-    return {str(campaign): int(count) for campaign, count in lists.rows(query)}
+def _required_of(
+    campaign: str,
+    variants: Variants,
+    listed: Mapping[tuple[str, str], int],
+) -> dict[str, int]:
+    """The fields that a campaign's variants require, with the number of their messages."""
+    found: dict[str, int] = {}
+    for owner, variant, _, required in variants:
+        for field in required if owner == campaign else ():
+            found[field] = found.get(field, 0) + listed.get((owner, variant), 0)
+    return dict(sorted(found.items()))
 
 
-def _snapshot_query(lists: Lists, expectations: ModuleType, fields: Sequence[str]) -> str:
-    """One row per message: its campaign, and per check a column that is 1 where the message breaks it, else 0."""
+def _read_patterns(lists: Lists, judged: str, fields: Sequence[str]) -> list[Pattern]:
+    """The kinds of messages that there are, each with the values of one of them."""
+    rows = lists.rows(
+        f"""
+        with
+            patterns as (
+                select campaign_id, variant, pattern, count(*) as messages, min(dispatch_id) as dispatch_id
+                from {judged}
+                group by campaign_id, variant, pattern
+            )
+        select patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages, min(list.merge_values)
+        from patterns
+        left join
+            marts.send_list as list
+            on patterns.dispatch_id = list.dispatch_id
+            and patterns.campaign_id = list.campaign_id
+            and patterns.variant = list.variant
+        group by patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages
+        order by patterns.campaign_id, patterns.variant, patterns.pattern
+        """
+    )
+    return [
+        Pattern(campaign, variant, pattern, int(messages), _values_of(pattern, values, fields))
+        for campaign, variant, pattern, messages, values in rows
+    ]
+
+
+def _values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
+    """A message's values, without those that its pattern calls blank; None where they cannot be read."""
+    found = read_values(text)
+    if found is None:
+        return None
+    keys = dict(zip(fields, pattern.split(_SEPARATOR), strict=True))
+    return {name: None if key == "-" else found.get(name) for name, key in keys.items() if key}
+
+
+def _snapshot_query(
+    lists: Lists, expectations: ModuleType, required: Sequence[str], needed: Sequence[str]
+) -> str:
+    """One row per message: what it is, its pattern, and per check a column that is 1 where the message breaks it, else 0."""
 
     def breaks(check: Any) -> str:
         # a fact that is unknown is not as it must be
@@ -254,7 +384,7 @@ def _snapshot_query(lists: Lists, expectations: ModuleType, fields: Sequence[str
         for check in expectations.MESSAGE_CHECKS
     ]
     by_value = [(check.name, breaks(check)) for check in expectations.VALUE_CHECKS]
-    for field in fields:
+    for field in required:
         check = expectations.required_value_check(field)
         by_value.append((check.name, f"merge_field = {lists.text(field)} and ({breaks(check)})"))
     worst = "".join(f", max(cast({broken} as integer)) as {lists.name(name)}" for name, broken in by_value)
@@ -263,11 +393,16 @@ def _snapshot_query(lists: Lists, expectations: ModuleType, fields: Sequence[str
     return f"""
         with
             by_message as (
-                select dispatch_id, user_id, campaign_id, variant {worst}
+                select dispatch_id, user_id, campaign_id, variant, {_pattern(lists, needed)} as pattern {worst}
                 from {lists.model("audit.audit_merge_values")}
                 group by dispatch_id, user_id, campaign_id, variant
             )
-        select coalesce(messages.campaign_id, '') as campaign_id, {", ".join(columns)}
+        select
+            coalesce(messages.campaign_id, '') as campaign_id,
+            coalesce(messages.variant, '') as variant,
+            messages.dispatch_id,
+            coalesce(by_message.pattern, {lists.text(_SEPARATOR * (len(needed) - 1))}) as pattern,
+            {", ".join(columns)}
         from {lists.model("audit.audit_messages")} as messages
         left join
             by_message
@@ -276,6 +411,48 @@ def _snapshot_query(lists: Lists, expectations: ModuleType, fields: Sequence[str
             and messages.campaign_id is not distinct from by_message.campaign_id
             and messages.variant is not distinct from by_message.variant
     """
+
+
+def _pattern(lists: Lists, needed: Sequence[str]) -> str:
+    """An aggregate: what of each of the fields matters, in their order; nothing for those that a variant does not need."""
+    keys = [
+        f"coalesce(max(case when is_expected and merge_field = {lists.text(field)} then render_key end), '')"
+        for field in needed
+    ]
+    return f" || '{_SEPARATOR}' || ".join(keys) or "''"
+
+
+def _pattern_query(lists: Lists, needed: Sequence[str]) -> str:
+    """One row per message: what it is, and its pattern."""
+    nothing = lists.text(_SEPARATOR * (len(needed) - 1))
+    return f"""
+        with
+            by_message as (
+                select dispatch_id, campaign_id, variant, {_pattern(lists, needed)} as pattern
+                from {lists.model("audit.audit_merge_values")}
+                group by dispatch_id, campaign_id, variant
+            )
+        select
+            coalesce(list.campaign_id, '') as campaign_id,
+            coalesce(list.variant, '') as variant,
+            list.dispatch_id,
+            coalesce(by_message.pattern, {nothing}) as pattern
+        from marts.send_list as list
+        left join
+            by_message
+            on list.dispatch_id is not distinct from by_message.dispatch_id
+            and list.campaign_id is not distinct from by_message.campaign_id
+            and list.variant is not distinct from by_message.variant
+    """
+
+
+def _with_faults(
+    failed: FailedExpectation, expectations: ModuleType, faults: Mapping[Fault, int]
+) -> FailedExpectation:
+    """The failed proof, with what it found."""
+    if failed.expectation != expectations.PROOF or not faults:
+        return failed
+    return replace(failed, fix=f"{'; '.join(told(faults))}: {failed.fix}")
 
 
 def _run_suites(
@@ -310,7 +487,7 @@ def _run_suites(
             progress_bars=ProgressBarsConfig(globally=False),
         ),
     )
-    lists.hand_over(context, [campaign.campaign_id for campaign in night.lists])
+    lists.hand_over(context, [campaign.campaign_id for campaign in night.lists], night.query)
 
     suites: list[tuple[str, str | None, Any]] = [
         (WHOLE_LIST, None, expectations.whole_list_suite(WHOLE_LIST, night.listed))
@@ -321,7 +498,11 @@ def _run_suites(
                 campaign.suite_name,
                 campaign.campaign_id,
                 expectations.send_list_suite(
-                    campaign.suite_name, campaign.messages, campaign.decided, campaign.required_fields
+                    campaign.suite_name,
+                    campaign.messages,
+                    campaign.decided,
+                    campaign.required_fields,
+                    campaign.patterns,
                 ),
             )
         )

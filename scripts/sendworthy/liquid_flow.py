@@ -5,14 +5,18 @@ on half-known values: the field in question is nil and *tainted*, every other fi
 Conditions that the nil decides are decided; the others are taken both ways. A field whose taint reaches
 the output is required. What this module does not understand counts as printed: the safe side.
 
-Comparisons and filters on known values are python-liquid's own, called on constants, so that this
-analysis and the renderer cannot disagree about nil, blank and empty. (In python-liquid `nil != blank`
-is true, and so is `nil != ""`: neither of them guards a field that is null; `{% if x %}` does.)
+The same walk answers three more questions, by what the field starts as: whether any value of it can come out
+(`ANY_FIELD`); whether more of it matters than that it is there (`FILLED_FIELD`: does a condition test its value, may
+a filter leave nothing of it?); and, with every field known, whether this very message shows a blank (`shows_blank`).
+
+Comparisons and filters on known values are the renderer's own, called on constants, so that this analysis and
+the renderer cannot disagree about nil, blank and empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, NamedTuple
@@ -55,17 +59,24 @@ from liquid.builtin.tags.doc_tag import DocNode
 from liquid.builtin.tags.for_tag import BreakNode, ContinueNode, ForNode
 from liquid.builtin.tags.if_tag import IfNode
 from liquid.builtin.tags.ifchanged_tag import IfChangedNode
+from liquid.builtin.tags.include_tag import IncludeNode
 from liquid.builtin.tags.increment_tag import IncrementNode
 from liquid.builtin.tags.inline_comment_tag import InlineCommentNode
 from liquid.builtin.tags.liquid_tag import LiquidNode
+from liquid.builtin.tags.render_tag import RenderNode
 from liquid.builtin.tags.tablerow_tag import TablerowNode
 from liquid.builtin.tags.unless_tag import UnlessNode
-from liquid.exceptions import LiquidError
+from liquid.exceptions import LiquidError, TemplateNotFoundError
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 
+from sendworthy.message_language import AbortNode, is_visible, partial_variable
+
 STEP_LIMIT = 100_000
 """Nodes visited for one field before the template is called too complex."""
+
+MAX_PARTIALS = 10
+"""How deep partials may include each other."""
 
 _KNOWN_SIZE_LIMIT = 1_000
 """Longer constants are forgotten, so that no template can make this analysis grow without bound."""
@@ -90,11 +101,15 @@ class TooComplexError(Exception):
 
 
 class Alt(NamedTuple):
-    """One thing that a value may be: `value` when `known`; `tainted` when it carries the field's blank."""
+    """One thing that a value may be: `value` when `known`; `tainted` when it carries the field.
+
+    `solid` is a text that is not known, but that something can be seen of.
+    """
 
     known: bool
     value: object
     tainted: bool
+    solid: bool = False
 
 
 Value = tuple[Alt, ...]
@@ -104,6 +119,18 @@ ANYTHING: Value = (Alt(False, None, False),)
 NOTHING: Value = (Alt(True, None, False),)
 BLANK_FIELD: Value = (Alt(True, None, True),)
 ANY_FIELD: Value = (Alt(False, None, True),)
+FILLED_FIELD: Value = (Alt(False, None, True, solid=True),)
+
+KEEP_VISIBLE = frozenset(
+    (
+        *("append", "capitalize", "default", "downcase", "escape", "escape_once", "lstrip", "newline_to_br"),
+        *("prepend", "rstrip", "strip", "strip_newlines", "upcase", "url_encode"),
+    )
+)
+"""Filters that leave something to be seen of a text that something can be seen of."""
+
+KEEP_LENGTH = frozenset(("append", "default", "lstrip", "prepend", "rstrip", "strip"))
+"""Those whose result is as long as the lengths of their (trimmed) texts say."""
 
 _COMBINATIONS_LIMIT = 64
 
@@ -136,15 +163,21 @@ def _merge(alternatives: Iterable[Alt]) -> Value:
         if before is None:
             merged[alt.tainted] = alt
         elif not (before.known and alt.known and _same_constant(before.value, alt.value)):
-            merged[alt.tainted] = Alt(False, None, alt.tainted)
+            merged[alt.tainted] = Alt(False, None, alt.tainted, _is_solid(before) and _is_solid(alt))
     return tuple(merged[tainted] for tainted in sorted(merged))
 
 
 def _same(a: Value, b: Value) -> bool:
     return len(a) == len(b) and all(
-        x.tainted == y.tainted and x.known == y.known and (not x.known or _same_constant(x.value, y.value))
+        (x.tainted, x.known, x.solid) == (y.tainted, y.known, y.solid)
+        and (not x.known or _same_constant(x.value, y.value))
         for x, y in zip(a, b, strict=True)
     )
+
+
+def _is_solid(alt: Alt) -> bool:
+    """Whether it is a text, and something can be seen of it."""
+    return alt.solid or (alt.known and isinstance(alt.value, str) and is_visible(alt.value))
 
 
 def _bounded(value: object, tainted: bool) -> Alt:
@@ -153,8 +186,10 @@ def _bounded(value: object, tainted: bool) -> Alt:
         return Alt(True, value, tainted)
     if isinstance(value, int):
         return Alt(abs(value) < 10**18, value if abs(value) < 10**18 else None, tainted)
-    if isinstance(value, str) and len(value) <= _KNOWN_SIZE_LIMIT:
-        return Alt(True, str(value), tainted)
+    if isinstance(value, str):
+        if len(value) <= _KNOWN_SIZE_LIMIT:
+            return Alt(True, str(value), tainted)
+        return Alt(False, None, tainted, solid=is_visible(value))
     if isinstance(value, list) and len(value) <= 100 and all(_small(item) for item in value):
         return Alt(True, value, tainted)
     return Alt(False, None, tainted)
@@ -175,24 +210,34 @@ def _text(value: Alt) -> str | None:
 
 
 class FieldFlow:
-    """One run through a template for one merge field.
+    """One run through a template.
 
     Args:
         env: the environment that parsed the template (its filters are used on constants).
-        name: the merge field that is followed.
-        start: its value: `BLANK_FIELD` asks where its blank can come out, `ANY_FIELD` where any value can.
+        values: what the followed merge fields are; every other one may be anything.
+        keeping: the filters whose result stays solid.
+
+    After `reaches_output`: `aborts` says whether a tainted value can lead to `{% abort_message %}`, and `wavers` whether
+    more of a tainted value matters than that it is there: a condition could go either way for it, or what it leaves to
+    be seen could be nothing.
 
     """
 
-    def __init__(self, env: LiquidEnvironment, name: str, start: Value) -> None:
-        self._name = name
-        self._start = start
+    def __init__(
+        self, env: LiquidEnvironment, values: Mapping[str, Value], keeping: frozenset[str] = KEEP_VISIBLE
+    ) -> None:
+        self._values = values
+        self._keeping = keeping
         self._steps = 0
+        self._partials: list[str] = []
+        self._steered = 0
         self._loop_exits: list[list[State]] = []
         self._context = RenderContext(env.from_string(""))
+        self.aborts = False
+        self.wavers = False
 
     def reaches_output(self, nodes: Sequence[Node]) -> bool:
-        """Whether the field's value can come out of `nodes`; raises TooComplexError."""
+        """Whether a tainted value can come out of `nodes`; raises TooComplexError."""
         self._loop_exits = [[]]
         end = self._run(nodes, State())
         states = [*self._loop_exits[0], *([end] if end is not None else [])]
@@ -203,7 +248,7 @@ class FieldFlow:
     def _lookup(self, state: State, name: str) -> Value:
         if name in state.names:
             return state.names[name]
-        return self._start if name == self._name else ANYTHING
+        return self._values.get(name, ANYTHING)
 
     def _join(self, *states: State | None) -> State | None:
         live = [state for state in states if state is not None]
@@ -222,7 +267,7 @@ class FieldFlow:
             texts = _text(before), _text(more)
             tainted = before.tainted or more.tainted
             if texts[0] is None or texts[1] is None:
-                return Alt(False, None, tainted)
+                return Alt(False, None, tainted, _is_solid(before) or _is_solid(more))
             return _bounded(texts[0] + texts[1], tainted)
 
         state.out = _merge(add(before, more) for before in state.out for more in value)
@@ -252,7 +297,9 @@ class FieldFlow:
         if isinstance(node, ContentNode):
             return self._put(state, (_bounded(node.text, False),))
         if isinstance(node, OutputNode):  # the echo tag too
-            return self._put(state, self._evaluate(node.expression, state))
+            value = self._evaluate(node.expression, state)
+            self._note(None, value, [alt.tainted and not _is_solid(alt) for alt in value])
+            return self._put(state, value)
         if isinstance(node, (CommentNode, DocNode, InlineCommentNode)):
             return state
         if isinstance(node, BlockNode):
@@ -272,6 +319,11 @@ class FieldFlow:
             return self._visit_loop(node, state)
         if isinstance(node, (BreakNode, ContinueNode)):
             self._loop_exits[-1].append(state)
+            return None
+        if isinstance(node, (IncludeNode, RenderNode)):
+            return self._visit_partial(node, state)
+        if isinstance(node, AbortNode):
+            self.aborts = self.aborts or self._steered > 0
             return None
         if isinstance(node, CycleNode):
             return self._put(state, _merge(alt for arg in node.args for alt in self._evaluate(arg, state)))
@@ -302,26 +354,73 @@ class FieldFlow:
         ]
         branches += [(alt.expression, alt.block, True) for alt in node.alternatives]
         ends: list[State | None] = []
+        steering = False
         for condition, block, wanted in branches:
             truth = self._truth(condition, state)
-            if truth is None or truth is wanted:
-                ends.append(self._block(block, state.copy()))
+            steering = steering or self._mentions(condition, state)
+            with self._steering(steering):
+                if truth is None or truth is wanted:
+                    ends.append(self._block(block, state.copy()))
             if truth is wanted:
                 return self._join(*ends)
-        ends.append(self._block(node.default, state.copy()) if node.default else state)
+        with self._steering(steering):
+            ends.append(self._block(node.default, state.copy()) if node.default else state)
         return self._join(*ends)
+
+    @contextmanager
+    def _steering(self, steering: bool) -> Iterator[None]:
+        """What is visited inside is visited because of a tainted value, if `steering`."""
+        self._steered += steering
+        try:
+            yield
+        finally:
+            self._steered -= steering
+
+    def _visit_partial(self, node: IncludeNode | RenderNode, state: State) -> State | None:
+        """A shared text: included, it shares all names; rendered, it knows what it is given and the merge fields."""
+        name = str(getattr(node.name, "value", ""))
+        try:
+            nodes = self._context.env.get_template(name).nodes
+        except (TemplateNotFoundError, LiquidError):
+            return self._visit_unknown(node, state)
+        if len(self._partials) >= MAX_PARTIALS:
+            raise TooComplexError
+        given = {str(argument.name): self._evaluate(argument.value, state) for argument in node.args}
+        if node.var is not None:
+            # a list would render it once for each of its items
+            value = self._evaluate(node.var, state)
+            given[partial_variable(node)] = (
+                value
+                if all(_is_solid(alt) or (alt.value is None and alt.known) for alt in value)
+                else _unknown(_is_tainted(value))
+            )
+        self._partials.append(name)
+        try:
+            if isinstance(node, RenderNode):
+                end = self._run(nodes, State(given, state.out))
+                return None if end is None else State(state.names, end.out)
+            before = {key: self._lookup(state, key) for key in given}
+            state.names.update(given)
+            end = self._run(nodes, state)
+            if end is not None:
+                end.names.update({key: _merge((*before[key], *self._lookup(end, key))) for key in given})
+            return end
+        finally:
+            self._partials.pop()
 
     def _visit_case(self, node: CaseNode, state: State) -> State | None:
         # Every `when` that matches is rendered, once for each of its values that do; an `else` only
         # while nothing has matched.
         current: State | None = state
         matched: bool | None = False
+        steering = self._mentions(node.expression, state)
         for block in node.blocks:
             if current is None:
                 return None
             if not isinstance(block, MultiExpressionBlockNode):
                 if matched is not True:
-                    end = self._block(block, current.copy())
+                    with self._steering(steering):
+                        end = self._block(block, current.copy())
                     current = end if matched is False else self._join(current, end)
                 continue
             left = self._evaluate(block.expression.left, current)
@@ -331,9 +430,11 @@ class FieldFlow:
                 truth = self._compare(
                     EqExpression(choice.token, choice, choice), left, self._evaluate(choice, current)
                 )
+                steering = steering or self._mentions(choice, current)
                 if truth is False:
                     continue
-                end = self._block(block.block, current.copy())
+                with self._steering(steering):
+                    end = self._block(block.block, current.copy())
                 current = end if truth else self._join(current, end)
                 matched = True if truth or matched else None
         return current
@@ -375,12 +476,14 @@ class FieldFlow:
     def _is_empty(self, items: Value) -> bool | None:
         def of(alt: Alt) -> bool | None:
             if not alt.known:
-                return None
+                return False if alt.solid else None
             if isinstance(alt.value, (str, list, range)):
                 return len(alt.value) == 0
             return True  # nothing else can be looped over
 
-        return _agreed(of(alt) for alt in items)
+        empty = _agreed(of(alt) for alt in items)
+        self._note(empty, items)
+        return empty
 
     def _visit_unknown(self, node: Node, state: State) -> State:
         """A node of a later python-liquid: whatever it mentions may come out, and into its names."""
@@ -420,14 +523,28 @@ class FieldFlow:
             right = self._evaluate(expression.right, state)
             return self._compare(expression, left, right)
         value = self._evaluate(expression, state)
-        return _agreed(is_truthy(alt.value) if alt.known else None for alt in value)
+        truth = _agreed(is_truthy(alt.value) if alt.known else True if alt.solid else None for alt in value)
+        self._note(truth, value)
+        return truth
 
     def _compare(self, expression: Any, left: Value, right: Value) -> bool | None:
-        return _agreed(self._compare_one(expression, x, y) for x in left for y in right)
+        truth = _agreed(self._compare_one(expression, x, y) for x in left for y in right)
+        self._note(truth, (*left, *right))
+        return truth
+
+    def _note(self, truth: bool | None, value: Value, unclear: Sequence[bool] | None = None) -> None:
+        """Note whether more of a tainted value matters than that it is there."""
+        if unclear is None:
+            unclear = [truth is None and alt.tainted and not alt.known for alt in value]
+        self.wavers = self.wavers or any(unclear)
 
     def _compare_one(self, expression: Any, left: Alt, right: Alt) -> bool | None:
         if isinstance(expression, _ORDERINGS) and any(v.known and v.value is None for v in (left, right)):
             return False  # nothing is greater, smaller or contained when one side is nil
+        if isinstance(expression, (EqExpression, NeExpression)):
+            for one, other in ((left, right), (right, left)):
+                if one.solid and other.known and _is_nothing(other.value):
+                    return isinstance(expression, NeExpression)
         if not (left.known and right.known):
             return None
         sides = _constant(expression, left), _constant(expression, right)
@@ -500,7 +617,8 @@ class FieldFlow:
         alternatives = [left, *positional, *keywords.values()]
         tainted = any(alt.tainted for alt in alternatives)
         if not all(alt.known and not isinstance(alt.value, range) for alt in alternatives):
-            return _unknown(tainted)
+            solid = applied.name in self._keeping and any(_is_solid(alt) for alt in (left, *positional))
+            return (Alt(False, None, tainted, solid),)
         if applied.name == "date" and left.value in ("now", "today"):
             return _unknown(tainted)  # the wall clock is no constant
         try:
@@ -521,6 +639,8 @@ class FieldFlow:
         text = _text(other)
         if text is not None and not text.strip():  # replaced by nothing: still a hole
             other = other._replace(tainted=left.tainted or other.tainted)
+        if left.solid:
+            return (left,)
         if not left.known or not all(alt.known for alt in keywords.values()):
             return left, other
         marker = object()
@@ -531,6 +651,13 @@ class FieldFlow:
         except _RENDER_ERRORS:
             return left, other
         return (other,) if result is marker else (left,)
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether a constant is one of those that no visible text equals."""
+    return (
+        value is None or isinstance(value, (Blank, Empty)) or (isinstance(value, str) and not value.strip())
+    )
 
 
 def _unknown(tainted: bool) -> Value:
@@ -554,11 +681,41 @@ def _constant(near: Expression, alt: Alt) -> Expression:
 def required_and_printed(
     env: LiquidEnvironment, nodes: Sequence[Node], names: Iterable[str]
 ) -> tuple[list[str], list[str]]:
-    """(names that are printed while blank on some path, names that can be printed at all), sorted.
+    """(names that are printed, or end the message, while blank on some path; names that can be printed at all), sorted.
 
     Raises TooComplexError when the template needs more than `STEP_LIMIT` steps for one name.
     """
     names = sorted(set(names))
-    required = [name for name in names if FieldFlow(env, name, BLANK_FIELD).reaches_output(nodes)]
-    printed = [name for name in names if FieldFlow(env, name, ANY_FIELD).reaches_output(nodes)]
+    required = []
+    for name in names:
+        flow = FieldFlow(env, {name: BLANK_FIELD})
+        if flow.reaches_output(nodes) or flow.aborts:
+            required.append(name)
+    printed = [name for name in names if FieldFlow(env, {name: ANY_FIELD}).reaches_output(nodes)]
     return required, sorted({*required, *printed})
+
+
+def compared_and_measured(
+    env: LiquidEnvironment, nodes: Sequence[Node], names: Iterable[str], *, is_measured: bool = False
+) -> tuple[list[str], list[str]]:
+    """(names of which more matters than that they are there, names whose length matters), sorted.
+
+    With `is_measured`, the length of what `nodes` print matters, as a subject's does. Raises TooComplexError.
+    """
+    compared, measured = [], []
+    for name in sorted(set(names)):
+        flow = FieldFlow(env, {name: FILLED_FIELD}, KEEP_LENGTH if is_measured else KEEP_VISIBLE)
+        comes_out = flow.reaches_output(nodes)
+        if flow.wavers:
+            compared.append(name)
+        elif comes_out and is_measured:
+            measured.append(name)
+    return compared, measured
+
+
+def shows_blank(env: LiquidEnvironment, nodes: Sequence[Node], values: Mapping[str, str | None]) -> bool:
+    """Whether a message with just these values shows a blank one, even inside other text; raises TooComplexError."""
+    known: dict[str, Value] = {
+        name: BLANK_FIELD if value is None else (Alt(True, value, False),) for name, value in values.items()
+    }
+    return FieldFlow(env, known).reaches_output(nodes)

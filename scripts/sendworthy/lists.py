@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -19,12 +20,9 @@ from sendworthy.errors import BuildError
 class Lists(Protocol):
     """A build's lists and audit models, for the gate; queries are SQL that all engines read alike.
 
-    Used in this order: `rows`, then `keep` once, then `rows` of `kept` as well, then `hand_over` once, then `batch`.
-    What cannot be read is a BuildError.
+    Used in this order: `rows`, `keep` and `bring` as often as need be, then `hand_over` once, then `batch`. What cannot
+    be read is a BuildError.
     """
-
-    # the table that `keep` makes
-    kept: str
 
     @property
     def as_of(self) -> datetime:
@@ -42,17 +40,34 @@ class Lists(Protocol):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A query's rows."""
 
-    def keep(self, query: str) -> None:
-        """Evaluate the query, whose column `campaign_id` is never null, once and for all as the table `kept`."""
+    def keep(self, name: str, query: str) -> str:
+        """Evaluate the query once and for all; returns the table that holds its rows, for later queries."""
 
-    def hand_over(self, context: Any, campaigns: Sequence[str]) -> None:
-        """Make the kept rows, and nothing else, known to Great Expectations; `campaigns` are all that there are."""
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Make a table of texts; returns what to select from."""
+
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
+        """Make a query's rows, and nothing else, known to Great Expectations; `campaigns` are all that there are.
+
+        Its column `campaign_id` is never null, and every other one is a number.
+        """
 
     def batch(self, name: str, campaign: str | None) -> tuple[Any, Mapping[str, Any] | None]:
-        """A batch definition, and its parameters: the kept rows of one campaign, or of all, without the campaign's id."""
+        """A batch definition, and its parameters: the rows of one campaign, or of all, without the campaign's id."""
 
     def close(self) -> None:
         """Let go of what is open; nothing can be asked any more."""
+
+
+def read_values(text: str | None) -> dict[str, str | None] | None:
+    """A message's merge values from their JSON text: a text or null each; None where they cannot be read."""
+    try:
+        found = json.loads(text or "")
+    except ValueError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    return {str(name): None if value is None else str(value) for name, value in found.items()}
 
 
 def unreadable(name: str, why: str) -> BuildError:
@@ -65,9 +80,7 @@ def unreadable(name: str, why: str) -> BuildError:
 
 
 class DuckdbLists:
-    """The lists of a build file, which is only read. Great Expectations sees a file of its own with the kept rows."""
-
-    kept = "snapshot.named"
+    """The lists of a build file, which is only read. Great Expectations sees a file of its own with the rows of 0 and 1."""
 
     def __init__(self, database: Path) -> None:
         if not database.is_file():
@@ -123,30 +136,41 @@ class DuckdbLists:
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None
 
-    def keep(self, query: str) -> None:
-        """Evaluate the query once and for all."""
-        self.rows(f"create table {self.kept} as {query}")
+    def keep(self, name: str, query: str) -> str:
+        """Evaluate the query once and for all, in memory: what it holds may be personal."""
+        self.rows(f"create temp table {name} as {query}")
+        return name
 
-    def hand_over(self, context: Any, campaigns: Sequence[str]) -> None:
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Make a table of texts."""
+        texts = ", ".join(f"unnest(cast(? as varchar[])) as {column}" for column in columns)
+        values = [[row[place] for row in rows] for place in range(len(columns))]
+        try:
+            self._connection.execute(f"create temp table {name} as select {texts}", values)
+        except duckdb.Error as error:
+            raise unreadable(self._database.name, _in_words(error)) from None
+        return name
+
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
         """Write the table `messages` (campaign_number, one column per check) and close the build file."""
         self._numbers = {campaign: number for number, campaign in enumerate(campaigns, start=1)}
         connection = self._connection
+        numbers = self.bring(
+            "numbers",
+            ("campaign_id", "campaign_number"),
+            [(name, str(number)) for name, number in self._numbers.items()],
+        )
         try:
-            connection.execute("use snapshot")
-            connection.execute("create table numbers (campaign_id varchar, campaign_number bigint)")
-            for item in self._numbers.items():
-                connection.execute("insert into numbers values (?, ?)", item)
             connection.execute(
-                """
-                create table messages as
-                select numbers.campaign_number, named.* exclude (campaign_id)
-                from named
-                inner join numbers on named.campaign_id = numbers.campaign_id
-                order by numbers.campaign_number
+                f"""
+                create table snapshot.messages as
+                select cast(numbers.campaign_number as bigint) as campaign_number, judged.* exclude (campaign_id)
+                from ({query}) as judged
+                inner join {numbers} as numbers on judged.campaign_id = numbers.campaign_id
+                order by campaign_number
                 """
             )
-            connection.execute("drop table named")
-            connection.execute("drop table numbers")
+            connection.execute("use snapshot")
             connection.execute("detach build")
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None

@@ -23,6 +23,7 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import Destination, export_night, list_changes
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.project import Project
+from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
 from sendworthy.times import iso, utc_now
@@ -93,7 +94,8 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         with stages.step("audit", "auditing the lists"):
             suites = load_suites(project.root)
             with built.lists() as lists:
-                gate = judge_lists(lists, suites, options.docs / as_of.date().isoformat(), stages.say)
+                docs = options.docs / as_of.date().isoformat()
+                gate = judge_lists(lists, suites, load_messages(project), docs, stages.say)
         built.gather(stages)
 
     run: dict[str, Any] = {

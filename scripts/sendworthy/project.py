@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from sendworthy.errors import SettingsError
 
@@ -18,6 +21,17 @@ class Project:
     def compiled_campaigns(self) -> Path:
         """The campaigns as `sendworthy compile` wrote them."""
         return self.root / "seeds" / "compiled" / "campaigns.csv"
+
+    def variable(self, name: str) -> Any:
+        """A variable of dbt_project.yml; SettingsError where it is not there."""
+        try:
+            found = yaml.safe_load((self.root / "dbt_project.yml").read_text(encoding="utf-8"))
+            return found["vars"][name]
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+            raise SettingsError(
+                f"dbt_project.yml: the variable {name} is not there.",
+                "restore it from version control, or see CHANGELOG.md for what an upgrade adds.",
+            ) from None
 
     def resolve(self, path: Path | None, default: str) -> Path:
         """A path that a person gave (relative to where they stand) or the default one inside the project."""

@@ -1,86 +1,125 @@
 """Reads one template file: its front matter, what it prints, and which merge fields it requires.
 
-A template is YAML front matter between two `---` lines (subject, preheader, rank, dialect) and a Liquid
-body. The three Liquid texts (subject, preheader, body) make one message: a field that any of them prints
-is printed, a field that any of them requires is required.
+A template is YAML front matter between two `---` lines (subject, preheader, rank, dialect) and a body. The three
+texts (subject, preheader, body) make one message: a field that any of them prints is printed, a field that any of
+them requires is required. Each dialect is turned into Liquid first, line by line, so that all are analysed and
+rendered alike.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
 
 import yaml
-from liquid import Environment as LiquidEnvironment
-from liquid import Mode
+from liquid import BoundTemplate, RenderContext
 from liquid.ast import Node
-from liquid.builtin.tags.if_tag import IfTag
-from liquid.builtin.tags.unless_tag import UnlessTag
+from liquid.builtin.expressions import StringLiteral
+from liquid.builtin.expressions.logical import (
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LtExpression,
+)
+from liquid.builtin.expressions.primitive import FloatLiteral, IntegerLiteral
+from liquid.builtin.tags.include_tag import IncludeNode
+from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import BlockNestingError, LiquidError
 
+from sendworthy.dialects import DIALECTS, to_liquid
 from sendworthy.errors import Problem
-from sendworthy.liquid_flow import TooComplexError, required_and_printed
+from sendworthy.liquid_flow import (
+    TooComplexError,
+    compared_and_measured,
+    required_and_printed,
+    shows_blank,
+)
+from sendworthy.message_language import (
+    MAX_LOOPS,
+    MAX_NESTING,
+    MessageAborted,
+    MessageEnvironment,
+    names_in,
+    render,
+    walk_expressions,
+    walk_nodes,
+)
 
 MAX_TEMPLATE_BYTES = 64 * 1024
-MAX_NESTING = 12
 FRONT_MATTER_KEYS = ("subject", "preheader", "rank", "dialect")
-DIALECTS = ("liquid",)
+PARTIAL_KEYS = ("dialect",)
+PARTS = ("subject", "preheader", "body")
+PARTIALS_DIR = "campaigns/_partials"
+# what stands for a person's value where templates are tried out
+SPECIMEN = "Specimen"
+_TRIES = 256
 
-_PARTIALS = ("include", "render")
 _MARKER = re.compile(r"^---[ \t]*$")
+_PARTIAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class _StrictIf(IfTag):
-    mode = Mode.STRICT  # `{% else if x %}` is a mistake, not an else
+@dataclass(frozen=True)
+class Partial:
+    """A shared text: where it is, the line that its text begins on, the text as Liquid, and as it is in the file."""
+
+    path: str
+    first_line: int
+    text: str
+    source: str
 
 
-class _StrictUnless(UnlessTag):
-    mode = Mode.STRICT
+@dataclass
+class Language:
+    """What templates may use beside the merge fields: shared partials, by name, and each dialect's merge tags."""
 
+    partials: Mapping[str, Partial] = field(default_factory=dict)
+    tags: Mapping[str, Mapping[str, str | None]] = field(default_factory=dict)
 
-class _MessageEnvironment(LiquidEnvironment):
-    block_nesting_limit = MAX_NESTING
-    loop_iteration_limit = 10_000
-    output_stream_limit = 1_000_000
-
-
-def message_environment() -> LiquidEnvironment:
-    """The Liquid environment that parses and renders messages: strict, without partials, not escaping."""
-    env = _MessageEnvironment(tolerance=Mode.STRICT, strict_filters=True)
-    env.add_tag(_StrictIf)
-    env.add_tag(_StrictUnless)
-    return env
-
-
-ENVIRONMENT = message_environment()
+    def __post_init__(self) -> None:
+        self.environment = MessageEnvironment({name: found.text for name, found in self.partials.items()})
 
 
 @dataclass
 class TemplateAnalysis:
     """What one template file says.
 
-    `printed`: fields whose value can come out somewhere; `required`: those that some path prints while
-    they are blank; `tested`: fields that only steer the message (a condition reads them, nothing prints
-    them). All sorted by name. `problems` is empty when the template can be used.
+    `printed`: fields whose value can come out somewhere; `required`: those that some path prints, or that end the
+    message, while they are blank; `tested`: fields that only steer the message (a condition reads them, nothing
+    prints them). `compared`: those of which more matters than that they are there; `measured`: those whose length
+    matters, because the subject prints them. All sorted by name. `parts` are subject, preheader and body, those that
+    there are; `places` the file of each part and partial, and the line that its text begins on. `problems` is empty when the template can be used; `warnings` do not keep it from being used.
     """
 
     printed: list[str] = field(default_factory=list)
     required: list[str] = field(default_factory=list)
     tested: list[str] = field(default_factory=list)
+    compared: list[str] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
+    partials: list[str] = field(default_factory=list)
+    parts: dict[str, BoundTemplate] = field(default_factory=dict)
+    places: dict[str, tuple[str, int]] = field(default_factory=dict)
     subject: str | None = None
     preheader: str | None = None
     body: str = ""
     rank: int | None = None
     dialect: str = "liquid"
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     required_at: dict[str, str] = field(default_factory=dict)
 
     @property
     def needed(self) -> list[str]:
         """Every field that the renderer must be given: printed or tested, sorted."""
         return sorted({*self.printed, *self.tested})
+
+    @property
+    def defended(self) -> list[str]:
+        """The fields that are printed, and never while they are blank; sorted."""
+        return sorted({*self.printed} - {*self.required})
 
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
@@ -90,7 +129,12 @@ def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
 
 
 def analyse_template(
-    text: str, path: str, *, merge_fields: Collection[str] | None = None, subject_required: bool = False
+    text: str,
+    path: str,
+    *,
+    merge_fields: Collection[str] | None = None,
+    subject_required: bool = False,
+    language: Language | None = None,
 ) -> TemplateAnalysis:
     """Analyse the text of one template file.
 
@@ -99,37 +143,13 @@ def analyse_template(
         path: how problems name the file, relative to the project.
         merge_fields: the known merge fields; None lets every plain name pass as one.
         subject_required: true for e-mail, whose messages need a subject line.
+        language: the partials and merge tags that it may use.
 
     Never raises for what is in the text: whatever is wrong is in `problems`, each with its line.
 
     """
     result = TemplateAnalysis()
-    size = len(text.encode("utf-8", errors="surrogatepass"))
-    if size > MAX_TEMPLATE_BYTES:
-        what = f"the template is {size:,} bytes long; {MAX_TEMPLATE_BYTES:,} is the limit"
-        result.problems.append(
-            Problem(
-                path, "template", what, "shorten it; put long texts and images on a page and link to them"
-            )
-        )
-        return result
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    lines = text.split("\n")
-    body_line = 1
-    result.body = text
-    subject_line = preheader_line = 1
-    if _MARKER.match(lines[0]):
-        end = next((i for i, line in enumerate(lines[1:], start=1) if _MARKER.match(line)), None)
-        if end is None:
-            what = "the front matter that begins on line 1 has no end"
-            result.problems.append(
-                Problem(f"{path}:1", "front matter", what, "put a line --- before the body")
-            )
-            return result
-        found = _front_matter("\n".join(lines[1:end]), path, result)
-        subject_line, preheader_line = found.get("subject", 1), found.get("preheader", 1)
-        body_line = end + 2
-        result.body = "\n".join(lines[end + 1 :])
+    lines = _begin(text, path, result)
     if result.problems:
         return result
     if subject_required and not (result.subject or "").strip():
@@ -137,30 +157,144 @@ def analyse_template(
         fix = "begin the file with front matter: ---, subject: ..., preheader: ..., ---"
         result.problems.append(Problem(f"{path}:1", "subject", what, fix))
     if not result.body.strip():
-        result.problems.append(
-            Problem(
-                f"{path}:{body_line}",
-                "body",
-                "the message has no body",
-                "write its text below the front matter",
-            )
-        )
-    parts = [
-        ("subject", result.subject or "", subject_line),
-        ("preheader", result.preheader or "", preheader_line),
-    ]
-    parts.append(("body", result.body, body_line))
-    required: set[str] = set()
-    printed: set[str] = set()
-    seen: set[str] = set()
-    for part, source, line in parts:
-        _analyse_part(part, source, line, path, merge_fields, result, required, printed, seen)
-    result.required, result.printed = sorted(required), sorted(printed)
-    result.tested = sorted(seen - printed)
+        fix = "write its text below the front matter"
+        result.problems.append(Problem(f"{path}:{lines['body']}", "body", "the message has no body", fix))
+    sources = {"subject": result.subject or "", "preheader": result.preheader or "", "body": result.body}
+    analyst = _Analyst(path, merge_fields, language or Language(), result)
+    for part in PARTS:
+        if sources[part]:
+            analyst.read(part, sources[part], lines[part])
+    if not result.problems:
+        analyst.finish()
     return result
 
 
-def _front_matter(source: str, path: str, result: TemplateAnalysis) -> dict[str, int]:
+def read_partials(
+    project_dir: Path, tags: Mapping[str, Mapping[str, str | None]]
+) -> tuple[dict[str, Partial], list[Problem]]:
+    """The shared texts in `campaigns/_partials/`, by name, and what is wrong with them."""
+    found: dict[str, Partial] = {}
+    problems: list[Problem] = []
+    root = project_dir / PARTIALS_DIR
+    for file in sorted(root.iterdir(), key=lambda p: p.name) if root.is_dir() else ():
+        where = f"{PARTIALS_DIR}/{file.name}"
+        if file.name.startswith(".") or file.name.lower() == "readme.md":
+            continue
+        if file.suffix != ".liquid" or not file.is_file() or not _PARTIAL_NAME.fullmatch(file.stem):
+            fix = "name it <name>.liquid: lower-case letters, digits and _, a letter first"
+            problems.append(Problem(where, "partial", "not a partial", fix))
+            continue
+        text, unreadable = read_text(file, where, "partial")
+        if text is None:
+            problems.extend(unreadable)
+            continue
+        result = TemplateAnalysis()
+        first_line = _begin(text, where, result, PARTIAL_KEYS)["body"]
+        liquid = ""
+        if not result.problems:
+            liquid = _translate(result.body, where, "partial", first_line, result, tags)
+        if not result.problems:
+            try:
+                MessageEnvironment().from_string(liquid, name=file.stem)
+            except (LiquidError, RecursionError) as error:
+                result.problems.append(_not_liquid(error, liquid, where, "partial", first_line))
+        problems.extend(result.problems)
+        # one with a problem is known all the same: whoever uses it is not to blame
+        found[file.stem] = Partial(where, first_line, "" if result.problems else liquid, text)
+    return found, problems
+
+
+def read_text(file: Path, where: str, what: str) -> tuple[str | None, list[Problem]]:
+    """A text file as UTF-8, or what keeps it from being read; `what` it is, in a word."""
+    try:
+        if file.stat().st_size > MAX_TEMPLATE_BYTES:
+            return None, [_too_long(file.stat().st_size, where)]
+        raw = file.read_bytes()
+    except OSError as error:
+        return None, [Problem(where, what, f"cannot be read: {error.strerror}", "check its permissions")]
+    try:
+        return raw.decode("utf-8-sig"), []
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return None, [Problem(f"{where}:{line}", what, "not UTF-8", "save the file as UTF-8")]
+
+
+def _too_long(size: int, where: str) -> Problem:
+    what = f"the template is {size:,} bytes long; {MAX_TEMPLATE_BYTES:,} is the limit"
+    return Problem(
+        where, "template", what, "shorten it; put long texts and images on a page and link to them"
+    )
+
+
+def _begin(
+    text: str, path: str, result: TemplateAnalysis, keys: Sequence[str] = FRONT_MATTER_KEYS
+) -> dict[str, int]:
+    """Reads the front matter and the body into `result`; returns the line that each part begins on."""
+    size = len(text.encode("utf-8", errors="surrogatepass"))
+    found = {part: 1 for part in PARTS}
+    if size > MAX_TEMPLATE_BYTES:
+        result.problems.append(_too_long(size, path))
+        return found
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
+    result.body = text
+    if _MARKER.match(lines[0]):
+        end = next((i for i, line in enumerate(lines[1:], start=1) if _MARKER.match(line)), None)
+        if end is None:
+            what = "the front matter that begins on line 1 has no end"
+            fix = "put a line --- before the body"
+            result.problems.append(Problem(f"{path}:1", "front matter", what, fix))
+            return found
+        found.update(_front_matter("\n".join(lines[1:end]), path, result, keys))
+        found["body"] = end + 2
+        result.body = "\n".join(lines[end + 1 :])
+    return found
+
+
+def _translate(
+    source: str,
+    path: str,
+    part: str,
+    first_line: int,
+    result: TemplateAnalysis,
+    tags: Mapping[str, Mapping[str, str | None]],
+) -> str:
+    """A text of the template's dialect as Liquid; what cannot be said in it goes into `result.problems`."""
+    translation = to_liquid(source, result.dialect, tags.get(result.dialect, {}))
+    for problem in translation.problems:
+        line = source.count("\n", 0, max(problem.index, 0)) if part in ("body", "partial") else 0
+        result.problems.append(Problem(f"{path}:{first_line + line}", part, problem.what, problem.fix))
+    return translation.text
+
+
+def _not_liquid(error: Exception, source: str, path: str, part: str, first_line: int) -> Problem:
+    """What python-liquid could not read, with its line."""
+    index = 0
+    if isinstance(error, BlockNestingError):
+        what = f"blocks are nested more than {MAX_NESTING} deep"
+        fix = "flatten the conditions, or split the message into variants"
+    elif isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+        what = "an expression is nested too deep to read"
+        fix = "split the expression, or the message into variants"
+    else:
+        token = error.token if isinstance(error, LiquidError) else None
+        # a missing end tag is noticed at the end
+        index = -1 if token is None or token.start_index < 0 else token.start_index
+        index = 0 if token is None else index
+        what = f"not valid Liquid: {getattr(error, 'message', error)}"
+        fix = "mend the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
+    return Problem(f"{path}:{_line(source, index, part, first_line)}", part, what, fix)
+
+
+def _line(source: str, index: int, part: str, first_line: int) -> int:
+    """The line of the file that a place of a part is on; -1 is its end."""
+    end = index if index >= 0 else len(source.rstrip())
+    return first_line + (source.count("\n", 0, end) if part in ("body", "partial") else 0)
+
+
+def _front_matter(
+    source: str, path: str, result: TemplateAnalysis, keys: Sequence[str] = FRONT_MATTER_KEYS
+) -> dict[str, int]:
     """Reads the front matter into `result`; returns the line of each key in the file."""
     quoting = 'put a value that holds {{ }} or a colon in double quotes: subject: "Hello {{ first_name }}"'
     try:
@@ -182,12 +316,10 @@ def _front_matter(source: str, path: str, result: TemplateAnalysis) -> dict[str,
     for key_node, value_node in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 2
         at = f"{path}:{line}"
-        if key not in FRONT_MATTER_KEYS:
-            known = f"the keys are {', '.join(FRONT_MATTER_KEYS)}"
+        if key not in keys:
+            known = f"the keys are {', '.join(keys)}"
             result.problems.append(
-                Problem(
-                    at, key, "unknown key in the front matter", did_you_mean(key, FRONT_MATTER_KEYS, known)
-                )
+                Problem(at, key, "unknown key in the front matter", did_you_mean(key, keys, known))
             )
             continue
         if key in where:
@@ -208,8 +340,8 @@ def _front_matter(source: str, path: str, result: TemplateAnalysis) -> dict[str,
                 result.rank = int(value)
         elif key == "dialect":
             if value not in DIALECTS:
-                fix = f"write the template in {DIALECTS[0]} and remove the line"
-                result.problems.append(Problem(at, key, f"the dialect {value!r} is not supported", fix))
+                fix = did_you_mean(value, DIALECTS, f"the dialects are {', '.join(DIALECTS)}")
+                result.problems.append(Problem(at, key, f"the dialect {value!r} is not known", fix))
             else:
                 result.dialect = value
         elif "\n" in value.strip():
@@ -221,82 +353,225 @@ def _front_matter(source: str, path: str, result: TemplateAnalysis) -> dict[str,
     return where
 
 
-def _analyse_part(
-    part: str,
-    source: str,
-    first_line: int,
-    path: str,
-    merge_fields: Collection[str] | None,
-    result: TemplateAnalysis,
-    required: set[str],
-    printed: set[str],
-    seen: set[str],
-) -> None:
-    """Analyses subject, preheader or body, and adds what it finds to the sets and to `result.problems`."""
+class _Analyst:
+    """Reads the parts of one template and collects what they say of its fields."""
 
-    def at(index: int) -> str:
-        end = index if index >= 0 else len(source.rstrip())  # a missing end tag is noticed at the end
-        line = source.count("\n", 0, end) if part == "body" else 0
-        return f"{path}:{first_line + line}"
+    def __init__(
+        self,
+        path: str,
+        merge_fields: Collection[str] | None,
+        language: Language,
+        result: TemplateAnalysis,
+    ) -> None:
+        self._path = path
+        self._merge_fields = merge_fields
+        self._language = language
+        self._result = result
+        self._sources: dict[str, tuple[str, int]] = {}
+        self._seen: set[str] = set()
 
-    try:
-        template = ENVIRONMENT.from_string(source)
-        static = template.analyze(include_partials=False)
-    except BlockNestingError:
-        fix = "flatten the conditions, or split the message into variants"
-        what = f"blocks are nested more than {MAX_NESTING} deep"
-        result.problems.append(Problem(at(0), part, what, fix))
-        return
-    except (LiquidError, RecursionError) as error:
-        if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
-            fix = "split the expression, or the message into variants"
-            result.problems.append(Problem(at(0), part, "an expression is nested too deep to read", fix))
+    def read(self, part: str, source: str, first_line: int) -> None:
+        """Parse one part; its problems go into the result, and its template, if it has none."""
+        result = self._result
+        before = len(result.problems)
+        liquid = _translate(source, self._path, part, first_line, result, self._language.tags)
+        if len(result.problems) > before:
             return
-        index = error.token.start_index if error.token is not None else 0
-        what = f"not valid Liquid: {error.message}"
-        fix = "mend the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
-        result.problems.append(Problem(at(index), part, what, fix))
-        return
-    before = len(result.problems)
-    for tag in _PARTIALS:
-        for span in static.tags.get(tag, []):
-            fix = "copy the text into this template"
-            result.problems.append(Problem(at(span.index), tag, f"{{% {tag} %}} is not supported", fix))
-    for name in sorted(set(static.filters) - set(ENVIRONMENT.filters)):
-        for span in static.filters[name]:
-            fix = did_you_mean(name, ENVIRONMENT.filters, "use a filter of standard Liquid")
-            result.problems.append(Problem(at(span.index), part, f"unknown filter {name!r}", fix))
-    fields: set[str] = set()
-    for name, uses in sorted(static.globals.items()):
-        for use in uses:
-            if not isinstance(use.segments[0], str):
-                what, fix = f"{use} chooses its field at send time", "name the field: {{ first_name }}"
-                result.problems.append(Problem(at(use.span.index), name, what, fix))
-            elif merge_fields is not None and name not in merge_fields:
-                last = str(use.segments[-1])
-                known = "the merge fields are in seeds/merge_fields.csv"
-                fix = did_you_mean(last if last in merge_fields else name, merge_fields, known)
-                result.problems.append(Problem(at(use.span.index), name, f"unknown merge field {use}", fix))
-            elif len(use.segments) > 1 and use.segments[1:] not in (["size"], ("size",)):
-                what, fix = f"a merge field is plain text and has no parts: {use}", f"write {{{{ {name} }}}}"
-                result.problems.append(Problem(at(use.span.index), name, what, fix))
-            else:
-                fields.add(name)
-                result.required_at.setdefault(name, at(use.span.index))
-    # A field whose name is also assigned is not "global" after the assignment: look for all of them.
-    fields |= {name for name in static.variables if merge_fields is not None and name in merge_fields}
-    if len(result.problems) > before:
-        return
-    try:
-        part_required, part_printed = _flow(template.nodes, fields)
-    except (TooComplexError, RecursionError):
-        fix = "use fewer nested loops, or split the message into variants"
-        result.problems.append(Problem(at(0), part, "the template has too many paths to follow", fix))
-        return
-    required.update(part_required)
-    printed.update(part_printed)
-    seen.update(fields)
+        self._sources[part] = (liquid, first_line)
+        try:
+            template = self._language.environment.from_string(liquid, name=part)
+        except (LiquidError, RecursionError) as error:
+            result.problems.append(_not_liquid(error, liquid, self._path, part, first_line))
+            return
+        self._check_tags(part, template)
+        if len(result.problems) > before:
+            return
+        self._check_names(part, template)
+        if len(result.problems) == before:
+            result.parts[part] = template
+
+    def finish(self) -> None:
+        """Follow every field through all parts, and try them out."""
+        result = self._result
+        for name in result.partials:
+            partial = self._language.partials[name]
+            result.places[name] = (partial.path, partial.first_line)
+        result.places.update({part: (self._path, self._sources[part][1]) for part in result.parts})
+        environment, parts = self._language.environment, result.parts
+        required: set[str] = set()
+        printed: set[str] = set()
+        compared: set[str] = set()
+        measured: set[str] = set()
+        for part, template in parts.items():
+            try:
+                found = required_and_printed(environment, template.nodes, self._seen)
+                required.update(found[0])
+                printed.update(found[1])
+                found = compared_and_measured(
+                    environment, template.nodes, self._seen, is_measured=part == "subject"
+                )
+                compared.update(found[0])
+                measured.update(found[1])
+            except (TooComplexError, RecursionError):
+                fix = "use fewer nested loops, or split the message into variants"
+                what = "the template has too many paths to follow"
+                result.problems.append(Problem(self._at(part, 0), part, what, fix))
+                return
+        result.required, result.printed = sorted(required), sorted(printed)
+        result.tested = sorted(self._seen - printed)
+        result.compared, result.measured = sorted(compared), sorted(measured - compared)
+        self._try_out()
+        if not result.problems:
+            self._warn()
+
+    def _at(self, name: str, index: int) -> str:
+        """The place in its file of a character of a part or a partial."""
+        if (partial := self._language.partials.get(name)) is not None and name not in self._sources:
+            return f"{partial.path}:{_line(partial.text, index, 'partial', partial.first_line)}"
+        source, first_line = self._sources[name]
+        return f"{self._path}:{_line(source, index, name, first_line)}"
+
+    def _problem(self, where: str, key: str, what: str, fix: str) -> None:
+        self._result.problems.append(Problem(where, key, what, fix))
+
+    def _check_tags(self, part: str, template: BoundTemplate) -> None:
+        """Partials that are there and can be named, filters that exist, loops that end."""
+        partials = self._language.partials
+        pending = [(part, template)]
+        visited: set[str] = set()
+        while pending:
+            name, current = pending.pop()
+            filters = current.analyze(include_partials=False).filters
+            known = self._language.environment.filters
+            for unknown in sorted(set(filters) - set(known)):
+                for span in filters[unknown]:
+                    fix = did_you_mean(unknown, known, "use a filter of standard Liquid")
+                    self._problem(self._at(name, span.index), part, f"unknown filter {unknown!r}", fix)
+            for node in walk_nodes(current.nodes, RenderContext(current)):
+                if not isinstance(node, (IncludeNode, RenderNode)):
+                    continue
+                where = self._at(name, node.token.start_index)
+                tag = node.tag
+                if not isinstance(node.name, StringLiteral):
+                    what = f"{{% {tag} %}} chooses its partial at send time"
+                    self._problem(where, tag, what, f"name it: {{% {tag} 'footer' %}}")
+                elif node.name.value not in partials:
+                    fix = did_you_mean(node.name.value, partials, f"add it to {PARTIALS_DIR}/")
+                    self._problem(where, tag, f"there is no partial {node.name.value!r}", fix)
+                elif node.name.value not in visited:
+                    visited.add(node.name.value)
+                    self._result.partials.append(node.name.value)
+                    pending.append(
+                        (node.name.value, self._language.environment.get_template(node.name.value))
+                    )
+
+    def _check_names(self, part: str, template: BoundTemplate) -> None:
+        """Names that are merge fields, and are used as such."""
+        try:
+            static = template.analyze(include_partials=True)
+        except RecursionError:
+            what = "its partials include each other without an end"
+            self._problem(self._at(part, 0), part, what, "let no partial include itself")
+            return
+        fields: set[str] = set()
+        known_fields = self._merge_fields
+        for name, uses in sorted(static.globals.items()):
+            for use in uses:
+                where = self._at(use.span.template_name or part, use.span.index)
+                if not isinstance(use.segments[0], str):
+                    what, fix = f"{use} chooses its field at send time", "name the field: {{ first_name }}"
+                    self._problem(where, name, what, fix)
+                elif known_fields is not None and name not in known_fields:
+                    last = str(use.segments[-1])
+                    known = "the merge fields are in seeds/merge_fields.csv"
+                    fix = did_you_mean(last if last in known_fields else name, known_fields, known)
+                    self._problem(where, name, f"unknown merge field {use}", fix)
+                elif len(use.segments) > 1 and use.segments[1:] not in (["size"], ("size",)):
+                    what = f"a merge field is plain text and has no parts: {use}"
+                    self._problem(where, name, what, f"write {{{{ {name} }}}}")
+                else:
+                    fields.add(name)
+                    self._result.required_at.setdefault(name, where)
+        # A field whose name is also assigned is not "global" after the assignment: look for all of them.
+        fields |= {name for name in static.variables if known_fields is not None and name in known_fields}
+        self._seen |= fields
+
+    def _try_out(self) -> None:
+        """Render the message with every field filled, and with every one blank that may be."""
+        result = self._result
+        filled = {name: SPECIMEN for name in self._seen}
+        for values in (filled, {name: SPECIMEN for name in result.required}):
+            for part, template in result.parts.items():
+                try:
+                    render(template, values, self._seen)
+                except MessageAborted:
+                    break
+                except (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError) as error:
+                    self._problem(*self._not_rendered(part, error))
+                    return
+
+    def _not_rendered(self, part: str, error: Exception) -> tuple[str, str, str, str]:
+        token = error.token if isinstance(error, LiquidError) else None
+        name = part
+        if token is not None:
+            # whose text the token is a piece of
+            for partial in self._result.partials:
+                if self._language.partials[partial].text == token.source:
+                    name = partial
+        where = self._at(name, token.start_index if token is not None else 0)
+        why = getattr(error, "message", "") or type(error).__name__
+        fix = f"mend the expression on this line; a loop may run {MAX_LOOPS:,} times in all, and a value is a text"
+        return where, part, f"cannot be rendered: {why}", fix
+
+    def _warn(self) -> None:
+        """What is required although no rendering shows its blank; what is compared as a number."""
+        result = self._result
+        for name in result.required:
+            if not any(self._is_hurt(values) for values in self._tries(name)):
+                what = (
+                    f"{name} counts as required, although no rendering that was tried shows a blank one; "
+                    "people without it do not get this variant"
+                )
+                fix = f"if it is defended, say so plainly: {{% if {name} %}}...{{% endif %}} around it"
+                result.warnings.append(Problem(result.required_at.get(name, self._path), name, what, fix))
+        for part, template in result.parts.items():
+            for node in walk_nodes(template.nodes, RenderContext(template)):
+                for expression in walk_expressions(node.expressions()):
+                    if isinstance(expression, (LtExpression, LeExpression, GtExpression, GeExpression)):
+                        for name in sorted({*names_in([expression])} & self._seen):
+                            what = f"{name} is compared as a number, and leaves here as a text"
+                            fix = "make sure that the ESP holds it as a number, or it will not compare them"
+                            where = self._at(part, expression.token.start_index)
+                            result.warnings.append(Problem(where, name, what, fix))
+
+    def _is_hurt(self, values: Mapping[str, str | None]) -> bool:
+        """Whether these values show a blank, or end the message."""
+        parts = self._result.parts
+        try:
+            for template in parts.values():
+                render(template, values, self._seen)
+        except MessageAborted:
+            return True
+        except (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError):
+            return False
+        return any(shows_blank(self._language.environment, part.nodes, values) for part in parts.values())
+
+    def _tries(self, blank: str) -> Iterator[dict[str, str | None]]:
+        """Some values of all fields, this one blank: nothing, a specimen, and what the conditions test for."""
+        literals: dict[str, None] = {}
+        for template in self._result.parts.values():
+            for node in walk_nodes(template.nodes, RenderContext(template)):
+                literals.update(dict.fromkeys(_tested_texts(node)))
+        others = sorted(self._seen - {blank})
+        choices: list[str | None] = [SPECIMEN, None, *list(literals)[:6]]
+        for values in islice(product(choices, repeat=len(others)), _TRIES):
+            yield {**dict(zip(others, values, strict=True)), blank: None}
 
 
-def _flow(nodes: list[Node], fields: Collection[str]) -> tuple[list[str], list[str]]:
-    return required_and_printed(ENVIRONMENT, nodes, fields)
+def _tested_texts(node: Node) -> Iterator[str]:
+    """The constants that a node's conditions compare with, and numbers on both sides of them."""
+    for expression in walk_expressions(node.expressions()):
+        if isinstance(expression, StringLiteral):
+            yield str(expression.value)
+        elif isinstance(expression, (IntegerLiteral, FloatLiteral)):
+            yield from (str(expression.value), str(expression.value + 1), str(expression.value - 1))

@@ -51,6 +51,8 @@ REQUIREMENT_COLUMNS = [
     "variant_rank",
     "printed_fields",
     "required_fields",
+    "compared_fields",
+    "measured_fields",
     "content_hash",
 ]
 
@@ -335,6 +337,8 @@ def write_settings(settings: Settings, seeds: Path) -> None:
                 "variant_rank": v.rank,
                 "printed_fields": ";".join(v.printed),
                 "required_fields": ";".join(v.required),
+                "compared_fields": "",
+                "measured_fields": "",
                 "content_hash": "0" * 32,
             }
             for v in c.variants

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 # the rows of 0 and 1 are few and narrow; more parts than this only cost time
 PARTS = 2
+PREFIX = "sendworthy_"
 
 
 class SparkLists:
     """The lists of a session's catalogue. Great Expectations gets data frames of the kept rows, which stay in memory."""
-
-    kept = "sendworthy_kept"
 
     def __init__(self, session: SparkSession, as_of: datetime, lake: Path, watchdog: Watchdog) -> None:
         self.as_of = as_of
@@ -62,17 +61,26 @@ class SparkLists:
         with self._reading():
             return [tuple(row) for row in self._session.sql(query).collect()]
 
-    def keep(self, query: str) -> None:
+    def keep(self, name: str, query: str) -> str:
         """Evaluate the query once and for all."""
         with self._reading():
-            # through files: else every suite would plan anew all that leads up to these rows
-            folder = (self._copies / self.kept).as_uri()
+            # through files: else every later query would plan anew all that leads up to these rows
+            folder = (self._copies / f"{PREFIX}{name}").as_uri()
             self._session.sql(query).coalesce(PARTS).write.mode("overwrite").parquet(folder)
-            self._kept = self._session.read.parquet(folder).cache()
-            self._kept.createOrReplaceTempView(self.kept)
+            self._session.read.parquet(folder).createOrReplaceTempView(f"{PREFIX}{name}")
+        return f"{PREFIX}{name}"
 
-    def hand_over(self, context: Any, campaigns: Sequence[str]) -> None:
-        """Add the source of the data frames."""
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+        """Make a table of texts."""
+        with self._reading():
+            schema = ", ".join(f"{self.name(column)} string" for column in columns)
+            frame = self._session.createDataFrame([tuple(row) for row in rows], schema)
+            frame.coalesce(PARTS).createOrReplaceTempView(f"{PREFIX}{name}")
+        return f"{PREFIX}{name}"
+
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
+        """Keep the query's rows in memory, and add the source of the data frames."""
+        self._kept = self._session.table(self.keep("messages", query)).cache()
         # the rows are in memory as it is
         self._source = context.data_sources.add_spark("send_list", persist=False)
 

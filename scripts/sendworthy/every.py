@@ -1,0 +1,125 @@
+"""Renders every message of a list for real, to check the proof, which renders one of each kind (`sendworthy.proof`)."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+from sendworthy import warehouse
+from sendworthy.errors import BuildError
+from sendworthy.gate import prove_lists
+from sendworthy.lists import DuckdbLists, read_values
+from sendworthy.project import Project
+from sendworthy.proof import Fault, Messages, Proof, judge_message, load_messages, told
+
+CHUNK = 1_000
+# chunks that wait for a worker: enough that none is idle, few enough that the list is never in memory
+AHEAD = 4
+
+Row = tuple[str, str, "str | None"]
+"""A message: campaign, variant, merge values as JSON."""
+
+
+@dataclass
+class Rendered:
+    """How many messages were rendered, and the faults by campaign with the number of messages that have them."""
+
+    messages: int = 0
+    aborted: int = 0
+    faults: dict[str, Counter[Fault]] = field(default_factory=dict)
+
+    def add(self, other: Rendered) -> None:
+        """Count another's messages too."""
+        self.messages += other.messages
+        self.aborted += other.aborted
+        for campaign, faults in other.faults.items():
+            self.faults.setdefault(campaign, Counter()).update(faults)
+
+
+def render_every(
+    database: Path,
+    project: Project,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int | None = None,
+) -> tuple[Rendered, Proof]:
+    """Render every message of `marts.send_list`, in several processes, and prove the same list.
+
+    `progress` gets how many messages are done, of how many. Raises BuildError where the two do not agree, or the list
+    cannot be read.
+    """
+    with DuckdbLists(database) as lists:
+        proof = prove_lists(lists, load_messages(project))
+    total = Rendered()
+    workers = workers or os.cpu_count() or 1
+    # spawned and not forked: DuckDB has threads
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(project,)) as pool:
+        pending: set[Future[Rendered]] = set()
+        with warehouse.connect(database, read_only=True) as connection:
+            ((count,),) = connection.execute("select count(*) from marts.send_list").fetchall()
+            listed = connection.execute(
+                "select coalesce(campaign_id, ''), coalesce(variant, ''), merge_values from marts.send_list"
+            )
+            for chunk in _chunks(listed.fetchmany):
+                pending.add(pool.submit(_render, chunk))
+                if len(pending) >= AHEAD * workers:
+                    pending = _collect(pending, total)
+                    if progress:
+                        progress(total.messages, count)
+        while pending:
+            pending = _collect(pending, total)
+            if progress:
+                progress(total.messages, count)
+    _compare(total, proof)
+    return total, proof
+
+
+def _chunks(fetch: Callable[[int], list[Row]]) -> Iterator[list[Row]]:
+    while chunk := fetch(CHUNK):
+        yield chunk
+
+
+def _collect(pending: set[Future[Rendered]], total: Rendered) -> set[Future[Rendered]]:
+    done, left = wait(pending, return_when=FIRST_COMPLETED)
+    for future in done:
+        total.add(future.result())
+    return left
+
+
+def _compare(rendered: Rendered, proof: Proof) -> None:
+    if {name for name, faults in rendered.faults.items() if faults} == set(proof.faults):
+        return
+    differ = sorted({name for name, faults in rendered.faults.items() if faults} ^ set(proof.faults))
+    raise BuildError(
+        f"the proof and the rendering of every message do not agree about {', '.join(differ)}: a kind of message was told "
+        "apart wrongly.",
+        "do not send these campaigns; report it with their templates (no values are needed).",
+        details=[line for name in differ for line in told(_faults_of(name, rendered, proof))],
+    )
+
+
+def _faults_of(campaign: str, rendered: Rendered, proof: Proof) -> Mapping[Fault, int]:
+    return rendered.faults.get(campaign) or proof.faults.get(campaign) or {}
+
+
+_messages: Messages | None = None
+
+
+def _start(project: Project) -> None:
+    global _messages
+    _messages = load_messages(project)
+
+
+def _render(rows: Sequence[Row]) -> Rendered:
+    assert _messages is not None
+    result = Rendered(len(rows))
+    for campaign, variant, text in rows:
+        aborted, faults = judge_message(_messages, campaign, variant, read_values(text))
+        result.aborted += aborted
+        if faults:
+            result.faults.setdefault(campaign, Counter()).update(faults)
+    return result

@@ -1,0 +1,433 @@
+"""The Liquid that messages are written in: strict, with shared partials, and with a trace of what came out where.
+
+It is python-liquid with four differences, each so that a rendering here says what an ESP's would:
+
+- `nil` is `blank`, as in the reference implementation (Shopify/liquid issues 642 and 1807) and at Braze, so that
+  `{% if first_name != blank %}` guards a merge field whose value is null. (`!= ""` and `!= empty` do not.)
+- a text that looks like a number is compared with a number as one: `{% if loyalty_points > 100 %}`.
+- `{% abort_message %}` ends the message: Braze then sends nothing.
+- each output statement tells the rendering's trace what it printed, and which merge fields it printed it from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any, TextIO
+
+from liquid import BoundTemplate, CachingDictLoader, Mode, RenderContext
+from liquid import Environment as LiquidEnvironment
+from liquid.ast import Node
+from liquid.builtin.expressions import Path, parse_primitive, tokenize
+from liquid.builtin.expressions.logical import (
+    GeExpression,
+    GtExpression,
+    LeExpression,
+    LtExpression,
+)
+from liquid.builtin.expressions.primitive import Blank
+from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.tags.assign_tag import AssignNode, AssignTag
+from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
+from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
+from liquid.builtin.tags.for_tag import ForNode, ForTag
+from liquid.builtin.tags.if_tag import IfTag
+from liquid.builtin.tags.include_tag import IncludeNode, IncludeTag
+from liquid.builtin.tags.render_tag import RenderNode, RenderTag
+from liquid.builtin.tags.unless_tag import UnlessTag
+from liquid.exceptions import LiquidTypeError
+from liquid.expression import Expression
+from liquid.stream import TokenStream
+from liquid.stringify import to_liquid_string
+from liquid.tag import Tag
+from liquid.token import TOKEN_EXPRESSION, Token
+
+MAX_NESTING = 12
+MAX_LOOPS = 10_000
+MAX_OUTPUT = 1_000_000
+MAX_LOCALS = 1_000_000
+
+_TRACE = "sendworthy_trace"
+# what Python calls printable although nobody sees it
+_INVISIBLE = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+
+
+class MessageAborted(Exception):
+    """The template says that this message must not be sent; the text is its reason."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What one output statement printed: the part and line of its template, and the merge fields that it came from."""
+
+    template: str
+    line: int
+    fields: tuple[str, ...]
+    text: str
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nothing of it can be seen."""
+        return not is_visible(self.text)
+
+
+@dataclass
+class Trace:
+    """What a rendering printed, statement by statement; `origins` are the merge fields that a name comes from."""
+
+    fields: frozenset[str]
+    printed: list[Printed] = field(default_factory=list)
+    origins: dict[str, frozenset[str]] = field(default_factory=dict)
+    capturing: list[set[str]] = field(default_factory=list)
+
+    def of(self, expressions: Iterable[Expression]) -> frozenset[str]:
+        """The merge fields that expressions are made of."""
+        return frozenset().union(*(self._of_name(name) for name in names_in(expressions)))
+
+    def _of_name(self, name: str) -> frozenset[str]:
+        if name in self.origins:
+            return self.origins[name]
+        return frozenset((name,)) & self.fields
+
+    @contextmanager
+    def naming(self, named: Mapping[str, frozenset[str]]) -> Iterator[None]:
+        """Let names come from somewhere else for a while."""
+        before = {name: self.origins.get(name) for name in named}
+        self.origins.update(named)
+        try:
+            yield
+        finally:
+            for name, origin in before.items():
+                if origin is None:
+                    self.origins.pop(name, None)
+                else:
+                    self.origins[name] = origin
+
+
+def is_visible(text: str) -> bool:
+    """Whether something of a text can be seen: neither white space, nor a control, format or filler character."""
+    return any(character.isprintable() and character not in _INVISIBLE for character in "".join(text.split()))
+
+
+def names_in(expressions: Iterable[Expression]) -> Iterator[str]:
+    """The variables that expressions read."""
+    for expression in walk_expressions(expressions):
+        if isinstance(expression, Path) and isinstance(expression.path[0], str):
+            yield str(expression.path[0])
+
+
+def walk_expressions(expressions: Iterable[Expression]) -> Iterator[Expression]:
+    """Expressions with all that they are made of."""
+    for expression in expressions:
+        yield expression
+        yield from walk_expressions(expression.children())
+
+
+def walk_nodes(nodes: Iterable[Node], context: RenderContext) -> Iterator[Node]:
+    """Nodes with all that they are made of, partials apart."""
+    for node in nodes:
+        yield node
+        yield from walk_nodes(node.children(context, include_partials=False), context)
+
+
+# --- literals and comparisons ---------------------------------------------------------------------------
+
+
+class _NilIsBlank(Blank):
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return other is None or super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, (str, int, float)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+class _AsNumbers:
+    """A comparison that falls back to numbers where a text meets one; a text that is none compares as false."""
+
+    __slots__ = ()
+    left: Expression
+    right: Expression
+    token: Token
+
+    def evaluate(self, context: RenderContext) -> object:
+        try:
+            return super().evaluate(context)  # type: ignore[misc]
+        except LiquidTypeError:
+            numbers = [_number(side.evaluate(context)) for side in (self.left, self.right)]
+            if numbers[0] is None or numbers[1] is None:
+                return False
+            return {
+                "<": numbers[0] < numbers[1],
+                "<=": numbers[0] <= numbers[1],
+                ">": numbers[0] > numbers[1],
+                ">=": numbers[0] >= numbers[1],
+            }[self.operator]
+
+    operator = ""
+
+
+class _Lt(_AsNumbers, LtExpression):
+    __slots__ = ()
+    operator = "<"
+
+
+class _Le(_AsNumbers, LeExpression):
+    __slots__ = ()
+    operator = "<="
+
+
+class _Gt(_AsNumbers, GtExpression):
+    __slots__ = ()
+    operator = ">"
+
+
+class _Ge(_AsNumbers, GeExpression):
+    __slots__ = ()
+    operator = ">="
+
+
+_OURS: Mapping[type, type] = {
+    Blank: _NilIsBlank,
+    LtExpression: _Lt,
+    LeExpression: _Le,
+    GtExpression: _Gt,
+    GeExpression: _Ge,
+}
+
+
+# --- tags -----------------------------------------------------------------------------------------------
+
+
+def _trace(context: RenderContext) -> Trace | None:
+    found: Trace | None = context.globals.get(_TRACE)  # type: ignore[assignment]
+    return found
+
+
+class _StrictIf(IfTag):
+    mode = Mode.STRICT  # `{% else if x %}` is a mistake, not an else
+
+
+class _StrictUnless(UnlessTag):
+    mode = Mode.STRICT
+
+
+def _print(node: OutputNode, context: RenderContext, buffer: TextIO) -> int:
+    text = to_liquid_string(node.expression.evaluate(context), context.autoescape)
+    if (trace := _trace(context)) is not None:
+        fields = trace.of([node.expression])
+        for captured in trace.capturing:
+            captured.update(fields)
+        # what is captured is not printed yet
+        if not trace.capturing:
+            line = node.token.source.count("\n", 0, max(node.token.start_index, 0)) + 1
+            trace.printed.append(Printed(context.template.name, line, tuple(sorted(fields)), text))
+    return buffer.write(text)
+
+
+class _OutputNode(OutputNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return _print(self, context, buffer)
+
+
+class _Output(Output):
+    node_class = _OutputNode
+
+
+class _EchoNode(EchoNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        return _print(self, context, buffer)
+
+
+class _Echo(EchoTag):
+    node_class = _EchoNode
+
+
+class _AssignNode(AssignNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        if (trace := _trace(context)) is not None:
+            trace.origins[str(self.name)] = trace.of([self.expression])
+        return super().render_to_output(context, buffer)
+
+
+class _Assign(AssignTag):
+    node_class = _AssignNode
+
+
+class _CaptureNode(CaptureNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        trace = _trace(context)
+        if trace is None:
+            return super().render_to_output(context, buffer)
+        trace.capturing.append(set())
+        try:
+            return super().render_to_output(context, buffer)
+        finally:
+            trace.origins[str(self.name)] = frozenset(trace.capturing.pop())
+
+
+class _Capture(CaptureTag):
+    node_class = _CaptureNode
+
+
+class _ForNode(ForNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        trace = _trace(context)
+        if trace is None:
+            return super().render_to_output(context, buffer)
+        with trace.naming({str(self.expression.identifier): trace.of([self.expression.iterable])}):
+            return super().render_to_output(context, buffer)
+
+
+class _For(ForTag):
+    node_class = _ForNode
+
+
+def _given(node: IncludeNode | RenderNode, trace: Trace) -> dict[str, frozenset[str]]:
+    """Where the names that a partial is given come from."""
+    named = {str(argument.name): trace.of([argument.value]) for argument in node.args}
+    if node.var is not None:
+        named[partial_variable(node)] = trace.of([node.var])
+    return named
+
+
+class _IncludeNode(IncludeNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        trace = _trace(context)
+        if trace is None:
+            return super().render_to_output(context, buffer)
+        with trace.naming(_given(self, trace)):
+            return super().render_to_output(context, buffer)
+
+
+class _Include(IncludeTag):
+    node_class = _IncludeNode
+
+
+class _RenderNode(RenderNode):
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        trace = _trace(context)
+        if trace is None:
+            return super().render_to_output(context, buffer)
+        # it sees what it is given and the merge fields, and none of the names around it
+        outside, trace.origins = trace.origins, _given(self, trace)
+        try:
+            return super().render_to_output(context, buffer)
+        finally:
+            trace.origins = outside
+
+
+class _Render(RenderTag):
+    node_class = _RenderNode
+
+
+class AbortNode(Node):
+    """`{% abort_message %}`, with or without a reason."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, token: Token, reason: Expression | None) -> None:
+        super().__init__(token)
+        self.reason = reason
+        self.blank = False
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        """End the rendering."""
+        reason = self.reason.evaluate(context) if self.reason is not None else ""
+        raise MessageAborted(to_liquid_string(reason, autoescape=False))
+
+    def expressions(self) -> Iterable[Expression]:
+        """Its reason, which nobody but the ESP's log sees, prints no field."""
+        return ()
+
+
+class _AbortTag(Tag):
+    name = "abort_message"
+    block = False
+    node_class = AbortNode
+
+    def parse(self, stream: TokenStream) -> Node:
+        token = stream.current
+        if stream.peek.kind != TOKEN_EXPRESSION:
+            return AbortNode(token, None)
+        # `()`, `('reason')`, or the reason alone
+        next(stream)
+        expression = stream.current
+        reason = expression.value.strip()
+        if reason.startswith("(") and reason.endswith(")"):
+            reason = reason[1:-1].strip()
+        if not reason:
+            return AbortNode(token, None)
+        tokens = TokenStream(tokenize(reason, expression))
+        parsed = parse_primitive(self.env, tokens)
+        tokens.expect_eos()
+        return AbortNode(token, parsed)
+
+
+def partial_variable(node: IncludeNode | RenderNode) -> str:
+    """The name that `with` gives a partial's value: the alias, or else the partial's own name."""
+    return str(node.alias) if node.alias else str(getattr(node.name, "value", "")).split(".")[0]
+
+
+_TAGS: Sequence[type[Tag]] = (
+    *(_StrictIf, _StrictUnless, _Output, _Echo, _Assign),
+    *(_Capture, _For, _Include, _Render, _AbortTag),
+)
+
+
+# --- the environment ------------------------------------------------------------------------------------
+
+
+class MessageEnvironment(LiquidEnvironment):
+    """Parses and renders messages; `partials` are the shared texts that `include` and `render` know, by name."""
+
+    block_nesting_limit = MAX_NESTING
+    loop_iteration_limit = MAX_LOOPS
+    output_stream_limit = MAX_OUTPUT
+    local_namespace_limit = MAX_LOCALS
+    context_depth_limit = MAX_NESTING
+
+    def __init__(self, partials: Mapping[str, str] | None = None) -> None:
+        loader = CachingDictLoader(dict(partials or {}), auto_reload=False)
+        super().__init__(tolerance=Mode.STRICT, strict_filters=True, loader=loader)
+        for tag in _TAGS:
+            self.add_tag(tag)
+
+    def from_string(
+        self,
+        source: str,
+        name: str = "",
+        path: str | FilePath | None = None,
+        globals: Mapping[str, object] | None = None,
+        matter: Mapping[str, object] | None = None,
+    ) -> BoundTemplate:
+        """Parse a template; LiquidError where it is none."""
+        template = super().from_string(source, name, path, globals, matter)
+        context = RenderContext(template)
+        for node in walk_nodes(template.nodes, context):
+            for expression in walk_expressions(node.expressions()):
+                # in place: whoever holds it, holds ours
+                if (ours := _OURS.get(type(expression))) is not None:
+                    expression.__class__ = ours
+        return template
+
+
+def render(
+    template: BoundTemplate, values: Mapping[str, str | None], fields: Collection[str]
+) -> tuple[str, Trace]:
+    """Render a template for real, strictly; `fields` are the merge fields, and `values` those that are not blank.
+
+    Raises LiquidError where it cannot be rendered, MessageAborted where it says that nothing must be sent.
+    """
+    trace = Trace(frozenset(fields))
+    given: dict[str, Any] = {name: values.get(name) for name in fields}
+    return template.render(given, **{_TRACE: trace}), trace
