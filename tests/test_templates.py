@@ -9,12 +9,13 @@ from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
 from liquid.builtin.output import Output, OutputNode
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
-from sendworthy.message_language import MAX_NESTING, MessageEnvironment
+from liquid_writer import NAMES, templates
+from liquid_writer import PARTIALS as PARTIALS_OF_WRITER
+from sendworthy.message_language import MAX_NESTING, MessageAborted, MessageEnvironment
 from sendworthy.templates import MAX_TEMPLATE_BYTES, Language, Partial, TemplateAnalysis, analyse_template
 
 FIELDS = ("first_name", "last_name", "city", "a", "b", "c")
@@ -300,97 +301,19 @@ class _HoleOutput(Output):
     node_class = _HoleOutputNode
 
 
-HOLES = MessageEnvironment()
+WRITERS = Language(
+    {name: Partial(f"{name}.liquid", 1, text, text) for name, text in PARTIALS_OF_WRITER.items()}
+)
+HOLES = MessageEnvironment(PARTIALS_OF_WRITER)
 HOLES.add_tag(_HoleOutput)
-
-NAMES = ("a", "b", "c")
-LOCALS = ("g", "h")
-CONSTANTS = ("'you'", "'x'")
-OPERANDS = ("nil", "''", "blank", "empty", "'x'", "'A'", "b", "true", "false")
-
-
-class _Writer:
-    """Writes random templates. No constant and no filter makes a filled value empty, so that every hole
-    in what they render to comes from a blank field.
-    """
-
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
-
-    def pick(self, *choices: str) -> str:
-        return self._draw(st.sampled_from(choices))
-
-    def filters(self) -> str:
-        names, count = (*NAMES, *CONSTANTS), self._draw(st.integers(0, 2))
-        plain = (" | upcase", " | strip", " | default: ''", " | slice: 0, 20", " | size", " | remove: 'zz'")
-        kinds = (*plain, " | default: ", " | append: ")
-        chosen = [self.pick(*kinds) for _ in range(count)]
-        return "".join(f + self.pick(*names) if f.endswith(": ") else f for f in chosen)
-
-    def condition(self) -> str:
-        def simple() -> str:
-            word = self.pick(*NAMES, *LOCALS)
-            kind = self.pick("truth", "right", "left")
-            if kind == "truth":
-                return word
-            operator, operand = self.pick("==", "!=", "contains"), self.pick(*OPERANDS)
-            return f"{word} {operator} {operand}" if kind == "right" else f"{operand} {operator} {word}"
-
-        return (
-            " ".join([simple(), self.pick("and", "or"), simple()]) if self._draw(st.booleans()) else simple()
-        )
-
-    def block(self, depth: int) -> str:
-        return "".join(self.part(depth) for _ in range(self._draw(st.integers(1, 2))))
-
-    def part(self, depth: int) -> str:
-        leaves = ("text", "print", "print", "assign", "shadow")
-        kind = self.pick(
-            *leaves, *(("if", "elsif", "unless", "case", "for", "each", "capture") if depth else ())
-        )
-        if kind == "text":
-            return "text "
-        if kind == "print":
-            return f"{{{{ {self.pick(*NAMES, *LOCALS)}{self.filters()} }}}}"
-        if kind in ("assign", "shadow"):
-            name = "a" if kind == "shadow" else self.pick(*LOCALS)
-            return f"{{% assign {name} = {self.pick(*NAMES, *LOCALS, *CONSTANTS)}{self.filters()} %}}"
-        one, two, three = (self.block(depth - 1) if self._draw(st.booleans()) else "text " for _ in range(3))
-        if kind == "if":
-            return f"{{% if {self.condition()} %}}{one}{{% else %}}{two}{{% endif %}}"
-        if kind == "elsif":
-            ends = f"{{% elsif {self.condition()} %}}{two}{{% else %}}{three}{{% endif %}}"
-            return f"{{% if {self.condition()} %}}{one}{ends}"
-        if kind == "unless":
-            return f"{{% unless {self.condition()} %}}{one}{{% else %}}{two}{{% endunless %}}"
-        if kind == "case":
-            first, second = (self.pick(*CONSTANTS, *NAMES, "nil", "'A'") for _ in range(2))
-            whens = f"{{% when {first} %}}{one}{{% when {second} %}}{two}{{% else %}}{three}"
-            return f"{{% case {self.pick(*NAMES)} %}}{whens}{{% endcase %}}"
-        if kind == "for":
-            stop = f"{{% if {self.condition()} %}}{{% {self.pick('break', 'continue')} %}}{{% endif %}}"
-            return f"{{% for i in (1..2) %}}{one}{stop}{two}{{% endfor %}}"
-        if kind == "each":
-            return f"{{% for i in {self.pick(*NAMES)} %}}{{{{ i }}}}{one}{{% else %}}{two}{{% endfor %}}"
-        # A captured text is only printed: a condition on it would see the marker.
-        return f"{{% capture k %}}{one}x{{% endcapture %}}{{{{ k }}}}"
-
-
-@st.composite
-def templates(draw: st.DrawFn) -> str:
-    return _Writer(draw).block(draw(st.integers(0, 2)))
-
-
-PRELUDE = "{% assign g = 'set' %}{% assign h = 'set' %}"
 
 
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-@given(body=templates())
-def test_a_field_that_is_not_required_never_leaves_a_hole(body: str) -> None:
-    text = PRELUDE + body
-    analysis = analyse(text)
+@given(text=templates())
+def test_a_field_that_is_not_required_never_leaves_a_hole(text: str) -> None:
+    analysis = analyse_template(text, "t.liquid", merge_fields=FIELDS, language=WRITERS)
     # comparing a constant with a list or the like fails for everybody, and is said so
     assert all(problem.what.startswith("cannot be rendered") for problem in analysis.problems)
     assume(not analysis.problems)
@@ -402,7 +325,7 @@ def test_a_field_that_is_not_required_never_leaves_a_hole(body: str) -> None:
         given_values = dict(zip(NAMES, values, strict=True))
         try:
             message = template.render(**given_values)
-        except LiquidError:
+        except (LiquidError, MessageAborted):
             continue  # a comparison of two kinds of things fails; then there is no message at all
         assert "<HOLE>" not in message, (text, given_values)
 

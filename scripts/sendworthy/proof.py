@@ -121,9 +121,8 @@ def judge(
         if output.fields and output.is_blank
     ]
     for part, text in rendering.texts.items():
-        path, line = places[part]
+        path = places[part][0]
         if found := UNRENDERED.search(text):
-            line += text.count("\n", 0, found.start()) if part == "body" else 0
             faults.append(Fault(path, f"the {part} would show a tag that is not filled in ({found.group()})"))
     if not faults and None in values.values() and _hides_blank(template, values):
         path = places[next(iter(template.parts))][0]
