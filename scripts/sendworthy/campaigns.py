@@ -16,8 +16,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from sendworthy.errors import Problem
-from sendworthy.templates import TemplateAnalysis, analyse_template, did_you_mean
+from sendworthy.errors import Problem, did_you_mean
+from sendworthy.templates import TemplateAnalysis, analyse_template
 
 CAMPAIGNS_DIR = "campaigns"
 SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"

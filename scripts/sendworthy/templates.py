@@ -7,7 +7,6 @@ is printed, a field that any of them requires is required.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.unless_tag import UnlessTag
 from liquid.exceptions import BlockNestingError, LiquidError
 
-from sendworthy.errors import Problem
+from sendworthy.errors import Problem, did_you_mean
 from sendworthy.liquid_flow import TooComplexError, required_and_printed
 
 MAX_TEMPLATE_BYTES = 64 * 1024
@@ -81,12 +80,6 @@ class TemplateAnalysis:
     def needed(self) -> list[str]:
         """Every field that the renderer must be given: printed or tested, sorted."""
         return sorted({*self.printed, *self.tested})
-
-
-def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
-    """`did you mean "x"?` when something known is close to `word`, else `otherwise`."""
-    close = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else otherwise
 
 
 def analyse_template(
