@@ -485,7 +485,7 @@ def report_differences(connection: duckdb.DuckDBPyConnection, night: Night, sett
         users.setdefault(row["campaign_id"], []).append(row["user_id"])
     sql: dict[tuple[object, ...], int] = {}
     for row in rows_of(connection, "marts.personalization_completeness"):
-        for count in ("users", "blank_users", "unsafe_users"):
+        for count in ("users", "blank_users", "unsafe_users", "placeholder_users"):
             sql[row["campaign_id"], row["variant"], row["merge_field"], count] = row[count]
     oracle: dict[tuple[object, ...], int] = {}
     for campaign in settings.campaigns:
@@ -493,10 +493,10 @@ def report_differences(connection: duckdb.DuckDBPyConnection, night: Night, sett
         for variant in campaign.variants:
             for name in variant.printed:
                 printed = (campaign.campaign_id, variant.name, name)
-                states = [night.merge_field_status[user_id, name] for user_id in candidates]
-                oracle[(*printed, "users")] = len(states)
-                oracle[(*printed, "blank_users")] = sum(state != "ok" for state in states)
-                oracle[(*printed, "unsafe_users")] = states.count("unsafe")
+                faults = [night.merge_field_faults[user_id, name] for user_id in candidates]
+                oracle[(*printed, "users")] = len(faults)
+                for fault in ("blank", "unsafe", "placeholder"):
+                    oracle[(*printed, f"{fault}_users")] = sum(fault in found for found in faults)
     return [
         *count_differences("suppression_funnel", funnel, night.primary),
         *count_differences("personalization_completeness", sql, oracle),

@@ -16,8 +16,9 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from sendworthy.errors import BuildError, SettingsError
-from sendworthy.gate import GateResult, run_gate
+from sendworthy.gate import GateResult, load_suites, run_gate
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -84,10 +85,19 @@ class World:
         }
 
     def sql(self, statements: str) -> list[tuple[Any, ...]]:
-        """Run statements on the copy."""
+        """Run statements on the copy; the rows of the last one."""
+        return self.connection.execute(self._filled_in(statements)).fetchall()
+
+    def change(self, statements: str) -> None:
+        """Run statements, each of which must change something."""
+        for statement in self.connection.extract_statements(self._filled_in(statements)):
+            ((changed,),) = self.connection.execute(statement).fetchall()
+            assert changed, f"this changes nothing: {statement.query}"
+
+    def _filled_in(self, statements: str) -> str:
         for word, literal in self.words.items():
             statements = re.sub(rf"{word}\b", lambda _, literal=literal: literal, statements)  # type: ignore[misc]
-        return self.connection.execute(statements).fetchall()
+        return statements
 
     def fill(self, values: Iterable[str | None]) -> int:
         """Put each value into the required field of another message of the campaign; return how many there were."""
@@ -232,222 +242,63 @@ def test_a_good_list_goes_out(world: World) -> None:
     assert len(counts) >= 4
 
 
-# every disguise of blank, and what is unsafe, in a field that the message requires
-DISGUISES = {
-    "nothing": "",
-    "spaces": "   ",
-    "no-break space": "\u00a0",
-    "zero-width space": "\u200b",
-    "byte order mark": "\ufeff",
-    "Hangul filler": "\u3164",
-    "punctuation": "-?!",
-    "placeholder": "N/A",
-    "placeholder with spaces": " null ",
-    "bracketed placeholder": "[BLANK]",
-    "Liquid": "{{ first_name }}",
-    "half a Liquid tag": "Ann {% if",
-    "Mailchimp tag": "*|FNAME|*",
-    "percent signs": "%%first_name%%",
-    "square brackets": "[[first_name]]",
-}
-UNSAFE = {
-    "markup": "Ann<b>",
-    "line break": "Ann\nLee",
-    "link": "win at https://example.com",
-    "256 characters": "a" * 256,
-}
+def read_entries(section: str) -> dict[str, dict[str, Any]]:
+    """The entries of one section of gate_faults.yml, by name."""
+    entries = yaml.safe_load((PROJECT / "tests" / "data" / "gate_faults.yml").read_text(encoding="utf-8"))
+    named = {entry["name"]: entry for entry in entries[section]}
+    assert len(named) == len(entries[section]), f"two {section} of one name"
+    return named
 
-ADD_MESSAGE = (
-    "insert into marts.send_list select * replace ({}) from marts.send_list where dispatch_id = @dispatch"
-)
+
+FAULTS = read_entries("faults")
+WITHIN_THE_RULES = read_entries("within_the_rules")
+DISGUISES = read_entries("disguises")
+UNSAFE = read_entries("unsafe")
+
 CHANGE_MESSAGE = "update marts.send_list set {} where dispatch_id = @dispatch"
-CHANGE_PROFILE = "update intermediate.int_users__current set {} where user_id = @user"
-REPORT = """
-    insert into staging.base_landing__message_events by name
-    select 'fault' as message_event_id, @user as user_id, 'email' as channel, '{}' as event_type, {} as occurred_at
-"""
-SUPPRESS = (
-    "insert into settings.global_suppressions by name select '{}' as channel, {} as {}, 'fault' as reason"
-)
-ERASE = (
-    "insert into staging.base_landing__erasure_requests by name select @user as user_id, {} as requested_at"
-)
 SENT = """
     insert into intermediate.int_messages__sent by name
     select {} as user_id, 'report:fault ' || i as message_id, '{}' as channel, @as_of - interval 6 day as sent_at
     from range({}) as times(i)
 """
 
-# what is done to the build file, and what of the one message's campaign must not hold then
-FAULTS: dict[str, tuple[str, set[str]]] = {
-    # the values
-    "a required field without its key": (
-        CHANGE_MESSAGE.format("merge_values = json_merge_patch(merge_values, json_object(@field, null))"),
-        {"blank_field", "wrong_fields"},
-    ),
-    "a field that the variant does not print": (
-        CHANGE_MESSAGE.format("""merge_values = merge_values[:-2] || ', "colour": "blue"}'"""),
-        {"wrong_fields"},
-    ),
-    "a disguised blank in a field that is not required": (
-        CHANGE_MESSAGE.format("""merge_values = merge_values[:-2] || ', "colour": "N/A"}'"""),
-        {"wrong_fields", "disguised_blank"},
-    ),
-    "values cut off": (
-        CHANGE_MESSAGE.format("merge_values = merge_values[:-3]"),
-        {"unreadable_values", "wrong_fields", "blank_field"},
-    ),
-    "a field that is named twice": (
-        CHANGE_MESSAGE.format("""merge_values = '{"' || @field || '": "Ann", ' || merge_values[2:]"""),
-        {"unreadable_values", "wrong_fields", "blank_field"},
-    ),
-    "no values": (
-        CHANGE_MESSAGE.format("merge_values = null"),
-        {"unreadable_values", "wrong_fields", "blank_field"},
-    ),
-    # the message
-    "a variant that nobody knows": (
-        CHANGE_MESSAGE.format("variant = 'nonsuch'"),
-        {"unknown_variant", "wrong_fields"},
-    ),
-    "no variant": (CHANGE_MESSAGE.format("variant = null"), {"unknown_variant", "wrong_fields"}),
-    "another channel": (
-        CHANGE_MESSAGE.format("channel = 'carrier pigeon'"),
-        {"unknown_variant", "invalid_address", "no_consent"},
-    ),
-    "the message twice": (
-        ADD_MESSAGE.format("dispatch_id as dispatch_id"),
-        {"message_count", "repeated_dispatch_id", "repeated_address", "same_content"},
-    ),
-    "the message twice, with two ids": (
-        ADD_MESSAGE.format("md5('fault') as dispatch_id"),
-        {"message_count", "repeated_dispatch_id", "repeated_address", "same_content"},
-    ),
-    "the dispatch id of another campaign's message": (
-        CHANGE_MESSAGE.format(
-            "dispatch_id = (select min(dispatch_id) from marts.send_list where campaign_id = @first)"
-        ),
-        {"repeated_dispatch_id"},
-    ),
-    "a dispatch id of a night before": (
-        """
-        insert into intermediate.int_messages__sent by name
-        select @user as user_id, 'dispatch:' || @dispatch as message_id, 'email' as channel,
-            @as_of - interval 40 day as sent_at
-        """,
-        {"repeated_dispatch_id"},
-    ),
-    "no dispatch id": (CHANGE_MESSAGE.format("dispatch_id = null"), {"repeated_dispatch_id"}),
-    "a message lost": ("delete from marts.send_list where dispatch_id = @dispatch", {"message_count"}),
-    "every message lost": ("delete from marts.send_list where campaign_id = @campaign", {"message_count"}),
-    "due before the night": (
-        CHANGE_MESSAGE.format("send_at = @as_of - interval 1 second, valid_until = @as_of"),
-        {"out_of_time"},
-    ),
-    "due in three days": (CHANGE_MESSAGE.format("send_at = @as_of + interval 3 day"), {"out_of_time"}),
-    "never due": (CHANGE_MESSAGE.format("send_at = null"), {"out_of_time"}),
-    "expired": (CHANGE_MESSAGE.format("valid_until = @as_of - interval 1 second"), {"out_of_time"}),
-    "never expires": (CHANGE_MESSAGE.format("valid_until = null"), {"out_of_time"}),
-    "valid for too long": (
-        CHANGE_MESSAGE.format("valid_until = send_at + interval 24 hour + interval 1 second"),
-        {"out_of_time"},
-    ),
-    # where it goes
-    "an address without a domain": (CHANGE_MESSAGE.format("address = 'ann@home'"), {"invalid_address"}),
-    "a space after the address": (CHANGE_MESSAGE.format("address = address || ' '"), {"invalid_address"}),
-    "no address": (CHANGE_MESSAGE.format("address = null"), {"invalid_address"}),
-    "somebody else's address": (
-        CHANGE_MESSAGE.format("address = 'not.theirs@example.com'"),
-        {"invalid_address"},
-    ),
-    "a hard bounce": (REPORT.format("bounced_hard", "@as_of - interval 1 second"), {"undeliverable"}),
-    "a complaint of long ago": (REPORT.format("complained", "@as_of - interval 900 day"), {"undeliverable"}),
-    # who gets it
-    "a suppressed user": (SUPPRESS.format("all", "@user", "user_id"), {"suppressed_user"}),
-    "a suppressed address": (SUPPRESS.format("email", "upper(@address)", "address"), {"suppressed_user"}),
-    "an opt-out": (CHANGE_PROFILE.format("email_opt_in = false"), {"no_consent"}),
-    "no word on consent": (CHANGE_PROFILE.format("email_opt_in = null"), {"no_consent"}),
-    "unsubscribed since": (REPORT.format("unsubscribed", "@as_of - interval 1 second"), {"no_consent"}),
-    "an opt-out of the topic": (
-        CHANGE_PROFILE.format(
-            "topics_opted_out = 'x; ' || (select upper(topic) from settings.campaigns where campaign_id = @campaign)"
-        ),
-        {"topic_opt_out"},
-    ),
-    "an erased user": (ERASE.format("@as_of - interval 1 second"), {"erased_user"}),
-    "a user without a profile": (
-        "delete from intermediate.int_users__current where user_id = @user",
-        {"erased_user", "invalid_address", "no_consent"},
-    ),
-    "no user": (
-        CHANGE_MESSAGE.format("user_id = null"),
-        {"erased_user", "invalid_address", "no_consent", "repeated_dispatch_id"},
-    ),
-    # how much they get
-    "sent within the cooldown": (
-        """
-        insert into intermediate.int_messages__sent by name
-        select @user as user_id, 'report:fault' as message_id, campaign_id, channel,
-            @as_of - to_days(cooldown_days) as sent_at
-        from settings.campaigns where campaign_id = @campaign
-        """,
-        {"in_cooldown"},
-    ),
-    "one over the channel's cap": (SENT.format("@user", "email", "@cap_email"), {"over_channel_cap"}),
-    "one over the total cap": (SENT.format("@user", "sms", "@cap_all"), {"over_total_cap"}),
-    "over the user's own limit": (CHANGE_PROFILE.format("max_messages_per_week = 0"), {"over_total_cap"}),
-}
 
-# the other side of each boundary: what is in one of these is no fault, all of it together
-WITHIN_THE_RULES: dict[str, tuple[str, ...]] = {
-    "moments": (
-        CHANGE_MESSAGE.format("valid_until = @as_of"),
-        REPORT.format("unsubscribed", "@as_of"),
-        REPORT.format("unsubscribed", "timestamp '1990-01-01 00:00:00'"),
-        ERASE.format("@as_of"),
-        """
-        insert into intermediate.int_messages__sent by name
-        select @user as user_id, 'report:fault' as message_id, campaign_id, channel,
-            @as_of - to_days(cooldown_days) - interval 1 second as sent_at
-        from settings.campaigns where campaign_id = @campaign
-        """,
-    ),
-    "other channels": (
-        SUPPRESS.format("sms", "@user", "user_id"),
-        REPORT.format("bounced_soft", "@as_of - interval 1 second"),
-        CHANGE_PROFILE.format("sms_opt_in = false, push_opt_in = null"),
-        CHANGE_MESSAGE.format("address = upper(address)"),
-    ),
-    "the last under the channel's cap": (SENT.format("@user", "email", "@cap_email - 1"),),
-    "the last under the total cap": (SENT.format("@user", "sms", "@cap_all - 1"),),
-    "the last under the user's own limit": (CHANGE_PROFILE.format("max_messages_per_week = 1"),),
-}
+def test_every_check_of_the_gate_is_broken_by_a_fault() -> None:
+    suites = load_suites(PROJECT)
+    checks = {check.name for check in (*suites.MESSAGE_CHECKS, *suites.VALUE_CHECKS)}
+    broken = {name for fault in FAULTS.values() for name in fault["expected"]} | {"unsafe_value"}
+    assert broken == checks | {"message_count", "blank_<field>"}
+
+
+def test_there_are_forty_faults_at_least_and_no_two_are_the_same() -> None:
+    contents = [fault["sql"] for fault in FAULTS.values()]
+    contents += [entry["value"] for entry in (*DISGUISES.values(), *UNSAFE.values())]
+    assert len(contents) == len(set(contents)) >= 40
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_holds_back_its_campaign_and_no_other(world: World, name: str) -> None:
-    fault, expected = FAULTS[name]
-    before = world.sql("select count(*) from marts.send_list")[0][0]
-    world.sql(fault)
+    fault = FAULTS[name]
+    world.change(fault["sql"])
     result = world.audit()
-    names = {f"blank_{world.message.field}" if item == "blank_field" else item for item in expected}
+    names = {expected.replace("<field>", world.message.field) for expected in fault["expected"]}
     assert held_back(result) == {world.message.campaign_id: names}
-    # one message is at fault, whatever is wrong with it
-    assert {failed.unexpected for failed in result.campaigns[world.message.campaign_id].failed} <= (
-        {1} if name != "every message lost" else set(range(1, before))
-    )
+    counts = [failed.unexpected or 0 for failed in result.campaigns[world.message.campaign_id].failed]
+    messages = fault.get("messages", 1)
+    assert min(counts) > 0
+    assert max(counts) > 1 if messages == "many" else max(counts) == messages
 
 
-@pytest.mark.parametrize(("values", "also"), [(DISGUISES, "disguised_blank"), (UNSAFE, "unsafe_value")])
+@pytest.mark.parametrize(("entries", "also"), [(DISGUISES, "disguised_blank"), (UNSAFE, "unsafe_value")])
 def test_no_disguise_of_blank_and_nothing_unsafe_gets_by(
-    world: World, values: dict[str, str], also: str
+    world: World, entries: dict[str, dict[str, Any]], also: str
 ) -> None:
-    assert world.fill(values.values()) == len(values)
+    assert world.fill(entry["value"] for entry in entries.values()) == len(entries)
     result = world.audit()
     assert held_back(result) == {world.message.campaign_id: {f"blank_{world.message.field}", also}}
     # none of them was missed
     assert [failed.unexpected for failed in result.campaigns[world.message.campaign_id].failed] == [
-        len(values)
+        len(entries)
     ] * 2
 
 
@@ -458,8 +309,7 @@ def test_one_null_in_a_required_field_holds_back_its_campaign(world: World) -> N
 
 @pytest.mark.parametrize("name", WITHIN_THE_RULES)
 def test_what_is_just_within_the_rules_goes_out(world: World, name: str) -> None:
-    for change in WITHIN_THE_RULES[name]:
-        world.sql(change)
+    world.change(WITHIN_THE_RULES[name]["sql"])
     assert held_back(world.audit()) == {}
 
 

@@ -175,6 +175,39 @@ def test_explain_says_why_in_words(place: Place) -> None:
     assert nobody.returncode == 2 and "no such user" in nobody.stderr
 
 
+def test_coverage_counts_those_who_get_a_lesser_variant_than_they_might(place: Place) -> None:
+    shown = sendworthy("coverage", "--json", cwd=place.root)
+    assert shown.returncode == 0, shown.stderr
+    campaigns = json.loads(shown.stdout)["campaigns"]
+    candidates = dict(place.query("select campaign_id, count(*) from marts.campaign_decisions group by all"))
+    assert {item["campaign_id"]: item["users"] for item in campaigns if item["users"]} == candidates
+    lifted = {item["campaign_id"]: item["lifts"] for item in campaigns}
+    # where the best variant requires one field, filling it lifts whoever does not get that variant now
+    alone = place.query(
+        """
+        with
+            best as (
+                select * from intermediate.int_campaigns__variants where variant_rank = 1 and len(required_fields) = 1
+            )
+        select
+            campaign_id,
+            any_value(required_fields),
+            count(*) filter (where gates.variant is distinct from best.variant) as users,
+            count(*) filter (where gates.variant is null)
+        from intermediate.int_campaigns__gates as gates
+        inner join best using (campaign_id)
+        group by all
+        having users > 0
+        """
+    )
+    assert len(alone) > 10
+    for campaign_id, fields, users, without_variant in alone:
+        assert lifted[campaign_id] == [
+            {"fields": fields, "users": users, "users_without_variant": without_variant}
+        ]
+    assert any(len(lift["fields"]) > 1 for lifts in lifted.values() for lift in lifts)
+
+
 def test_export_writes_the_published_lists_again(place: Place, tmp_path: Path) -> None:
     last = max(path.name for path in (place.root / "out").glob("2026-*"))
     again = sendworthy("export", "--out", tmp_path, "--destination", "generic", cwd=place.root)

@@ -647,11 +647,12 @@ def test_merge_fields() -> None:
     night = world.night()
     values = night.merge_field_values[0]
     assert values["first_name"] == "Zoë"
-    assert values["last_name"] is None and night.merge_field_status["u1", "last_name"] == "unsafe"
-    assert values["city"] is None and night.merge_field_status["u1", "city"] == "blank"
+    assert values["last_name"] is None and night.merge_field_faults["u1", "last_name"] == {"blank", "unsafe"}
+    assert values["city"] is None and night.merge_field_faults["u1", "city"] == {"blank", "placeholder"}
     assert values["last_viewed_product_name"] == "Larger id"
     assert values["cart_product_name"] is None
-    assert values["loyalty_points"] == "0"
+    assert night.merge_field_faults["u1", "cart_product_name"] == {"blank"}
+    assert values["loyalty_points"] == "0" and not night.merge_field_faults["u1", "loyalty_points"]
     assert values["favorite_category"] is None
 
 

@@ -33,12 +33,19 @@
 {%- endmacro %}
 
 
-{% macro is_blank(text) -%}
+{% macro is_placeholder(text) -%}
+    {# a word that stands where a value should be; it may also be the real value of somebody: "Null" and "Test" are surnames #}
+    {{ is_in_column(lowered(trimmed(text)), ref("placeholder_values"), "placeholder_value") }}
+{%- endmacro %}
+
+
+{% macro is_blank(text, placeholder=none) -%}
+    {# whoever has worked out is_placeholder already gives it, for it is dear #}
     (
         {{ text }} is null
         {# no letter and no digit of any script is left when what is invisible is taken away #}
         or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}|[" ~ later_letters() ~ "]") }}
-        or {{ is_in_column(lowered(trimmed(text)), ref("placeholder_values"), "placeholder_value") }}
+        or {{ placeholder or is_placeholder(text) }}
         {# template syntax that an import did not fill #}
         or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[") }}
     )
@@ -54,7 +61,7 @@
 {%- endmacro %}
 
 
-{% macro merge_value(text) -%}
-    {# what a message may print: null when blank or unsafe, else trimmed #}
-    case when not {{ is_blank(text) }} and not {{ is_unsafe(text) }} then {{ trimmed(text) }} end
+{% macro merge_value(text, placeholder, unsafe) -%}
+    {# what a message may print: null when blank or unsafe, else trimmed; is_placeholder and is_unsafe come worked out #}
+    case when not {{ is_blank(text, placeholder) }} and not {{ unsafe }} then {{ trimmed(text) }} end
 {%- endmacro %}

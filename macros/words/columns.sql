@@ -15,7 +15,7 @@
     {# every merge field is a column of the merge field values #}
     {% set names = [] %}
     {% if execute %}
-        {% for column in adapter.get_columns_in_relation(relation) if column.name not in ["user_id", "blank_fields", "unsafe_fields", "blank_pattern"] %}
+        {% for column in adapter.get_columns_in_relation(relation) if column.name not in ["user_id", "blank_fields", "unsafe_fields", "placeholder_fields", "blank_pattern"] %}
             {% do names.append(column.name) %}
         {% endfor %}
     {% endif %}

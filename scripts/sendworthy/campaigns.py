@@ -16,14 +16,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from sendworthy.errors import Problem
+from sendworthy.errors import Problem, did_you_mean
 from sendworthy.settings import read_merge_tags
 from sendworthy.templates import (
     PARTIALS_DIR,
     Language,
     TemplateAnalysis,
     analyse_template,
-    did_you_mean,
     read_partials,
     read_text,
 )

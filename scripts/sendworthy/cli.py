@@ -10,7 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import duckdb
 import typer
@@ -29,6 +29,9 @@ from sendworthy.errors import (
 )
 from sendworthy.project import Project, find_project
 from sendworthy.times import iso, parse_time
+
+if TYPE_CHECKING:
+    from sendworthy.coverage import Coverage
 
 app = typer.Typer(
     help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",
@@ -369,6 +372,26 @@ def explain(
         out.print(table)
 
 
+@app.command()
+def coverage(
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """What keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
+    from sendworthy.coverage import coverage as coverage_of
+
+    with failures(as_json):
+        as_of, campaigns = coverage_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
+        if as_json:
+            print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
+        else:
+            show_coverage(as_of, campaigns)
+
+
 @app.command(name="new-campaign")
 def new_campaign_command(
     kind: Annotated[
@@ -549,6 +572,53 @@ def show_night(result: Any, database: Path) -> None:
         err.print(
             f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the Data Docs say what failed."
         )
+
+
+def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
+    """Two tables: what is blank in each field of each variant, and what filling fields would do."""
+    blanks = _counting_table(
+        f"what is blank, night of {iso(as_of)}",
+        ("campaign", "variant", "merge field", "required"),
+        ("candidates", "blank", "unsafe", "placeholder", "share"),
+    )
+    lifts = _counting_table(
+        "who would get a better variant if it were filled for everybody",
+        ("campaign", "merge fields"),
+        ("people", "of them without any now", "share"),
+    )
+    for campaign in campaigns:
+        name = escape(campaign.campaign_id)
+        for item in campaign.fields:
+            counts = (item.users, item.blank_users, item.unsafe_users, item.placeholder_users)
+            blanks.add_row(
+                *(name, escape(item.variant), escape(item.merge_field), "yes" if item.is_required else "no"),
+                *(f"{count:,}" for count in counts),
+                "" if item.blank_share is None else f"{item.blank_share:.1%}",
+            )
+        for lift in campaign.lifts:
+            lifts.add_row(
+                *(name, escape(" + ".join(lift.fields)), f"{lift.users:,}"),
+                *(f"{lift.users_without_variant:,}", f"{lift.users / campaign.users:.1%}"),
+            )
+        blanks.add_section()
+        lifts.add_section()
+    if blanks.row_count:
+        out.print(blanks)
+    else:
+        out.print("no variant prints a merge field.")
+    if lifts.row_count:
+        out.print(lifts)
+    else:
+        out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+def _counting_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
+    table = Table(title=title)
+    for heading in words:
+        table.add_column(heading, overflow="fold")
+    for heading in numbers:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def _coloured(decision: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 # Exit codes (the README and the design name them).
@@ -59,3 +60,9 @@ class BuildError(SendworthyError):
     """The night failed before publishing: what was published stays as it was."""
 
     exit_code = EXIT_BUILD_FAILED
+
+
+def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
+    """`did you mean "x"?` when something known is close to `word`, else `otherwise`."""
+    close = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else otherwise

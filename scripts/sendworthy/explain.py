@@ -60,13 +60,7 @@ def explain(
     """
     warehouse.open_published(database)
     with warehouse.connect(database, read_only=True) as connection:
-        settings = warehouse.rows(
-            connection,
-            "select * from settings.campaigns where ? is null or campaign_id = ? order by campaign_id",
-            [campaign_id, campaign_id],
-        )
-        if not settings:
-            raise SettingsError(f"there is no campaign {campaign_id!r}.", "see the folders below campaigns/.")
+        settings = warehouse.read_campaigns(connection, campaign_id)
         published = warehouse.read_night(connection)
         as_of = night or published
         decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published)

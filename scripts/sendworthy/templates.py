@@ -8,7 +8,6 @@ rendered alike.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +30,7 @@ from liquid.builtin.tags.render_tag import RenderNode
 from liquid.exceptions import BlockNestingError, LiquidError
 
 from sendworthy.dialects import DIALECTS, to_liquid
-from sendworthy.errors import Problem
+from sendworthy.errors import Problem, did_you_mean
 from sendworthy.liquid_flow import (
     TooComplexError,
     compared_and_measured,
@@ -120,12 +119,6 @@ class TemplateAnalysis:
     def defended(self) -> list[str]:
         """The fields that are printed, and never while they are blank; sorted."""
         return sorted({*self.printed} - {*self.required})
-
-
-def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:
-    """`did you mean "x"?` when something known is close to `word`, else `otherwise`."""
-    close = difflib.get_close_matches(word.lower(), sorted(known), n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else otherwise
 
 
 def analyse_template(

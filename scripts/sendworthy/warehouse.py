@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from sendworthy.errors import BuildError, SettingsError
+from sendworthy.errors import BuildError, SettingsError, did_you_mean
 
 # What lives longer than a night, and is carried from the published file into the next build.
 CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
@@ -105,6 +105,23 @@ def read_night(connection: duckdb.DuckDBPyConnection) -> datetime:
     (night,) = rows(connection, "select as_of from intermediate.int_nights__as_of")
     as_of: datetime = night["as_of"]
     return as_of
+
+
+def read_campaigns(
+    connection: duckdb.DuckDBPyConnection, campaign_id: str | None = None
+) -> list[dict[str, Any]]:
+    """The campaigns' rows of settings.campaigns, by id: all of them, or the one that is named; SettingsError where it is not there."""
+    campaigns = rows(connection, "select * from settings.campaigns order by campaign_id")
+    if campaign_id is None:
+        return campaigns
+    named = [campaign for campaign in campaigns if campaign["campaign_id"] == campaign_id]
+    if not named:
+        known = [campaign["campaign_id"] for campaign in campaigns]
+        raise SettingsError(
+            f"there is no campaign {campaign_id!r}.",
+            did_you_mean(campaign_id, known, "see the folders below campaigns/."),
+        )
+    return named
 
 
 def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:

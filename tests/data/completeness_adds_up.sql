@@ -13,6 +13,7 @@ with
             completeness.users <> coalesce(candidates.users, 0)
             or completeness.blank_users > completeness.users
             or completeness.unsafe_users > completeness.blank_users
+            or completeness.placeholder_users > completeness.blank_users
             or (completeness.blank_share is null) <> (completeness.users = 0)
             or completeness.blank_share > 1
     )

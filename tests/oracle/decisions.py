@@ -19,7 +19,7 @@ from .features import (
     count_sent,
     days,
     gather,
-    merge_value_status,
+    merge_value_faults,
     within,
 )
 from .landing import Landing
@@ -41,7 +41,7 @@ class Night:
     as_of: datetime
     customers: list[dict[str, Any]] = field(default_factory=list)
     merge_field_values: list[dict[str, Any]] = field(default_factory=list)
-    merge_field_status: dict[tuple[str, str], str] = field(default_factory=dict)
+    merge_field_faults: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     send_list: list[dict[str, Any]] = field(default_factory=list)
     suppression: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -298,7 +298,7 @@ def decide(
         night.customers.append({**person.features, "segments": sorted(person.segments)})
         night.merge_field_values.append({"user_id": user_id, **person.merge_values})
         for name, value in person.raw_merge_values.items():
-            night.merge_field_status[user_id, name] = merge_value_status(value, settings.placeholders)
+            night.merge_field_faults[user_id, name] = merge_value_faults(value, settings.placeholders)
 
     failed: dict[tuple[str, str], list[tuple[str, str]]] = {}
     passed: list[Candidate] = []

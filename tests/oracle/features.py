@@ -10,7 +10,7 @@ from typing import Any
 
 from .landing import TABLES, Landing, Row, row_text
 from .settings import Place, Settings
-from .words import address, distance_m, is_blank, is_unsafe, merge_value
+from .words import address, distance_m, is_blank, is_placeholder, is_unsafe, merge_value
 
 CHANNELS = ("email", "sms", "push")
 ADDRESS_COLUMN = {"email": "email", "sms": "phone", "push": "push_token"}
@@ -555,8 +555,11 @@ def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None
     }
 
 
-def merge_value_status(value: str | None, placeholders: set[str]) -> str:
-    """`unsafe`, `blank` or `ok`: the two kinds of what cannot be printed are counted apart."""
-    if is_unsafe(value):
-        return "unsafe"
-    return "blank" if is_blank(value, placeholders) else "ok"
+def merge_value_faults(value: str | None, placeholders: set[str]) -> set[str]:
+    """Why a value cannot be printed, each counted apart: `blank` (whatever the cause), `unsafe`, `placeholder`; none if it can."""
+    faults = {
+        "blank": is_blank(value, placeholders) or is_unsafe(value),
+        "unsafe": is_unsafe(value),
+        "placeholder": is_placeholder(value, placeholders),
+    }
+    return {fault for fault, holds in faults.items() if holds}

@@ -39,6 +39,11 @@ def trim(value: str) -> str:
     return value[start:end]
 
 
+def is_placeholder(value: str | None, placeholders: Collection[str]) -> bool:
+    """Whether a merge value is a word that stands for none; `placeholders` are trimmed and lower-cased."""
+    return value is not None and trim(value).lower() in placeholders
+
+
 def is_blank(value: str | None, placeholders: Collection[str]) -> bool:
     """Whether a merge value says nothing; `placeholders` are trimmed and lower-cased."""
     if value is None:
@@ -50,7 +55,7 @@ def is_blank(value: str | None, placeholders: Collection[str]) -> bool:
         unicodedata.category(char)[0] == "L" or unicodedata.category(char) == "Nd" for char in visible
     ):
         return True
-    if trim(value).lower() in placeholders:
+    if is_placeholder(value, placeholders):
         return True
     return any(mark in value for mark in _TEMPLATE_SYNTAX)
 

@@ -29,13 +29,27 @@ with
         left join places on users.user_id = places.user_id
     ),
 
+    -- each word is asked once a value: this is where the time goes
+    judged as (
+        select
+            {%- for field in fields %}
+                {{ field }},
+                {{ is_placeholder(field) }} as {{ field }}_is_placeholder,
+                {{ is_unsafe(field) }} as {{ field }}_is_unsafe,
+            {%- endfor %}
+            user_id
+        from found
+    ),
+
     usable as (
         select
-            user_id
             {%- for field in fields %}
-                , {{ merge_value(field) }} as {{ field }}, {{ is_unsafe(field) }} as {{ field }}_is_unsafe
+                {{ merge_value(field, field ~ "_is_placeholder", field ~ "_is_unsafe") }} as {{ field }},
+                {{ field }}_is_placeholder,
+                {{ field }}_is_unsafe,
             {%- endfor %}
-        from found
+            user_id
+        from judged
     ),
 
     listed as (
@@ -44,12 +58,17 @@ with
             {%- for field in fields %} {{ field }}, {%- endfor %}
             {%- set blank = [] %}
             {%- set unsafe = [] %}
+            {%- set placeholder = [] %}
             {%- for field in fields %}
                 {%- do blank.append("case when " ~ field ~ " is null then '" ~ field ~ "' end") %}
                 {%- do unsafe.append("case when " ~ field ~ "_is_unsafe then '" ~ field ~ "' end") %}
+                {%- do placeholder.append(
+                    "case when " ~ field ~ "_is_placeholder then '" ~ field ~ "' end"
+                ) %}
             {%- endfor %}
             {{ list_of(blank) }} as blank_fields,
-            {{ list_of(unsafe) }} as unsafe_fields
+            {{ list_of(unsafe) }} as unsafe_fields,
+            {{ list_of(placeholder) }} as placeholder_fields
         from usable
     ),
 

@@ -19,10 +19,19 @@ with
 
     -- people with the same blanks count together: the join then multiplies patterns, not people
     candidates as (
-        select gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields, count(*) as users
+        select
+            gates.campaign_id,
+            merge_fields.blank_fields,
+            merge_fields.unsafe_fields,
+            merge_fields.placeholder_fields,
+            count(*) as users
         from gates
         inner join merge_fields on gates.user_id = merge_fields.user_id
-        group by gates.campaign_id, merge_fields.blank_fields, merge_fields.unsafe_fields
+        group by
+            gates.campaign_id,
+            merge_fields.blank_fields,
+            merge_fields.unsafe_fields,
+            merge_fields.placeholder_fields
     ),
 
     counted as (
@@ -31,25 +40,18 @@ with
             printed.variant,
             printed.merge_field,
             {{ list_has("printed.required_fields", "printed.merge_field") }} as is_required,
-            coalesce(sum(candidates.users), 0) as users,
-            coalesce(
-                sum(
-                    case
-                        when {{ list_has("candidates.blank_fields", "printed.merge_field") }}
-                        then candidates.users
-                    end
-                ),
-                0
-            ) as blank_users,
-            coalesce(
-                sum(
-                    case
-                        when {{ list_has("candidates.unsafe_fields", "printed.merge_field") }}
-                        then candidates.users
-                    end
-                ),
-                0
-            ) as unsafe_users
+            {%- for kind in ["blank", "unsafe", "placeholder"] %}
+                coalesce(
+                    sum(
+                        case
+                            when {{ list_has("candidates." ~ kind ~ "_fields", "printed.merge_field") }}
+                            then candidates.users
+                        end
+                    ),
+                    0
+                ) as {{ kind }}_users,
+            {%- endfor %}
+            coalesce(sum(candidates.users), 0) as users
         from printed
         left join candidates on printed.campaign_id = candidates.campaign_id
         group by
@@ -68,6 +70,7 @@ with
             cast(users as bigint) as users,
             cast(blank_users as bigint) as blank_users,
             cast(unsafe_users as bigint) as unsafe_users,
+            cast(placeholder_users as bigint) as placeholder_users,
             cast(blank_users as double) / nullif(users, 0) as blank_share
         from counted
     )
