@@ -19,6 +19,8 @@ import pytest
 import yaml
 from sendworthy.errors import BuildError, SettingsError
 from sendworthy.gate import GateResult, load_suites, run_gate
+from sendworthy.project import Project
+from sendworthy.proof import load_messages
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -267,7 +269,7 @@ def test_every_check_of_the_gate_is_broken_by_a_fault() -> None:
     suites = load_suites(PROJECT)
     checks = {check.name for check in (*suites.MESSAGE_CHECKS, *suites.VALUE_CHECKS)}
     broken = {name for fault in FAULTS.values() for name in fault["expected"]} | {"unsafe_value"}
-    assert broken == checks | {"message_count", "blank_<field>"}
+    assert broken == checks | {"message_count", "blank_<field>", suites.PROOF}
 
 
 def test_there_are_forty_faults_at_least_and_no_two_are_the_same() -> None:
@@ -295,16 +297,23 @@ def test_no_disguise_of_blank_and_nothing_unsafe_gets_by(
 ) -> None:
     assert world.fill(entry["value"] for entry in entries.values()) == len(entries)
     result = world.audit()
-    assert held_back(result) == {world.message.campaign_id: {f"blank_{world.message.field}", also}}
+    expected = {f"blank_{world.message.field}", also, "unproven_rendering"}
+    assert held_back(result) == {world.message.campaign_id: expected}
     # none of them was missed
     assert [failed.unexpected for failed in result.campaigns[world.message.campaign_id].failed] == [
         len(entries)
-    ] * 2
+    ] * 3
 
 
 def test_one_null_in_a_required_field_holds_back_its_campaign(world: World) -> None:
     world.fill([None])
-    assert held_back(world.audit()) == {world.message.campaign_id: {f"blank_{world.message.field}"}}
+    result = world.audit()
+    expected = {f"blank_{world.message.field}", "unproven_rendering"}
+    assert held_back(result) == {world.message.campaign_id: expected}
+    # the proof says where the blank would be seen
+    fixes = {failed.expectation: failed.fix for failed in result.campaigns[world.message.campaign_id].failed}
+    place = rf"campaigns/{world.message.campaign_id}/personalized\.liquid:\d+: a blank {world.message.field} would be printed"
+    assert re.search(place, fixes["unproven_rendering"]), fixes
 
 
 @pytest.mark.parametrize("name", WITHIN_THE_RULES)
@@ -417,7 +426,7 @@ def test_an_expectation_that_cannot_run_holds_back(good: Good, tmp_path: Path) -
     text = suite.read_text(encoding="utf-8")
     assert "column=check.name" in text
     suite.write_text(text.replace("column=check.name", "column=check.name + '_nowhere'"), encoding="utf-8")
-    result = run_gate(good.database, tmp_path)
+    result = run_gate(good.database, tmp_path, messages=load_messages(Project(PROJECT)))
     assert result.campaigns and not result.released
     assert all(
         failed.unexpected is None for verdict in result.campaigns.values() for failed in verdict.failed
@@ -476,7 +485,7 @@ def test_the_docs_show_the_verdict_and_nobody(
         text for page, text in texts.items() if page.name == f"send_list-{world.message.campaign_id}.html"
     )
     assert "every address is valid for its channel" in verdict
-    assert f"nobody whose variant requires {world.message.field} gets a blank" in verdict
+    assert f"whose variant requires {world.message.field} have {world.message.field}" in verdict
 
 
 def test_the_same_night_gets_the_same_verdict(good: Good) -> None:
