@@ -18,6 +18,7 @@ import duckdb
 import pytest
 import yaml
 from sendworthy.errors import BuildError, SettingsError
+from sendworthy.every import render_every
 from sendworthy.gate import GateResult, load_suites, run_gate
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
@@ -494,3 +495,34 @@ def test_the_same_night_gets_the_same_verdict(good: Good) -> None:
     assert first.as_dict() == run_gate(good.database, PROJECT).as_dict()
     assert json.loads(json.dumps(first.as_dict())) == first.as_dict()
     assert len(lines) == len(first.campaigns) + 1
+
+
+def test_rendering_every_message_says_what_the_proof_says(world: World) -> None:
+    world.connection.close()
+    rendered, proof = render_every(world.database, Project(PROJECT), workers=1)
+    assert rendered.messages == len(proof.proven) + rendered.messages - proof.patterns > proof.patterns > 1
+    assert rendered.faults == {} == proof.faults
+
+
+def test_rendering_every_message_finds_the_fault_that_the_proof_finds(world: World) -> None:
+    filled = world.fill([None, "x" * 255, "{{ first_name }}"])
+    world.connection.close()
+    rendered, proof = render_every(world.database, Project(PROJECT), workers=2)
+    assert set(rendered.faults) == set(proof.faults) == {world.message.campaign_id}
+    assert filled == 3 and 1 <= max(rendered.faults[world.message.campaign_id].values()) <= 3
+
+
+def test_kinds_of_messages_that_are_told_apart_wrongly_are_noticed(world: World) -> None:
+    world.fill([None])
+    world.sql(
+        "create table audit.facts as select * replace ('+' as render_key) from audit.audit_merge_values"
+    )
+    world.sql("create or replace view audit.audit_merge_values as select * from audit.facts")
+    # the message that stands for all must not be the one at fault
+    world.sql(
+        "update marts.send_list set dispatch_id = 'zzz' where json_extract_string(merge_values, '$.' || @field) is null"
+    )
+    world.sql("update audit.facts set dispatch_id = 'zzz' where is_required_and_blank")
+    world.connection.close()
+    with pytest.raises(BuildError, match=f"do not agree about .*{world.message.campaign_id}"):
+        render_every(world.database, Project(PROJECT), workers=1)

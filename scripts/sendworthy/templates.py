@@ -55,7 +55,7 @@ PARTS = ("subject", "preheader", "body")
 PARTIALS_DIR = "campaigns/_partials"
 # what stands for a person's value where templates are tried out
 SPECIMEN = "Specimen"
-_TRIES = 256
+_TRIES = 64
 
 _MARKER = re.compile(r"^---[ \t]*$")
 _PARTIAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
