@@ -679,3 +679,91 @@ def test_a_wrong_new_campaign_leaves_nothing(project: Path, options: dict[str, A
 def test_a_new_campaign_overwrites_nothing(project: Path) -> None:
     with pytest.raises(SettingsError, match="exists already"):
         new_campaign(project, kind="abandoned_cart", channel="email", segment="active", **NEW)
+
+
+def partial(project: Path, name: str, data: bytes) -> None:
+    path = project / "campaigns" / "_partials" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+
+
+def test_a_shared_text_is_a_part_of_the_messages_that_use_it(project: Path) -> None:
+    partial(project, "greeting.liquid", b"Hello {{ first_name }}\n")
+    partial(project, "tags.liquid", b"---\ndialect: mailchimp\n---\n*|IF:CITY|*in *|CITY|**|END:IF|*\n")
+    template = project / "campaigns" / ID / "personalized.liquid"
+    template.write_text(PERSONALIZED + "{% include 'greeting' %}{% render 'tags' %}", encoding="utf-8")
+    compile_project(project)
+    found = {row["variant"]: row for row in rows(project / REQUIREMENTS_SEED)}
+    assert found["personalized"]["printed_fields"] == "cart_product_name;city;first_name"
+    assert found["personalized"]["required_fields"] == "cart_product_name;first_name"
+    partial(project, "greeting.liquid", b"Dear {{ first_name }}\n")
+    assert [(p.where, p.key) for p in check_fresh(project)] == [(REQUIREMENTS_SEED, f"{ID} personalized")]
+
+
+PARTIAL_MISTAKES = [
+    ("greeting.liquid", b"x\n{% if first_name %}y", "campaigns/_partials/greeting.liquid:2", "needs its end"),
+    (
+        "greeting.liquid",
+        b"---\nsubject: x\n---\ny",
+        "campaigns/_partials/greeting.liquid:2",
+        "the keys are dialect",
+    ),
+    (
+        "greeting.liquid",
+        b"---\ndialect: braze\n---\nx\n{{${frist_name}}}",
+        "campaigns/_partials/greeting.liquid:5",
+        "first_name",
+    ),
+    ("greeting.liquid", b"x\n\xff", "campaigns/_partials/greeting.liquid:2", "UTF-8"),
+    ("greeting.liquid", b"x" * 1_000_000, "campaigns/_partials/greeting.liquid", "shorten it"),
+    ("Greeting.txt", b"x", "campaigns/_partials/Greeting.txt", "name it <name>.liquid"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "where", "fix"), PARTIAL_MISTAKES)
+def test_a_mistake_in_a_shared_text_has_its_line(
+    project: Path, name: str, data: bytes, where: str, fix: str
+) -> None:
+    partial(project, name, data)
+    (problem,) = problems_of(project)
+    assert problem.startswith(f"{where} [") and fix in problem
+
+
+BAD_FILES = [
+    # a template's bytes, the place, a piece of what to do
+    (b"x" * 1_000_000, "", "shorten it"),
+    (b"\n" * 200_000 + b"{{ first_name }}", "", "shorten it"),
+    (b"Hello\n\xff\xfe", ":2", "UTF-8"),
+    (b"---\nsubject: [\n---\nx", ":2", "double quotes"),
+    (b"---\nsubject: &a [*a, *a]\n---\nx", ":2", "double quotes"),
+    (b"---\nsubject: x\n---\n" + b"{% for i in (1..1000000) %}x{% endfor %}", ":4", "10,000 times"),
+    (b"---\nsubject: x\n---\n" + b"{% for i in (1..9999999999) %}{% endfor %}", ":4", "10,000 times"),
+    (b"---\nsubject: x\n---\n" + b"{% if first_name %}" * 3_000 + b"x", ":4", "flatten"),
+    (b"---\nsubject: x\n---\n{{ 'x'" + b" | append: 'x'" * 4_000 + b" | nonsuch }}", ":4", "filter"),
+    (b"---\nsubject: x\n---\n" + b"{% if a" + b" and a" * 10_000 + b" %}x{% endif %}", ":4", "split"),
+    (b"---\nsubject: x\n---\n" + b"{{" * 30_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{%" * 30_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{% raw %}" * 6_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{% doc %}" * 6_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{% comment %}" * 4_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{{ 'x" * 10_000, ":4", "mend"),
+    (
+        b"---\nsubject: x\n---\n{% assign x = 'xxxxxxxxxx' %}" + b"{% assign x = x | append: x %}" * 60,
+        ":4",
+        "mend",
+    ),
+    (b"---\nsubject: x\ndialect: mailchimp\n---\n" + b"*|" * 30_000, ":5", ""),
+    (b"---\nsubject: x\ndialect: handlebars\n---\n" + b"{{#if first_name}}" * 3_000, ":5", ""),
+    (b"---\nsubject: x\ndialect: braze\n---\n" + b"{{${" * 10_000, ":5", ""),
+]
+
+
+@pytest.mark.parametrize(("data", "line", "fix"), BAD_FILES, ids=range(len(BAD_FILES)))
+def test_a_bad_template_ends_in_an_error_with_its_place(
+    project: Path, data: bytes, line: str, fix: str
+) -> None:
+    where = f"campaigns/{ID}/personalized.liquid"
+    (project / where).write_bytes(data)
+    problems = problems_of(project)
+    assert any(p.startswith(f"{where}{line} [") and fix in p for p in problems), problems[:3]
+    assert len(problems) <= 101

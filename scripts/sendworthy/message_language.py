@@ -11,6 +11,7 @@ It is python-liquid with four differences, each so that a rendering here says wh
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.include_tag import IncludeNode, IncludeTag
 from liquid.builtin.tags.render_tag import RenderNode, RenderTag
 from liquid.builtin.tags.unless_tag import UnlessTag
-from liquid.exceptions import LiquidTypeError
+from liquid.exceptions import LiquidSyntaxError, LiquidTypeError
 from liquid.expression import Expression
 from liquid.stream import TokenStream
 from liquid.stringify import to_liquid_string
@@ -373,6 +374,19 @@ class _AbortTag(Tag):
         return AbortNode(token, parsed)
 
 
+def find_unclosed(source: str) -> int | None:
+    """The first place behind the last end of its kind where an output, a tag, a raw or a doc block is opened."""
+    found = []
+    for opening, closing in (("{{", "}}"), ("{%", "%}")):
+        place = source.find(opening, source.rfind(closing) + 1)
+        found += [place] if place >= 0 else []
+    for name in ("raw", "doc"):
+        ends = [match.start() for match in re.finditer(rf"\{{%-?\s*end{name}\b", source)]
+        begins = re.finditer(rf"\{{%-?\s*{name}\b", source)
+        found += [match.start() for match in begins if match.start() > (ends[-1] if ends else -1)][:1]
+    return min(found, default=None)
+
+
 def partial_variable(node: IncludeNode | RenderNode) -> str:
     """The name that `with` gives a partial's value: the alias, or else the partial's own name."""
     return str(node.alias) if node.alias else str(getattr(node.name, "value", "")).split(".")[0]
@@ -411,6 +425,10 @@ class MessageEnvironment(LiquidEnvironment):
         matter: Mapping[str, object] | None = None,
     ) -> BoundTemplate:
         """Parse a template; LiquidError where it is none."""
+        if (index := find_unclosed(source)) is not None:
+            # python-liquid would look for the end from each opening to the end of the text, for hours
+            token = Token(TOKEN_EXPRESSION, source[index : index + 2], index, source)
+            raise LiquidSyntaxError("a tag that is opened here is never closed", token=token)
         template = super().from_string(source, name, path, globals, matter)
         context = RenderContext(template)
         for node in walk_nodes(template.nodes, context):
