@@ -259,7 +259,7 @@ def show_rendering(
     """Render the published messages, print what came of it (or put it into `told`), and return the faults by campaign."""
     from sendworthy import warehouse
     from sendworthy.every import render_every
-    from sendworthy.gate import prove_lists
+    from sendworthy.kinds import prove_lists
     from sendworthy.lists import DuckdbLists
     from sendworthy.proof import load_messages
     from sendworthy.proof import told as in_words

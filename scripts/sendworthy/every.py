@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sendworthy import warehouse
 from sendworthy.errors import BuildError
-from sendworthy.gate import prove_lists
+from sendworthy.kinds import prove_lists
 from sendworthy.lists import DuckdbLists, read_values
 from sendworthy.project import Project
 from sendworthy.proof import Fault, Messages, Proof, judge_message, load_messages, told

@@ -27,16 +27,22 @@ from types import ModuleType
 from typing import Any
 
 from sendworthy.errors import BuildError, SettingsError
-from sendworthy.lists import DuckdbLists, Lists, read_values
+from sendworthy.kinds import (
+    Variants,
+    needed_fields_of,
+    no_pattern,
+    pattern_of,
+    read_patterns,
+    read_variants,
+)
+from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
-from sendworthy.proof import Fault, Messages, Pattern, Proof, load_messages, prove, told
+from sendworthy.proof import Fault, Messages, Proof, load_messages, prove, told
 
 # what Great Expectations writes into a folder of Data Docs
 DOCS_PARTS = ("index.html", "static", "expectations", "validations")
 SITE = "night"
 WHOLE_LIST = "whole_list"
-# between the keys of a pattern
-_SEPARATOR = "|"
 
 
 @dataclass(frozen=True)
@@ -225,39 +231,15 @@ def load_suites(project_dir: Path) -> ModuleType:
     return package
 
 
-def prove_lists(lists: Lists, messages: Messages) -> Proof:
-    """Only the proof: render one message of each kind on the list (`sendworthy.proof`)."""
-    needed = _needed_fields(_read_variants(lists))
-    judged = lists.keep("judged", _pattern_query(lists, needed))
-    return prove(_read_patterns(lists, judged, needed), messages)
-
-
-Variants = Sequence[tuple[str, str, tuple[str, ...], tuple[str, ...]]]
-"""Campaign, variant, fields that it needs, fields that it requires."""
-
-
-def _read_variants(lists: Lists) -> Variants:
-    return [
-        (str(campaign), str(variant), tuple(printed or ()), tuple(required or ()))
-        for campaign, variant, printed, required in lists.rows(
-            "select campaign_id, variant, printed_fields, required_fields from intermediate.int_campaigns__variants"
-        )
-    ]
-
-
-def _needed_fields(variants: Variants) -> list[str]:
-    return sorted({field for *_, printed, _ in variants for field in printed})
-
-
 def _take_snapshot(
     lists: Lists, expectations: ModuleType, messages: Messages, progress: Callable[[str], None] | None
 ) -> _Night:
     """Let the lists keep what the suites look at (one row per message: its campaign, one column per check), and count."""
-    variants = _read_variants(lists)
+    variants = read_variants(lists)
     required_fields = sorted({field for *_, required in variants for field in required})
-    needed_fields = _needed_fields(variants)
+    needed_fields = needed_fields_of(variants)
     judged = lists.keep("judged", _snapshot_query(lists, expectations, required_fields, needed_fields))
-    patterns = _read_patterns(lists, judged, needed_fields)
+    patterns = read_patterns(lists, judged, needed_fields)
     proof = prove(
         patterns,
         messages,
@@ -332,42 +314,6 @@ def _required_of(
     return dict(sorted(found.items()))
 
 
-def _read_patterns(lists: Lists, judged: str, fields: Sequence[str]) -> list[Pattern]:
-    """The kinds of messages that there are, each with the values of one of them."""
-    rows = lists.rows(
-        f"""
-        with
-            patterns as (
-                select campaign_id, variant, pattern, count(*) as messages, min(dispatch_id) as dispatch_id
-                from {judged}
-                group by campaign_id, variant, pattern
-            )
-        select patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages, min(list.merge_values)
-        from patterns
-        left join
-            marts.send_list as list
-            on patterns.dispatch_id = list.dispatch_id
-            and patterns.campaign_id = list.campaign_id
-            and patterns.variant = list.variant
-        group by patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages
-        order by patterns.campaign_id, patterns.variant, patterns.pattern
-        """
-    )
-    return [
-        Pattern(campaign, variant, pattern, int(messages), _values_of(pattern, values, fields))
-        for campaign, variant, pattern, messages, values in rows
-    ]
-
-
-def _values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
-    """A message's values, without those that its pattern calls blank; None where they cannot be read."""
-    found = read_values(text)
-    if found is None:
-        return None
-    keys = dict(zip(fields, pattern.split(_SEPARATOR), strict=True))
-    return {name: None if key == "-" else found.get(name) for name, key in keys.items() if key}
-
-
 def _snapshot_query(
     lists: Lists, expectations: ModuleType, required: Sequence[str], needed: Sequence[str]
 ) -> str:
@@ -393,7 +339,7 @@ def _snapshot_query(
     return f"""
         with
             by_message as (
-                select dispatch_id, user_id, campaign_id, variant, {_pattern(lists, needed)} as pattern {worst}
+                select dispatch_id, user_id, campaign_id, variant, {pattern_of(lists, needed)} as pattern {worst}
                 from {lists.model("audit.audit_merge_values")}
                 group by dispatch_id, user_id, campaign_id, variant
             )
@@ -401,7 +347,7 @@ def _snapshot_query(
             coalesce(messages.campaign_id, '') as campaign_id,
             coalesce(messages.variant, '') as variant,
             messages.dispatch_id,
-            coalesce(by_message.pattern, {lists.text(_SEPARATOR * (len(needed) - 1))}) as pattern,
+            coalesce(by_message.pattern, {lists.text(no_pattern(needed))}) as pattern,
             {", ".join(columns)}
         from {lists.model("audit.audit_messages")} as messages
         left join
@@ -410,39 +356,6 @@ def _snapshot_query(
             and messages.user_id is not distinct from by_message.user_id
             and messages.campaign_id is not distinct from by_message.campaign_id
             and messages.variant is not distinct from by_message.variant
-    """
-
-
-def _pattern(lists: Lists, needed: Sequence[str]) -> str:
-    """An aggregate: what of each of the fields matters, in their order; nothing for those that a variant does not need."""
-    keys = [
-        f"coalesce(max(case when is_expected and merge_field = {lists.text(field)} then render_key end), '')"
-        for field in needed
-    ]
-    return f" || '{_SEPARATOR}' || ".join(keys) or "''"
-
-
-def _pattern_query(lists: Lists, needed: Sequence[str]) -> str:
-    """One row per message: what it is, and its pattern."""
-    nothing = lists.text(_SEPARATOR * (len(needed) - 1))
-    return f"""
-        with
-            by_message as (
-                select dispatch_id, campaign_id, variant, {_pattern(lists, needed)} as pattern
-                from {lists.model("audit.audit_merge_values")}
-                group by dispatch_id, campaign_id, variant
-            )
-        select
-            coalesce(list.campaign_id, '') as campaign_id,
-            coalesce(list.variant, '') as variant,
-            list.dispatch_id,
-            coalesce(by_message.pattern, {nothing}) as pattern
-        from marts.send_list as list
-        left join
-            by_message
-            on list.dispatch_id is not distinct from by_message.dispatch_id
-            and list.campaign_id is not distinct from by_message.campaign_id
-            and list.variant is not distinct from by_message.variant
     """
 
 

@@ -1,0 +1,110 @@
+"""Which kinds of messages a list has: those of one variant that look alike with respect to blanks (see `sendworthy.proof`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sendworthy.lists import Lists, read_values
+from sendworthy.proof import Messages, Pattern, Proof, prove
+
+# between the keys of a pattern
+_SEPARATOR = "|"
+
+Variants = Sequence[tuple[str, str, tuple[str, ...], tuple[str, ...]]]
+"""Campaign, variant, fields that it needs, fields that it requires."""
+
+
+def prove_lists(lists: Lists, messages: Messages) -> Proof:
+    """Only the proof: render one message of each kind on the list (`sendworthy.proof`)."""
+    needed = needed_fields_of(read_variants(lists))
+    judged = lists.keep("judged", pattern_query(lists, needed))
+    return prove(read_patterns(lists, judged, needed), messages)
+
+
+def read_variants(lists: Lists) -> Variants:
+    """The variants that the settings know."""
+    return [
+        (str(campaign), str(variant), tuple(printed or ()), tuple(required or ()))
+        for campaign, variant, printed, required in lists.rows(
+            "select campaign_id, variant, printed_fields, required_fields from intermediate.int_campaigns__variants"
+        )
+    ]
+
+
+def needed_fields_of(variants: Variants) -> list[str]:
+    """All fields that some variant needs, in the order of a pattern's keys."""
+    return sorted({field for *_, printed, _ in variants for field in printed})
+
+
+def read_patterns(lists: Lists, judged: str, fields: Sequence[str]) -> list[Pattern]:
+    """The kinds of messages that there are, each with the values of one of them."""
+    rows = lists.rows(
+        f"""
+        with
+            patterns as (
+                select campaign_id, variant, pattern, count(*) as messages, min(dispatch_id) as dispatch_id
+                from {judged}
+                group by campaign_id, variant, pattern
+            )
+        select patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages, min(list.merge_values)
+        from patterns
+        left join
+            marts.send_list as list
+            on patterns.dispatch_id = list.dispatch_id
+            and patterns.campaign_id = list.campaign_id
+            and patterns.variant = list.variant
+        group by patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages
+        order by patterns.campaign_id, patterns.variant, patterns.pattern
+        """
+    )
+    return [
+        Pattern(campaign, variant, pattern, int(messages), _values_of(pattern, values, fields))
+        for campaign, variant, pattern, messages, values in rows
+    ]
+
+
+def _values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
+    """A message's values, without those that its pattern calls blank; None where they cannot be read."""
+    found = read_values(text)
+    if found is None:
+        return None
+    keys = dict(zip(fields, pattern.split(_SEPARATOR), strict=True))
+    return {name: None if key == "-" else found.get(name) for name, key in keys.items() if key}
+
+
+def pattern_of(lists: Lists, needed: Sequence[str]) -> str:
+    """An aggregate: what of each of the fields matters, in their order; nothing for those that a variant does not need."""
+    keys = [
+        f"coalesce(max(case when is_expected and merge_field = {lists.text(field)} then render_key end), '')"
+        for field in needed
+    ]
+    return f" || '{_SEPARATOR}' || ".join(keys) or "''"
+
+
+def no_pattern(needed: Sequence[str]) -> str:
+    """The pattern of a variant that needs no field."""
+    return _SEPARATOR * (len(needed) - 1)
+
+
+def pattern_query(lists: Lists, needed: Sequence[str]) -> str:
+    """One row per message: what it is, and its pattern."""
+    nothing = lists.text(no_pattern(needed))
+    return f"""
+        with
+            by_message as (
+                select dispatch_id, campaign_id, variant, {pattern_of(lists, needed)} as pattern
+                from {lists.model("audit.audit_merge_values")}
+                group by dispatch_id, campaign_id, variant
+            )
+        select
+            coalesce(list.campaign_id, '') as campaign_id,
+            coalesce(list.variant, '') as variant,
+            list.dispatch_id,
+            coalesce(by_message.pattern, {nothing}) as pattern
+        from marts.send_list as list
+        left join
+            by_message
+            on list.dispatch_id is not distinct from by_message.dispatch_id
+            and list.campaign_id is not distinct from by_message.campaign_id
+            and list.variant is not distinct from by_message.variant
+    """
