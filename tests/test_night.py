@@ -17,6 +17,8 @@ import pytest
 from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 from sendworthy import warehouse
 from sendworthy.explain import REASONS
+from sendworthy.preview import preview
+from sendworthy.project import Project
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,25 @@ def test_the_sample_shows_every_decision_every_reason_and_every_segment(place: P
     assert segments == set(re.findall(r"\bas is_(\w+)", flags))
     stages = {row[0] for row in place.query("select distinct lifecycle_stage from marts.customers")}
     assert stages == {"unknown", "new", "active", "lapsing", "lapsed"}
+
+
+def test_a_preview_of_somebody_on_a_list_shows_what_goes_out(place: Place) -> None:
+    listed = place.query(
+        """
+        select campaign_id, min_by(user_id, user_id), min_by(variant, user_id), min_by(merge_values, user_id)
+        from marts.send_list
+        where channel in ('email', 'push')
+        group by channel, campaign_id
+        qualify row_number() over (partition by channel order by count(distinct variant) desc, campaign_id) <= 2
+        """
+    )
+    assert len(listed) == 4
+    for campaign_id, user_id, variant, merge_values in listed:
+        shown = preview(Project(place.root), campaign_id, user_id, place.database)
+        assert shown.person and shown.person.decision and shown.person.decision.decision == "send"
+        (sent,) = [one for one in shown.variants if one.state == "gets"]
+        assert (sent.name, sent.shown[0].values, shown.notes) == (variant, json.loads(merge_values), [])
+        assert all(row.candidates for row in sent.fields), "a field without its coverage"
 
 
 def test_every_row_that_landed_is_staged_or_quarantined(place: Place) -> None:

@@ -179,7 +179,7 @@ def test_a_message_that_ends_itself_is_counted_and_no_fault() -> None:
     proof = prove(patterns, messages)
     assert (proof.aborted, proof.faults, len(proof.proven)) == ({"c": 30}, {}, 2)
     rendering = render_message(template, {"a": "x", "b": "Ann"})
-    assert rendering == Rendering({}, [], "not for x")
+    assert rendering == Rendering({}, {}, "not for x")
 
 
 def test_what_cannot_be_looked_at_is_not_proven() -> None:

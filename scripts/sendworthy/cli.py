@@ -392,6 +392,71 @@ def coverage(
             show_coverage(as_of, campaigns)
 
 
+@app.command()
+def preview(
+    campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user", help="A user of the published file. Default: a made-up one, nothing personal."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", help="The page to write. Default: target/preview/<campaign>.html in the project."
+        ),
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would go out: a page with each variant of a campaign, rendered for a user."""
+    from sendworthy import warehouse
+    from sendworthy.preview import preview as preview_campaign
+    from sendworthy.preview import verdicts
+    from sendworthy.preview_page import write_page
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        database = project.resolve(db, "sendworthy.duckdb")
+        # a made-up user needs no night
+        if user is not None or db is not None or database.is_file():
+            warehouse.open_published(database)
+        shown = preview_campaign(project, campaign, user, database if database.is_file() else None)
+        page = project.resolve(output, f"target/preview/{campaign}.html")
+        write_page(shown, page)
+        if as_json:
+            print_json({"page": str(page), **verdicts(shown)})
+        else:
+            show_preview(shown, page)
+        if open_it and typer.launch(page.as_uri()) != 0:
+            err.print("no browser could be opened; open the page yourself.")
+
+
+def show_preview(shown: Any, page: Path) -> None:
+    """Which variant a user gets, what is wrong with any, and where the page is."""
+    for variant in shown.variants:
+        out.print(f"[bold]{escape(variant.name)}[/]: {escape(variant.words)}", highlight=False)
+        for rendering in variant.shown:
+            for fault in rendering.faults if not variant.missing else ():
+                out.print(f"  [red]fault[/] {escape(str(fault))}", highlight=False)
+            if rendering.aborted is not None:
+                out.print(
+                    f"  [yellow]{escape(rendering.heading)}: the message ends itself[/]", highlight=False
+                )
+        show_warnings(variant.warnings)
+    for note in shown.notes:
+        err.print(f"[yellow]note[/] {escape(note)}", highlight=False)
+    out.print(f"The page: {escape(str(page))}", highlight=False, soft_wrap=True)
+    if shown.person is not None:
+        err.print(
+            "[yellow]note[/] it holds personal values of a user: only your own account can read it; remove it when you have looked.",
+            highlight=False,
+        )
+
+
 @app.command(name="new-campaign")
 def new_campaign_command(
     kind: Annotated[

@@ -61,12 +61,16 @@ class MessageAborted(Exception):
 
 @dataclass(frozen=True)
 class Printed:
-    """What one output statement printed: the part and line of its template, and the merge fields that it came from."""
+    """What one output statement printed: the part and line of its template, and the merge fields that it came from.
+
+    `span` is where it begins and ends in the rendered text; None where that is not known (inside `ifchanged`).
+    """
 
     template: str
     line: int
     fields: tuple[str, ...]
     text: str
+    span: tuple[int, int] | None = None
 
     @property
     def is_blank(self) -> bool:
@@ -76,12 +80,16 @@ class Printed:
 
 @dataclass
 class Trace:
-    """What a rendering printed, statement by statement; `origins` are the merge fields that a name comes from."""
+    """What a rendering printed, statement by statement; `origins` are the merge fields that a name comes from.
+
+    `buffer` takes the rendered text; what is written elsewhere has no known place in it.
+    """
 
     fields: frozenset[str]
     printed: list[Printed] = field(default_factory=list)
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     capturing: list[set[str]] = field(default_factory=list)
+    buffer: TextIO | None = None
 
     def of(self, expressions: Iterable[Expression]) -> frozenset[str]:
         """The merge fields that expressions are made of."""
@@ -117,6 +125,11 @@ def names_in(expressions: Iterable[Expression]) -> Iterator[str]:
     for expression in walk_expressions(expressions):
         if isinstance(expression, Path) and isinstance(expression.path[0], str):
             yield str(expression.path[0])
+
+
+def line_of(token: Token) -> int:
+    """The line of its template that a token is on; the first is 1."""
+    return token.source.count("\n", 0, max(token.start_index, 0)) + 1
 
 
 def walk_expressions(expressions: Iterable[Expression]) -> Iterator[Expression]:
@@ -224,15 +237,20 @@ class _StrictUnless(UnlessTag):
 
 def _print(node: OutputNode, context: RenderContext, buffer: TextIO) -> int:
     text = to_liquid_string(node.expression.evaluate(context), context.autoescape)
-    if (trace := _trace(context)) is not None:
-        fields = trace.of([node.expression])
-        for captured in trace.capturing:
-            captured.update(fields)
-        # what is captured is not printed yet
-        if not trace.capturing:
-            line = node.token.source.count("\n", 0, max(node.token.start_index, 0)) + 1
-            trace.printed.append(Printed(context.template.name, line, tuple(sorted(fields)), text))
-    return buffer.write(text)
+    trace = _trace(context)
+    if trace is None:
+        return buffer.write(text)
+    fields = trace.of([node.expression])
+    for captured in trace.capturing:
+        captured.update(fields)
+    begin = buffer.tell()
+    written = buffer.write(text)
+    # what is captured is not printed yet
+    if not trace.capturing:
+        span = (begin, buffer.tell()) if buffer is trace.buffer else None
+        name, line = context.template.name, line_of(node.token)
+        trace.printed.append(Printed(name, line, tuple(sorted(fields)), text, span))
+    return written
 
 
 class _OutputNode(OutputNode):
@@ -448,4 +466,8 @@ def render(
     """
     trace = Trace(frozenset(fields))
     given: dict[str, Any] = {name: values.get(name) for name in fields}
-    return template.render(given, **{_TRACE: trace}), trace
+    context = RenderContext(template, globals=template.make_globals({**given, _TRACE: trace}))
+    buffer = context.get_buffer()
+    trace.buffer = buffer
+    template.render_with_context(context, buffer)
+    return buffer.getvalue(), trace

@@ -57,11 +57,16 @@ class Fault:
 
 @dataclass
 class Rendering:
-    """A rendered message: its texts by part, what each output statement printed, and, if it ends itself, why."""
+    """A rendered message: its texts by part, what their output statements printed, and, if it ends itself, why."""
 
     texts: dict[str, str] = field(default_factory=dict)
-    printed: list[Printed] = field(default_factory=list)
+    outputs: dict[str, list[Printed]] = field(default_factory=dict)
     aborted: str | None = None
+
+    @property
+    def printed(self) -> list[Printed]:
+        """What each output statement of all parts printed."""
+        return [output for outputs in self.outputs.values() for output in outputs]
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def render_message(template: TemplateAnalysis, values: Values) -> Rendering:
             rendering.aborted = str(reason)
             break
         rendering.texts[part] = text
-        rendering.printed += trace.printed
+        rendering.outputs[part] = trace.printed
     return rendering
 
 
@@ -116,7 +121,10 @@ def judge(
     if rendering.aborted is not None:
         return rendering, []
     faults = [
-        Fault(_place(template, output), f"a blank {' and '.join(output.fields)} would be printed")
+        Fault(
+            place(template, output.template, output.line),
+            f"a blank {' and '.join(output.fields)} would be printed",
+        )
         for output in rendering.printed
         if output.fields and output.is_blank
     ]
@@ -198,7 +206,7 @@ def _hides_blank(template: TemplateAnalysis, values: Values) -> bool:
         return True
 
 
-def _place(template: TemplateAnalysis, output: Printed) -> str:
-    path, first_line = template.places[output.template]
-    line = first_line if output.template in ("subject", "preheader") else first_line + output.line - 1
-    return f"{path}:{line}"
+def place(template: TemplateAnalysis, name: str, line: int) -> str:
+    """The file and line of a line of one of the template's parts or partials."""
+    path, first_line = template.places[name]
+    return f"{path}:{first_line if name in ('subject', 'preheader') else first_line + line - 1}"
