@@ -111,7 +111,7 @@ FAULTS = [
         "t.liquid:3",
         "a blank a would be printed",
     ),
-    ("{{ a | append: b }}", {"a": None, "b": None}, "t.liquid", "inside other text"),
+    ("{{ a | append: b }}", {"a": None, "b": None}, "t.liquid:1", "a blank a and b would be printed"),
     ("{{ a | remove: 'x' }}", {"a": "x"}, "t.liquid:1", "a blank a would be printed"),
     ("{{ a | append: '!' }}", {"a": None}, "t.liquid", "inside other text"),
     ("{% include 'shows' %}", {"a": None}, "shows.liquid:1", "a blank a would be printed"),

@@ -367,10 +367,11 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
         problems.append(Problem(where, "campaign.yml", "longer than 64 KB", "shorten it"))
         return None
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        loader = _Loader(text)
+        node = loader.get_single_node()
         if node is not None:
             _check_plain(node, (), folder, problems, where)
-        data = yaml.load(text, Loader=_Loader) if node is not None else None  # _Loader is a SafeLoader
+        data = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1

@@ -1,10 +1,11 @@
 """The Liquid that messages are written in: strict, with shared partials, and with a trace of what came out where.
 
-It is python-liquid with four differences, each so that a rendering here says what an ESP's would:
+It is python-liquid with five differences, each so that a rendering here says what an ESP's would:
 
 - `nil` is `blank`, as in the reference implementation (Shopify/liquid issues 642 and 1807) and at Braze, so that
   `{% if first_name != blank %}` guards a merge field whose value is null. (`!= ""` and `!= empty` do not.)
 - a text that looks like a number is compared with a number as one: `{% if loyalty_points > 100 %}`.
+- nil is the empty text for filters that take texts: `{{ "Hi " | append: first_name }}` prints no "None".
 - `{% abort_message %}` ends the message: Braze then sends nothing.
 - each output statement tells the rendering's trace what it printed, and which merge fields it printed it from.
 """
@@ -12,9 +13,10 @@ It is python-liquid with four differences, each so that a rendering here says wh
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path as FilePath
 from typing import Any, TextIO
 
@@ -217,6 +219,23 @@ _OURS: Mapping[type, type] = {
     GtExpression: _Gt,
     GeExpression: _Ge,
 }
+
+
+# filters whose arguments are texts
+_WITH_TEXTS = (
+    *("append", "join", "prepend", "remove", "remove_first", "remove_last"),
+    *("replace", "replace_first", "replace_last", "split"),
+)
+
+
+def _nothing_for_nil(named: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter for which nil among its arguments is the empty text: python-liquid would write "None"."""
+
+    @wraps(named)
+    def call(value: object, *arguments: object) -> Any:
+        return named(value, *("" if argument is None else argument for argument in arguments))
+
+    return call
 
 
 # --- tags -----------------------------------------------------------------------------------------------
@@ -433,6 +452,8 @@ class MessageEnvironment(LiquidEnvironment):
         super().__init__(tolerance=Mode.STRICT, strict_filters=True, loader=loader)
         for tag in _TAGS:
             self.add_tag(tag)
+        for name in _WITH_TEXTS:
+            self.add_filter(name, _nothing_for_nil(self.filters[name]))
 
     def from_string(
         self,
