@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from deliveries import Delivered, and_one
 from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 from sendworthy import warehouse
 from sendworthy.explain import REASONS
@@ -25,7 +26,12 @@ from sendworthy.project import Project
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """A copy of the project after one night."""
     place = Place(copy_project(tmp_path_factory.mktemp("project")))
-    result = place.night(FIRST)
+    # as on most machines: what is written is readable by everybody, but for what the night does about it
+    before = os.umask(0o022)
+    try:
+        result = place.night(FIRST)
+    finally:
+        os.umask(before)
     assert result.returncode == 0, result.stdout + result.stderr
     return place
 
@@ -52,6 +58,59 @@ def test_a_night_releases_every_campaign_and_its_files_agree(place: Place) -> No
             seen.add(listed["file"])
     assert seen == set(place.lists(FIRST)), "a list that the manifest does not name"
     assert sum(on_the_list.values()) > 500
+
+
+def test_what_a_night_writes_is_readable_by_its_owner_only(place: Place) -> None:
+    written = [
+        path
+        for name in ("sendworthy.duckdb", ".sendworthy", "out", "data_docs", "logs", "target")
+        for path in (place.root / name, *(place.root / name).rglob("*"))
+    ]
+    assert len(written) > 200 and {path.suffix for path in written} >= {".duckdb", ".csv", ".html", ".log"}
+    assert not [path for path in written if path.stat().st_mode & 0o077]
+    # what was there stays as it was
+    assert (place.root / "data").stat().st_mode & 0o777 != 0o700
+
+
+def test_the_delivered_night_is_verified_and_what_is_slipped_in_is_caught(
+    place: Place, tmp_path: Path
+) -> None:
+    delivered = Delivered(place.root)
+    found = delivered.verify(with_database=True)
+    assert found.exit_code == 0, found.failed
+    assert {check.state for check in found.checks} == {"ok"}
+    suppressed = (
+        "newsletter__active__email",
+        place.query(
+            """
+            select min(user_id)
+            from intermediate.int_users__channels
+            inner join marts.customers using (user_id)
+            where is_suppressed and channel = 'email'
+            """
+        )[0][0],
+        "suppression",
+    )
+    # somebody who gets as many text messages tonight as they may, and not this one
+    at_the_cap = (
+        "discount__casual__sms",
+        place.query(
+            """
+            select min(user_id)
+            from audit.audit_messages
+            where channel = 'sms' and channel_place = channel_room and campaign_id <> 'discount__casual__sms'
+            """
+        )[0][0],
+        "caps",
+    )
+    for campaign, user, check in (suppressed, at_the_cap):
+        assert user, check
+        night = delivered.copy_lists(tmp_path / check)
+        night.forge(campaign, and_one(campaign, user))
+        assert night.verify().exit_code == 0, "nothing but the published file can tell"
+        failed = {item.name: item for item in night.verify(with_database=True).failed}
+        assert failed.keys() >= {check, "run", "lists", "ledger"}
+        assert any(campaign in finding.where for finding in failed[check].findings)
 
 
 def test_the_sample_shows_every_decision_every_reason_and_every_segment(place: Place) -> None:
@@ -157,6 +216,8 @@ def test_the_second_night_counts_what_the_first_one_sent(place: Place) -> None:
         where dispatches.as_of = timestamp '2026-06-01' and list_contains(decisions.reasons, 'cooldown')
         """
     ) == [(True,)]
+    # the first night's lists are out of date now, whatever the clock says
+    assert [check.name for check in Delivered(place.root).verify_night(FIRST).failed] == ["run"]
     manifest = {campaign["campaign_id"]: campaign for campaign in place.manifest(SECOND)["campaigns"]}
     for campaign_id, added, removed in place.query(
         """

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -27,11 +27,13 @@ from sendworthy.errors import (
     SendworthyError,
     SettingsError,
 )
+from sendworthy.private import keep_to_owner
 from sendworthy.project import Project, find_project
-from sendworthy.times import iso, parse_time
+from sendworthy.times import iso, parse_time, utc_now
 
 if TYPE_CHECKING:
     from sendworthy.coverage import Coverage
+    from sendworthy.verify import Check, Verified
 
 app = typer.Typer(
     help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",
@@ -39,7 +41,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back.",
+    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent.",
 )
 cluster_app = typer.Typer(
     help="A small Spark cluster on this machine, to try out what a night does on one (`nightly --target spark_cluster`).",
@@ -78,6 +80,17 @@ AllowStale = Annotated[
         "--allow-stale", help="Old data is meant: do not refuse a watermark over 36 hours behind the clock."
     ),
 ]
+
+
+# what these write is the project's sources, which a team shares, or made-up data
+FOR_EVERYBODY = {"compile", "new-campaign", "sample"}
+
+
+@app.callback()
+def begin(context: typer.Context) -> None:
+    """Before any command: see that what it writes about people is readable by its owner only."""
+    if context.invoked_subcommand not in FOR_EVERYBODY:
+        keep_to_owner()
 
 
 @app.command()
@@ -457,6 +470,50 @@ def show_preview(shown: Any, page: Path) -> None:
         )
 
 
+@app.command()
+def verify(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="A night's folder, with its manifest.json; or the folder of --out: its newest night."
+        ),
+    ],
+    db: Annotated[
+        Path | None,
+        typer.Option(
+            "--db",
+            help="The published DuckDB file, to hold the lists against: the run, the ledger, the suppressions and the caps too.",
+        ),
+    ] = None,
+    max_age_hours: Annotated[
+        float, typer.Option("--max-age-hours", help="How far the night may lie behind the clock.", min=0)
+    ] = 36,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            "--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check delivered lists before they are sent: whole, unchanged, of one night, and not out of date. 3: do not send them."""
+    from sendworthy.verify import as_dict
+    from sendworthy.verify import verify as verify_night
+
+    with failures(as_json):
+        verified = verify_night(
+            folder.expanduser().resolve(),
+            parse_time(now, "--now") if now else utc_now(),
+            timedelta(hours=max_age_hours),
+            db.expanduser().resolve() if db else None,
+        )
+        if as_json:
+            print_json(as_dict(verified))
+        else:
+            show_verified(verified)
+        raise typer.Exit(verified.exit_code)
+
+
 @app.command(name="new-campaign")
 def new_campaign_command(
     kind: Annotated[
@@ -675,6 +732,44 @@ def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
         out.print(lifts)
     else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+def show_verified(verified: Verified) -> None:
+    """What was checked of a night, one line a check; then whether its lists may be sent."""
+    night = iso(verified.as_of) if verified.as_of else "unknown time"
+    table = Table("check", "state", "what must hold, and what was found", title=f"night of {night}")
+    for check in verified.checks:
+        table.add_row(check.name, STATE_COLOURS[check.state], "\n".join(_words_of(check)))
+    out.print(table)
+    out.print(f"lists: {escape(str(verified.folder))}", highlight=False)
+    if verified.failed:
+        names = ", ".join(check.name for check in verified.failed)
+        err.print(f"[bold red]do not send these lists:[/] {names}", highlight=False)
+    elif any(check.state == "not checked" for check in verified.checks):
+        out.print("[green]All that was checked holds.[/] See above what was not.")
+    else:
+        out.print("[green]These lists may be sent.[/]")
+
+
+STATE_COLOURS = {
+    "ok": "[green]ok[/]",
+    "failed": "[bold red]failed[/]",
+    "not checked": "[yellow]not checked[/]",
+}
+# how many files or campaigns a table names for one check; --json names all
+MOST_FINDINGS = 12
+
+
+def _words_of(check: Check) -> Iterator[str]:
+    yield check.words
+    if check.why_not:
+        yield f"[yellow]not checked:[/] {escape(check.why_not)}"
+    for finding in check.findings[:MOST_FINDINGS]:
+        yield f"[{'dim' if finding.is_note else 'red'}]{escape(finding.where)}[/]: {escape(finding.what)}"
+    if len(check.findings) > MOST_FINDINGS:
+        yield f"and {len(check.findings) - MOST_FINDINGS:,} more; --json names them all"
+    if check.fix:
+        yield f"[bold]what to do:[/] {escape(check.fix)}"
 
 
 def _counting_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:

@@ -11,7 +11,6 @@ from pathlib import Path
 import duckdb
 
 from sendworthy import warehouse
-from sendworthy.errors import SettingsError
 
 Fields = frozenset[str]
 
@@ -64,10 +63,7 @@ def coverage(database: Path, campaign_id: str | None = None) -> tuple[datetime, 
         try:
             return warehouse.read_night(connection), _read(connection, campaign_id)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise SettingsError(
-                f"{database} lacks a table or a column that this needs: another version of the project wrote it.",
-                "run `sendworthy nightly` once more, or name another file with --db.",
-            ) from None
+            raise warehouse.other_version(database) from None
 
 
 def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift]:

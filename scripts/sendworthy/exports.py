@@ -16,25 +16,57 @@ import duckdb
 from sendworthy.errors import SettingsError
 from sendworthy.warehouse import fsync_folder, literal, rows
 
+MANIFEST = "manifest.json"
+
 
 @dataclass(frozen=True)
 class Destination:
-    """Where lists go: the export model with its exact columns, and which of them are the campaign and the message."""
+    """Where lists go: the export model with its exact columns, and which of them say what `sendworthy verify` looks at.
+
+    A destination may have no column for the user, the variant or one of the times; then that is not looked at.
+    """
 
     name: str
     model: str
     campaign_column: str
     message_column: str
     extension: str = "csv"
+    user_column: str | None = None
+    variant_column: str | None = None
+    send_at_column: str | None = None
+    valid_until_column: str | None = None
 
 
 DESTINATIONS = {
     destination.name: destination
     for destination in (
-        Destination("generic", "exports.export_generic", "campaign_id", "dispatch_id"),
-        Destination("braze", "exports.export_braze", "sendworthy_campaign_id", "sendworthy_dispatch_id"),
+        Destination(
+            "generic",
+            "exports.export_generic",
+            campaign_column="campaign_id",
+            message_column="dispatch_id",
+            user_column="user_id",
+            variant_column="variant",
+            send_at_column="send_at",
+            valid_until_column="valid_until",
+        ),
+        Destination(
+            "braze",
+            "exports.export_braze",
+            campaign_column="sendworthy_campaign_id",
+            message_column="sendworthy_dispatch_id",
+            user_column="external_id",
+            variant_column="sendworthy_variant",
+            send_at_column="sendworthy_send_at",
+            valid_until_column="sendworthy_valid_until",
+        ),
     )
 }
+
+
+def list_path(destination: Destination, campaign_id: str) -> str:
+    """Where a campaign's list lies below the night's folder."""
+    return f"{destination.name}/{campaign_id}.{destination.extension}"
 
 
 def choose_destinations(names: Sequence[str]) -> list[Destination]:
@@ -76,16 +108,16 @@ def export_night(
         listed.append({**campaign, "files": files})
     manifest = {**run, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    _write_through(aside / "manifest.json", text.encode())
+    _write_through(aside / MANIFEST, text.encode())
     _replace_folder(aside, folder)
-    return folder / "manifest.json"
+    return folder / MANIFEST
 
 
 def _write_list(
     connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str, folder: Path
 ) -> dict[str, Any]:
-    """One campaign's file for one destination: its path below the night's folder, rows and sha256."""
-    path = folder / destination.name / f"{campaign_id}.{destination.extension}"
+    """One campaign's file for one destination: its path below the night's folder, rows, bytes and sha256."""
+    path = folder / list_path(destination, campaign_id)
     path.parent.mkdir(exist_ok=True)
     result = connection.execute(
         f"""
@@ -96,17 +128,25 @@ def _write_list(
         ) to {literal(path)} (format csv, header true, delimiter ',')
         """
     ).fetchall()
+    digest = sha256(path)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    return {
+        "bytes": path.stat().st_size,
+        "destination": destination.name,
+        "file": list_path(destination, campaign_id),
+        "rows": int(result[0][0]),
+        "sha256": digest,
+    }
+
+
+def sha256(path: Path) -> str:
+    """A file's sha256 in hexadecimal digits; OSError where it cannot be read."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-        os.fsync(file.fileno())
-    return {
-        "destination": destination.name,
-        "file": f"{destination.name}/{path.name}",
-        "rows": int(result[0][0]),
-        "sha256": digest.hexdigest(),
-    }
+    return digest.hexdigest()
 
 
 def _write_through(path: Path, content: bytes) -> None:

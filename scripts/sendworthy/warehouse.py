@@ -61,6 +61,14 @@ def open_published(path: Path) -> Path:
     return path
 
 
+def other_version(path: Path) -> SettingsError:
+    """The error where a published file lacks a table or a column."""
+    return SettingsError(
+        f"{path} lacks a table or a column that this needs: another version of the project wrote it.",
+        "run `sendworthy nightly` once more, or name another file with --db.",
+    )
+
+
 def rows(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()
 ) -> list[dict[str, Any]]:

@@ -1,0 +1,163 @@
+"""The manifest of a night as a reader sees it: its form, and where it lies."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, StringConstraints, ValidationError
+
+from sendworthy.errors import SettingsError
+from sendworthy.exports import DESTINATIONS, MANIFEST, list_path
+from sendworthy.times import parse_time
+
+Released = Literal["released", "held_back"]
+_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
+# what a campaign's folder may be called, and so a file: no way out of the night's folder
+_FILE_STEM = re.compile(r"[a-z0-9_]+")
+
+
+class UnknownForm(Exception):
+    """The manifest is not one that this version writes; `faults` say where and what, without its values."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class _Strict(BaseModel):
+    """No value is taken for another type; keys of later versions are let through."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+class ListedFile(_Strict):
+    """One list: its path below the night's folder, and what its content must be. An older manifest does not say `bytes`."""
+
+    destination: str
+    file: str
+    rows: NonNegativeInt
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    bytes: NonNegativeInt | None = None
+
+
+class Gate(_Strict):
+    """What the gate said of a campaign's list."""
+
+    passed: bool
+    messages: NonNegativeInt
+    failed: list[Any]
+
+
+class ListedCampaign(_Strict):
+    """What became of one campaign: its counts, its status, its lists."""
+
+    campaign_id: Annotated[str, StringConstraints(min_length=1)]
+    status: Released
+    candidates: NonNegativeInt
+    send: NonNegativeInt
+    control: NonNegativeInt
+    suppress: NonNegativeInt
+    rows: NonNegativeInt
+    added: NonNegativeInt
+    removed: NonNegativeInt
+    gate: Gate
+    files: list[ListedFile]
+
+    @property
+    def is_released(self) -> bool:
+        """Whether its lists may go out."""
+        return self.status == "released"
+
+
+class Manifest(_Strict):
+    """A night: its run, its logical time, its campaigns."""
+
+    run_id: str
+    as_of: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?Z$")]
+    campaigns: list[ListedCampaign]
+
+    @property
+    def night(self) -> datetime:
+        """The logical time, naive UTC."""
+        return parse_time(self.as_of, "as_of")
+
+    @property
+    def files(self) -> Iterator[tuple[ListedCampaign, ListedFile]]:
+        """Every list with its campaign."""
+        return ((campaign, file) for campaign in self.campaigns for file in campaign.files)
+
+
+def find_night(folder: Path) -> Path:
+    """The night's folder: `folder` itself where a manifest lies in it, else its newest night. SettingsError without a manifest."""
+    if not folder.is_dir():
+        raise SettingsError(
+            f"there is no folder {folder}.", "name the folder of a night, or the one that --out named."
+        )
+    if not (folder / MANIFEST).exists():
+        nights = [path for path in folder.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir()]
+        night = max(nights, default=folder)
+        if not (night / MANIFEST).exists():
+            raise SettingsError(
+                f"{night} holds no {MANIFEST}: nothing says which of its files count. Do not send them.",
+                "name the folder of a night; if it is one, write it again with `sendworthy export`.",
+            )
+        return night
+    return folder
+
+
+def read_manifest(path: Path) -> tuple[Manifest, dict[str, Any]]:
+    """The manifest, and the same as plain JSON values. UnknownForm where it is none; OSError where it cannot be read."""
+    try:
+        plain = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_each_key_once)
+        manifest = Manifest.model_validate(plain)
+    except ValidationError as error:
+        raise UnknownForm([f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()]) from None
+    except (ValueError, RecursionError) as error:
+        # of a text that is no JSON, only where it ends to be one
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
+        raise UnknownForm([f"it is no JSON ({where})"]) from None
+    faults = list(_structural_faults(manifest))
+    if faults:
+        raise UnknownForm(faults)
+    return manifest, plain
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers could take two different values for a key that is there twice."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise UnknownForm(["a key is there twice in one object"])
+    return dict(pairs)
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def _structural_faults(manifest: Manifest) -> Iterator[str]:
+    """What the types cannot say: a campaign twice, a night that is no time, a file that is not where it belongs."""
+    try:
+        manifest.night  # noqa: B018 - a date such as 2026-02-31
+    except SettingsError as error:
+        yield f"as_of: {error.what}"
+    for campaign_id, times in Counter(campaign.campaign_id for campaign in manifest.campaigns).items():
+        if times > 1:
+            yield f"the campaign {campaign_id} is there {times} times"
+    for campaign in manifest.campaigns:
+        destinations = [file.destination for file in campaign.files]
+        if len(set(destinations)) < len(destinations):
+            yield f"the campaign {campaign.campaign_id} has two files for one destination"
+        if campaign.files and not _FILE_STEM.fullmatch(campaign.campaign_id):
+            yield f"the campaign {campaign.campaign_id} has files and no id that a file could be named after"
+            continue
+        for file in campaign.files:
+            destination = DESTINATIONS.get(file.destination)
+            if destination is None:
+                yield f"the campaign {campaign.campaign_id} has a file for a destination that this version does not know"
+            elif file.file != list_path(destination, campaign.campaign_id):
+                yield f"the campaign {campaign.campaign_id} has a file that is not {list_path(destination, campaign.campaign_id)}"
