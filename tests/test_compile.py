@@ -752,6 +752,23 @@ BAD_FILES = [
         ":4",
         "mend",
     ),
+    (b"---\nsubject: " + b"[" * 20_000 + b"\n---\nx", ":2", "double quotes"),
+    (b"---\nsubject: x\n---\n{% assign n = (1..100000000) | reverse | first %}{{ n }}", ":4", "10,000 times"),
+    (
+        b"---\nsubject: x\n---\n{% for i in (1..9000) %}"
+        + b"{% assign a = i | plus: 1 %}" * 1000
+        + b"{% endfor %}x",
+        ":4",
+        "mend",
+    ),
+    (
+        b"---\nsubject: x\n---\n{% assign s = '"
+        + b"a" * 30_000
+        + b"' %}{% assign t = s | replace: 'a', s %}x",
+        ":4",
+        "mend",
+    ),
+    (b"---\nsubject: x\n---\n" + b"{{ first_name | nonsuch }}" * 2_000, "", "first ones"),
     (b"---\nsubject: x\ndialect: mailchimp\n---\n" + b"*|" * 30_000, ":5", ""),
     (b"---\nsubject: x\ndialect: handlebars\n---\n" + b"{{#if first_name}}" * 3_000, ":5", ""),
     (b"---\nsubject: x\ndialect: braze\n---\n" + b"{{${" * 10_000, ":5", ""),

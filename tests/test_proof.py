@@ -85,6 +85,10 @@ FIELDS_THAT_MATTER = [
     ("{% assign g = a | upcase %}{% if g %}{{ g }}{% endif %}", "", ""),
     ("{% capture g %}{{ a }}{% endcapture %}{% if g == 'x' %}x{% endif %}", "a", ""),
     ("{% for i in a %}{{ i }}{% endfor %}", "a", ""),
+    ("{% assign g = a | plus: 0 %}{% for i in (1..9) limit: g %}x{% endfor %}", "a", ""),
+    ("{% assign g = a | plus: 5 %}{% assign h = 10 | divided_by: g %}x", "a", ""),
+    ("{% ifchanged %}{{ a }}{% endifchanged %}{% ifchanged %}{{ b }}{% endifchanged %}", "a b", ""),
+    ("{% cycle a: 'x', 'yyy' %}{% cycle b: 'x', 'yyy' %}", "a b", ""),
     ("---\nsubject: '{{ a }}'\n---\nx", "", "a"),
     ("---\nsubject: 'For {{ a | default: b }}'\n---\n{{ c }}", "", "a b"),
     ("---\nsubject: '{{ a | append: b }}'\n---\nx", "", "a b"),
@@ -103,6 +107,12 @@ def test_what_of_a_field_matters(text: str, compared: str, measured: str) -> Non
 
 FAULTS = [
     # template, values, the line of the fault, words of it
+    (
+        "x\n{% if a %}{% assign g = 'y' %}{% endif %}{{ g }}",
+        {"a": None},
+        "t.liquid:2",
+        "name that nothing has set",
+    ),
     ("Hello\n{{ a }}", {"a": None}, "t.liquid:2", "a blank a would be printed"),
     ("{% assign g = a | upcase %}\n{{ g }}", {"a": None}, "t.liquid:2", "a blank a would be printed"),
     (
@@ -159,6 +169,10 @@ NO_FAULTS = [
     ("{% capture g %}{{ a }}{% endcapture %}{{ g | default: 'you' }}", {"a": None}),
     ("{% assign g = '' %}{{ g }}{{ a }}", {"a": "Ann"}),  # no field's blank
     ("{{ a }}", {"a": "\u674e"}),
+    ("{{ a }}", {"a": "\U00011f04\U00011f05"}),  # letters that are younger than this Python may be
+    # what stands around a value makes no tag of it: a value with a tag's signs in it is blank
+    ("[{{ a }}]", {"a": "[Ann]"}),
+    ("%%{{ a }}%%", {"a": "Ann"}),
     ("<style>@media x {p {color: red}}</style>{{ a }}", {"a": "Ann"}),
     ("---\nsubject: 'Hello {{ a }}'\n---\nx", {"a": "y" * 144}),
 ]

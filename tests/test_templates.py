@@ -28,6 +28,7 @@ PARTIALS = {
     "tested": "{% if a %}{{ a }}{% endif %}",
     "label": "{{ label }}",
     "assigns": "{% assign g = a %}",
+    "sets_label": "{% assign label = 'x' %}{{ label }}",
     "nested": "{% include 'hello' %}",
     "endless": "{% include 'endless' %}",
 }
@@ -145,7 +146,6 @@ CASES = [
     ("{% increment a %}", "", ""),  # counters live in a space of their own
     ("{% increment a %}{{ a }}", "a", "a"),
     ("{% comment %}{{ a }}{% endcomment %}", "", ""),
-    ("{% raw %}{{ a }}{% endraw %}", "", ""),
     ("{# {{ a }} #}", "a", "a"),  # no comment in Liquid
     ("{% if false %}{{ a }}{% endif %}", "", ""),
     ("{% include 'hello' %}", "a", "a"),
@@ -165,6 +165,17 @@ CASES = [
     ("{% assign g = 'x' %}{% render 'assigns' %}{{ g }}", "", ""),
     ("{% assign a = 'x' %}{% include 'hello' %}", "", ""),
     ("{% assign a = 'x' %}{% render 'hello' %}", "a", "a"),  # it sees the field, not the name around it
+    # a name that only some people's message sets
+    ("{% if a %}{% assign g = a %}{% endif %}Hello {{ g }}", "a", "a"),
+    ("{% assign g = '' %}{% if a %}{% assign g = a %}{% endif %}Hello {{ g }}", "a", "a"),
+    ("{% assign g = 'you' %}{% if a %}{% assign g = a %}{% endif %}Hello {{ g }}", "a", ""),
+    ("{% if a %}{% assign g = a %}{% else %}{% assign g = 'you' %}{% endif %}Hello {{ g }}", "a", ""),
+    ("{% if a %}{% assign g = a %}{% endif %}Hello {{ g | default: 'you' }}", "a", ""),
+    ("{% capture g %}{% if a %} {{ a }}{% endif %}{% endcapture %}Hello{{ g }}!", "a", ""),
+    ("{{ a | default: '\u200b' }}", "a", "a"),
+    ("{% for i in (1..1) %}{{ a | default: forloop.foo }}{% endfor %}", "a", "a"),
+    ("{% for i in a %}{{ i }}{% else %}{% abort_message %}{% endfor %}x", "a", "a"),
+    ("{% unless a %}{% assign g = 1 %}{% endunless %}{% if g %}{% abort_message %}{% endif %}x", "a", "a"),
     # a message that ends itself is not sent; whom it ends for, it is not for
     ("{% if a == blank %}{% abort_message('no name') %}{% endif %}{{ a }}", "a", "a"),
     ("{% if b == 'x' %}{% abort_message %}{% endif %}{{ a | default: 'you' }}", "a", ""),
@@ -230,6 +241,24 @@ PROBLEMS = [
     ("x\n{% render 'foot' %}", "t.liquid:2", "render", "add it to campaigns/_partials/"),
     ("x\n{% include a %}", "t.liquid:2", "include", "name it"),
     ("x\n{% include 'endless' %}", "campaigns/_partials/endless.liquid:1", "body", "mend"),
+    ("{% for x in (1..2) %}\n{% assign x = a %}{% endfor %}{{ x }}", "t.liquid:2", "x", "another name"),
+    (
+        "{% tablerow x in (1..2) %}\n{% capture x %}{{ a }}{% endcapture %}{% endtablerow %}{{ x }}",
+        "t.liquid:2",
+        "x",
+        "another name",
+    ),
+    ("{% for i in (1..2) %}\n{% assign forloop = a %}{% endfor %}", "t.liquid:2", "forloop", "another name"),
+    (
+        "{% include 'sets_label', label: a %}",
+        "campaigns/_partials/sets_label.liquid:1",
+        "label",
+        "another name",
+    ),
+    ("Hello\n*|FNAME|*", "t.liquid:2", "body", "dialect: mailchimp"),
+    ("Hello {% raw %}{{ a }}{% endraw %}", "t.liquid:1", "body", "fill it in"),
+    ("x\n{{ ${a} }}", "t.liquid:2", "body", "dialect: braze"),
+    ("x\n{{#if a}}y{{/if}}", "t.liquid:2", "body", "dialect: handlebars"),
     ("x\n{% include 'label' %}", "campaigns/_partials/label.liquid:1", "label", "seeds/merge_fields.csv"),
     ("x\n{% for i in (1..1000000) %}y{% endfor %}", "t.liquid:2", "body", "may run 10,000 times"),
     (

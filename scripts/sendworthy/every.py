@@ -91,12 +91,13 @@ def _collect(pending: set[Future[Rendered]], total: Rendered) -> set[Future[Rend
 
 
 def _compare(rendered: Rendered, proof: Proof) -> None:
-    if {name for name, faults in rendered.faults.items() if faults} == set(proof.faults):
+    found = {name: dict(faults) for name, faults in rendered.faults.items() if faults}
+    if found == proof.faults and rendered.aborted == sum(proof.aborted.values()):
         return
-    differ = sorted({name for name, faults in rendered.faults.items() if faults} ^ set(proof.faults))
+    differ = sorted(name for name in {*found, *proof.faults} if found.get(name) != proof.faults.get(name))
     raise BuildError(
-        f"the proof and the rendering of every message do not agree about {', '.join(differ)}: a kind of message was told "
-        "apart wrongly.",
+        f"the proof and the rendering of every message do not agree about {', '.join(differ) or 'the messages that end themselves'}: "
+        "a kind of message was told apart wrongly.",
         "do not send these campaigns; report it with their templates (no values are needed).",
         details=[line for name in differ for line in told(_faults_of(name, rendered, proof))],
     )

@@ -15,7 +15,7 @@ the renderer cannot disagree about nil, blank and empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
@@ -216,6 +216,7 @@ class FieldFlow:
         env: the environment that parsed the template (its filters are used on constants).
         values: what the followed merge fields are; every other one may be anything.
         keeping: the filters whose result stays solid.
+        fields: all merge fields of the template; what is none of them is nil until it is set. None: any name may be one.
 
     After `reaches_output`: `aborts` says whether a tainted value can lead to `{% abort_message %}`, and `wavers` whether
     more of a tainted value matters than that it is there: a condition could go either way for it, or what it leaves to
@@ -224,9 +225,14 @@ class FieldFlow:
     """
 
     def __init__(
-        self, env: LiquidEnvironment, values: Mapping[str, Value], keeping: frozenset[str] = KEEP_VISIBLE
+        self,
+        env: LiquidEnvironment,
+        values: Mapping[str, Value],
+        keeping: frozenset[str] = KEEP_VISIBLE,
+        fields: Collection[str] | None = None,
     ) -> None:
         self._values = values
+        self._fields = fields
         self._keeping = keeping
         self._steps = 0
         self._partials: list[str] = []
@@ -234,6 +240,7 @@ class FieldFlow:
         self._loop_exits: list[list[State]] = []
         self._context = RenderContext(env.from_string(""))
         self.aborts = False
+        self.may_abort = False
         self.wavers = False
 
     def reaches_output(self, nodes: Sequence[Node]) -> bool:
@@ -248,7 +255,9 @@ class FieldFlow:
     def _lookup(self, state: State, name: str) -> Value:
         if name in state.names:
             return state.names[name]
-        return self._values.get(name, ANYTHING)
+        if name in self._values:
+            return self._values[name]
+        return ANYTHING if self._fields is None or name in self._fields else NOTHING
 
     def _join(self, *states: State | None) -> State | None:
         live = [state for state in states if state is not None]
@@ -323,14 +332,17 @@ class FieldFlow:
         if isinstance(node, (IncludeNode, RenderNode)):
             return self._visit_partial(node, state)
         if isinstance(node, AbortNode):
+            self.may_abort = True
             self.aborts = self.aborts or self._steered > 0
             return None
         if isinstance(node, CycleNode):
+            self.wavers = self.wavers or self._mentions_node(node, state)
             return self._put(state, _merge(alt for arg in node.args for alt in self._evaluate(arg, state)))
         if isinstance(node, (IncrementNode, DecrementNode)):
             return self._put(state, ANYTHING)  # counters have a space of their own, behind the fields
         if isinstance(node, IfChangedNode):
             end = self._block(node.block, state.copy())
+            self.wavers = self.wavers or (end is not None and _is_tainted(end.out))
             if end is not None:
                 end.out = _merge(Alt(False, None, alt.tainted) for alt in end.out)
             return end
@@ -362,10 +374,27 @@ class FieldFlow:
                 if truth is None or truth is wanted:
                     ends.append(self._block(block, state.copy()))
             if truth is wanted:
-                return self._join(*ends)
+                joined = self._join(*ends)
+                return self._left_blank(node, joined) if steering and joined is not None else joined
         with self._steering(steering):
             ends.append(self._block(node.default, state.copy()) if node.default else state)
-        return self._join(*ends)
+        joined = self._join(*ends)
+        return self._left_blank(node, joined) if steering and joined is not None else joined
+
+    def _left_blank(self, node: Node, state: State) -> State:
+        """A name that a tainted condition did not set, and that is blank now, is blank because of it."""
+        for name in sorted(self._names_set_in(node)):
+            state.names[name] = _merge(
+                alt._replace(tainted=True) if alt.known and _is_nothing(alt.value) else alt
+                for alt in self._lookup(state, name)
+            )
+        return state
+
+    def _names_set_in(self, node: Node) -> set[str]:
+        names = {str(node.name)} if isinstance(node, (AssignNode, CaptureNode)) else set()
+        for child in node.children(self._context, include_partials=False):
+            names |= self._names_set_in(child)
+        return names
 
     @contextmanager
     def _steering(self, steering: bool) -> Iterator[None]:
@@ -442,13 +471,18 @@ class FieldFlow:
     def _visit_loop(self, node: ForNode | TablerowNode, state: State) -> State | None:
         expression: LoopExpression = node.expression
         items = self._evaluate(expression.iterable, state)
+        steering = _is_tainted(items)
+        for bound in (expression.limit, expression.offset, expression.cols):
+            self.wavers = self.wavers or (bound is not None and self._mentions(bound, state))
         default = node.default if isinstance(node, ForNode) else None
         empty = self._is_empty(items)
         if empty is True:
-            return self._block(default, state) if default else state
+            with self._steering(steering):
+                return self._block(default, state) if default else state
         skipped: State | None = None
         if empty is None or expression.limit is not None or expression.offset is not None:
-            skipped = self._block(default, state.copy()) if default else state.copy()
+            with self._steering(steering):
+                skipped = self._block(default, state.copy()) if default else state.copy()
         local = [expression.identifier, "forloop", "tablerowloop"]
         hidden = {name: state.names[name] for name in local if name in state.names}
         entry: State | None = state
@@ -458,7 +492,8 @@ class FieldFlow:
             turn.names.update({name: ANYTHING for name in local})
             turn.names[expression.identifier] = _unknown(_is_tainted(items))
             self._loop_exits.append([])
-            end = self._block(node.block, turn)
+            with self._steering(steering):
+                end = self._block(node.block, turn)
             after = self._join(entry, end, *self._loop_exits.pop())
             assert after is not None
             for name in local:
@@ -618,6 +653,8 @@ class FieldFlow:
         tainted = any(alt.tainted for alt in alternatives)
         if not all(alt.known and not isinstance(alt.value, range) for alt in alternatives):
             solid = applied.name in self._keeping and any(_is_solid(alt) for alt in (left, *positional))
+            # what it makes of the value may be nothing, or an error
+            self.wavers = self.wavers or (tainted and applied.name not in self._keeping)
             return (Alt(False, None, tainted, solid),)
         if applied.name == "date" and left.value in ("now", "today"):
             return _unknown(tainted)  # the wall clock is no constant
@@ -637,7 +674,10 @@ class FieldFlow:
         """`default` drops the taint of a blank that it replaces by something visible."""
         other = positional[0] if positional else Alt(True, "", False)
         text = _text(other)
-        if text is not None and not text.strip():  # replaced by nothing: still a hole
+        fallback = applied.args[0].value if applied.args else None
+        is_name = isinstance(fallback, Path) and len(fallback.path) == 1
+        # replaced by nothing, or by who knows what: still a hole (another field answers for itself)
+        if not is_visible(text) if text is not None else not (other.solid or is_name):
             other = other._replace(tainted=left.tainted or other.tainted)
         if left.solid:
             return (left,)
@@ -688,10 +728,16 @@ def required_and_printed(
     names = sorted(set(names))
     required = []
     for name in names:
-        flow = FieldFlow(env, {name: BLANK_FIELD})
-        if flow.reaches_output(nodes) or flow.aborts:
+        flow = FieldFlow(env, {name: BLANK_FIELD}, fields=names)
+        comes_out = flow.reaches_output(nodes)
+        filled = FieldFlow(env, {name: FILLED_FIELD}, fields=names)
+        if flow.may_abort:
+            filled.reaches_output(nodes)
+        if comes_out or flow.aborts or (flow.may_abort and not filled.may_abort):
             required.append(name)
-    printed = [name for name in names if FieldFlow(env, {name: ANY_FIELD}).reaches_output(nodes)]
+    printed = [
+        name for name in names if FieldFlow(env, {name: ANY_FIELD}, fields=names).reaches_output(nodes)
+    ]
     return required, sorted({*required, *printed})
 
 
@@ -703,8 +749,10 @@ def compared_and_measured(
     With `is_measured`, the length of what `nodes` print matters, as a subject's does. Raises TooComplexError.
     """
     compared, measured = [], []
-    for name in sorted(set(names)):
-        flow = FieldFlow(env, {name: FILLED_FIELD}, KEEP_LENGTH if is_measured else KEEP_VISIBLE)
+    names = sorted(set(names))
+    for name in names:
+        keeping = KEEP_LENGTH if is_measured else KEEP_VISIBLE
+        flow = FieldFlow(env, {name: FILLED_FIELD}, keeping, fields=names)
         comes_out = flow.reaches_output(nodes)
         if flow.wavers:
             compared.append(name)
@@ -718,4 +766,4 @@ def shows_blank(env: LiquidEnvironment, nodes: Sequence[Node], values: Mapping[s
     known: dict[str, Value] = {
         name: BLANK_FIELD if value is None else (Alt(True, value, False),) for name, value in values.items()
     }
-    return FieldFlow(env, known).reaches_output(nodes)
+    return FieldFlow(env, known, fields=known).reaches_output(nodes)

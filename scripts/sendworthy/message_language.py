@@ -13,6 +13,7 @@ It is python-liquid with five differences, each so that a rendering here says wh
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any, TextIO
 
 from liquid import BoundTemplate, CachingDictLoader, Mode, RenderContext
 from liquid import Environment as LiquidEnvironment
-from liquid.ast import Node
+from liquid.ast import BlockNode, Node
 from liquid.builtin.expressions import Path, parse_primitive, tokenize
 from liquid.builtin.expressions.logical import (
     GeExpression,
@@ -30,7 +31,7 @@ from liquid.builtin.expressions.logical import (
     LeExpression,
     LtExpression,
 )
-from liquid.builtin.expressions.primitive import Blank
+from liquid.builtin.expressions.primitive import Blank, RangeLiteral
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.assign_tag import AssignNode, AssignTag
 from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
@@ -40,7 +41,7 @@ from liquid.builtin.tags.if_tag import IfTag
 from liquid.builtin.tags.include_tag import IncludeNode, IncludeTag
 from liquid.builtin.tags.render_tag import RenderNode, RenderTag
 from liquid.builtin.tags.unless_tag import UnlessTag
-from liquid.exceptions import LiquidSyntaxError, LiquidTypeError
+from liquid.exceptions import FilterArgumentError, LiquidSyntaxError, LiquidTypeError, LoopIterationLimitError
 from liquid.expression import Expression
 from liquid.stream import TokenStream
 from liquid.stringify import to_liquid_string
@@ -49,8 +50,12 @@ from liquid.token import TOKEN_EXPRESSION, Token
 
 MAX_NESTING = 12
 MAX_LOOPS = 10_000
+MAX_NODES = 100_000
 MAX_OUTPUT = 1_000_000
 MAX_LOCALS = 1_000_000
+
+# what a reader would see as a tag that was not filled in
+UNRENDERED = re.compile(r"\{\{|\{%|\$\{|\*\||\[\[|%%\w+%%")
 
 _TRACE = "sendworthy_trace"
 # what Python calls printable although nobody sees it
@@ -65,13 +70,14 @@ class MessageAborted(Exception):
 class Printed:
     """What one output statement printed: the part and line of its template, and the merge fields that it came from.
 
-    `span` is where it begins and ends in the rendered text; None where that is not known (inside `ifchanged`).
+    `reads_unset` says that it read a name that was neither a merge field nor set. `span` is where it begins and ends in the rendered text; None where that is not known (inside `ifchanged`).
     """
 
     template: str
     line: int
     fields: tuple[str, ...]
     text: str
+    reads_unset: bool = False
     span: tuple[int, int] | None = None
 
     @property
@@ -92,6 +98,7 @@ class Trace:
     origins: dict[str, frozenset[str]] = field(default_factory=dict)
     capturing: list[set[str]] = field(default_factory=list)
     buffer: TextIO | None = None
+    nodes: int = 0
 
     def of(self, expressions: Iterable[Expression]) -> frozenset[str]:
         """The merge fields that expressions are made of."""
@@ -119,7 +126,20 @@ class Trace:
 
 def is_visible(text: str) -> bool:
     """Whether something of a text can be seen: neither white space, nor a control, format or filler character."""
-    return any(character.isprintable() and character not in _INVISIBLE for character in "".join(text.split()))
+    return any(
+        # what Python has no name for yet may be a letter of a newer Unicode
+        (character.isprintable() or unicodedata.category(character) == "Cn") and character not in _INVISIBLE
+        for character in "".join(text.split())
+    )
+
+
+def find_unrendered(text: str, outputs: Sequence[Printed]) -> str | None:
+    """The sign of a tag that a rendered text would show, people's values apart: they are looked at by themselves."""
+    for output in sorted(outputs, key=lambda output: output.span or (0, 0), reverse=True):
+        if output.span and output.fields:
+            text = f"{text[: output.span[0]]}\0{text[output.span[1] :]}"
+    found = UNRENDERED.search(text)
+    return found.group()[:2] if found else None
 
 
 def names_in(expressions: Iterable[Expression]) -> Iterator[str]:
@@ -212,8 +232,21 @@ class _Ge(_AsNumbers, GeExpression):
     operator = ">="
 
 
+class _Range(RangeLiteral):
+    """A range that is no longer than a loop may be: filters would write it out."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> range:
+        found = super().evaluate(context)
+        if len(found) > MAX_LOOPS:
+            raise LoopIterationLimitError("loop iteration limit reached", token=self.token)
+        return found
+
+
 _OURS: Mapping[type, type] = {
     Blank: _NilIsBlank,
+    RangeLiteral: _Range,
     LtExpression: _Lt,
     LeExpression: _Le,
     GtExpression: _Gt,
@@ -233,7 +266,10 @@ def _nothing_for_nil(named: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(named)
     def call(value: object, *arguments: object) -> Any:
-        return named(value, *("" if argument is None else argument for argument in arguments))
+        texts = ["" if argument is None else argument for argument in arguments]
+        if len(texts) == 2 and str(value).count(str(texts[0])) * len(str(texts[1])) > MAX_LOCALS:
+            raise FilterArgumentError("the text would become too long", token=None)
+        return named(value, *texts)
 
     return call
 
@@ -268,8 +304,27 @@ def _print(node: OutputNode, context: RenderContext, buffer: TextIO) -> int:
     if not trace.capturing:
         span = (begin, buffer.tell()) if buffer is trace.buffer else None
         name, line = context.template.name, line_of(node.token)
-        trace.printed.append(Printed(name, line, tuple(sorted(fields)), text, span))
+        unset = any(
+            read not in trace.fields and context.resolve(read, token=node.token, default=None) is None
+            for read in names_in([node.expression])
+        )
+        trace.printed.append(Printed(name, line, tuple(sorted(fields)), text, unset, span))
     return written
+
+
+class _Block(BlockNode):
+    """A block that counts what it renders: a loop may be short, and what it repeats long."""
+
+    __slots__ = ()
+
+    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
+        if (trace := _trace(context)) is not None:
+            trace.nodes += 1 + len(self.nodes)
+            if trace.nodes > MAX_NODES:
+                raise LoopIterationLimitError(
+                    f"more than {MAX_NODES:,} tags and texts would be rendered", token=self.token
+                )
+        return super().render_to_output(context, buffer)
 
 
 class _OutputNode(OutputNode):
@@ -471,6 +526,8 @@ class MessageEnvironment(LiquidEnvironment):
         template = super().from_string(source, name, path, globals, matter)
         context = RenderContext(template)
         for node in walk_nodes(template.nodes, context):
+            if type(node) is BlockNode:
+                node.__class__ = _Block
             for expression in walk_expressions(node.expressions()):
                 # in place: whoever holds it, holds ours
                 if (ours := _OURS.get(type(expression))) is not None:

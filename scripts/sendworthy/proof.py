@@ -11,7 +11,6 @@ blank inside other text, a tag that nobody filled in, an empty subject or one ov
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,13 +18,19 @@ from liquid.exceptions import LiquidError
 
 from sendworthy.campaigns import load_campaigns, read_known
 from sendworthy.liquid_flow import TooComplexError, shows_blank
-from sendworthy.message_language import MessageAborted, Printed, is_visible, render
+from sendworthy.message_language import (
+    MessageAborted,
+    Printed,
+    find_unrendered,
+    is_visible,
+    render,
+)
 from sendworthy.project import Project
 from sendworthy.templates import TemplateAnalysis
 
-# what a reader would see as a tag that was not filled in
-UNRENDERED = re.compile(r"\{\{|\{%|\$\{|\*\||\[\[|%%\w+%%")
-RENDER_ERRORS = (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError, LookupError)
+RENDER_ERRORS = (
+    *(LiquidError, RecursionError, ArithmeticError, TypeError, ValueError, LookupError, MemoryError),
+)
 
 SUBJECT_LIMIT_VARIABLE = "subject_max_characters"
 
@@ -123,15 +128,15 @@ def judge(
     faults = [
         Fault(
             place(template, output.template, output.line),
-            f"a blank {' and '.join(output.fields)} would be printed",
+            f"a blank {' and '.join(output.fields) or 'name that nothing has set'} would be printed",
         )
         for output in rendering.printed
-        if output.fields and output.is_blank
+        if (output.fields or output.reads_unset) and output.is_blank
     ]
     for part, text in rendering.texts.items():
         path = places[part][0]
-        if found := UNRENDERED.search(text):
-            faults.append(Fault(path, f"the {part} would show a tag that is not filled in ({found.group()})"))
+        if sign := find_unrendered(text, rendering.outputs[part]):
+            faults.append(Fault(path, f"the {part} would show a tag that is not filled in ({sign})"))
     if not faults and None in values.values() and _hides_blank(template, values):
         path = places[next(iter(template.parts))][0]
         faults.append(Fault(path, "a blank value would be printed inside other text"))

@@ -25,8 +25,12 @@ from liquid.builtin.expressions.logical import (
     LtExpression,
 )
 from liquid.builtin.expressions.primitive import FloatLiteral, IntegerLiteral
+from liquid.builtin.tags.assign_tag import AssignNode
+from liquid.builtin.tags.capture_tag import CaptureNode
+from liquid.builtin.tags.for_tag import ForNode
 from liquid.builtin.tags.include_tag import IncludeNode
 from liquid.builtin.tags.render_tag import RenderNode
+from liquid.builtin.tags.tablerow_tag import TablerowNode
 from liquid.exceptions import BlockNestingError, LiquidError
 
 from sendworthy.dialects import DIALECTS, to_liquid
@@ -42,20 +46,28 @@ from sendworthy.message_language import (
     MAX_NESTING,
     MessageAborted,
     MessageEnvironment,
+    find_unrendered,
     names_in,
+    partial_variable,
     render,
     walk_expressions,
     walk_nodes,
 )
 
 MAX_TEMPLATE_BYTES = 64 * 1024
+MAX_PROBLEMS = 100
 FRONT_MATTER_KEYS = ("subject", "preheader", "rank", "dialect")
 PARTIAL_KEYS = ("dialect",)
 PARTS = ("subject", "preheader", "body")
 PARTIALS_DIR = "campaigns/_partials"
 # what stands for a person's value where templates are tried out
 SPECIMEN = "Specimen"
+# how many renderings are tried, and how many tags and texts they may have together, to show a required field's blank
 _TRIES = 64
+_TRIED_NODES = 100_000
+
+# what only another dialect has
+_SIGNS = {"${": "braze", "{{#": "handlebars", "{{>": "handlebars", "*|": "mailchimp"}
 
 _MARKER = re.compile(r"^---[ \t]*$")
 _PARTIAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -159,6 +171,10 @@ def analyse_template(
             analyst.read(part, sources[part], lines[part])
     if not result.problems:
         analyst.finish()
+    if len(result.problems) > MAX_PROBLEMS:
+        more = f"and {len(result.problems) - MAX_PROBLEMS:,} more problems"
+        fix = "mend the first ones; the others may go with them"
+        result.problems[MAX_PROBLEMS:] = [Problem(path, "template", more, fix)]
     return result
 
 
@@ -276,6 +292,8 @@ def _not_liquid(error: Exception, source: str, path: str, part: str, first_line:
         index = 0 if token is None else index
         what = f"not valid Liquid: {getattr(error, 'message', error)}"
         fix = "mend the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
+        if dialect := next((name for sign, name in _SIGNS.items() if sign in source), None):
+            fix = f"is it written for {dialect}? Then say dialect: {dialect} in the front matter. Else {fix}"
     return Problem(f"{path}:{_line(source, index, part, first_line)}", part, what, fix)
 
 
@@ -292,6 +310,10 @@ def _front_matter(
     quoting = 'put a value that holds {{ }} or a colon in double quotes: subject: "Hello {{ first_name }}"'
     try:
         node = yaml.compose(source, Loader=yaml.SafeLoader)
+    except RecursionError:
+        what = "brackets or lists are nested too deep"
+        result.problems.append(Problem(f"{path}:2", "front matter", what, quoting))
+        return {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark is not None else 1
@@ -362,6 +384,7 @@ class _Analyst:
         self._result = result
         self._sources: dict[str, tuple[str, int]] = {}
         self._seen: set[str] = set()
+        self._tried_nodes = 0
 
     def read(self, part: str, source: str, first_line: int) -> None:
         """Parse one part; its problems go into the result, and its template, if it has none."""
@@ -430,16 +453,17 @@ class _Analyst:
     def _check_tags(self, part: str, template: BoundTemplate) -> None:
         """Partials that are there and can be named, filters that exist, loops that end."""
         partials = self._language.partials
-        pending = [(part, template)]
+        pending: list[tuple[str, BoundTemplate, frozenset[str]]] = [(part, template, frozenset())]
         visited: set[str] = set()
         while pending:
-            name, current = pending.pop()
+            name, current, held = pending.pop()
             filters = current.analyze(include_partials=False).filters
             known = self._language.environment.filters
             for unknown in sorted(set(filters) - set(known)):
                 for span in filters[unknown]:
                     fix = did_you_mean(unknown, known, "use a filter of standard Liquid")
                     self._problem(self._at(name, span.index), part, f"unknown filter {unknown!r}", fix)
+            self._check_held(name, current, held)
             for node in walk_nodes(current.nodes, RenderContext(current)):
                 if not isinstance(node, (IncludeNode, RenderNode)):
                     continue
@@ -454,9 +478,35 @@ class _Analyst:
                 elif node.name.value not in visited:
                     visited.add(node.name.value)
                     self._result.partials.append(node.name.value)
-                    pending.append(
-                        (node.name.value, self._language.environment.get_template(node.name.value))
-                    )
+                    found = self._language.environment.get_template(node.name.value)
+                    # whoever includes it, and from wherever: what a name means must not depend on it
+                    pending.append((node.name.value, found, self._held_by_partials(template)))
+
+    def _held_by_partials(self, template: BoundTemplate) -> frozenset[str]:
+        """The names that loops and partials' arguments hold anywhere in a part or the partials."""
+        found: set[str] = {"forloop", "tablerowloop"}
+        environment = self._language.environment
+        others = [environment.get_template(name) for name in self._language.partials]
+        for current in (template, *others):
+            for node in walk_nodes(current.nodes, RenderContext(current)):
+                found |= _names_held(node)
+        return frozenset(found)
+
+    def _check_held(self, name: str, template: BoundTemplate, held: frozenset[str]) -> None:
+        """Nothing is set that a loop or a partial's argument holds: Liquid would show the held value, not the one set."""
+
+        def check(node: Node, around: frozenset[str]) -> None:
+            if isinstance(node, (AssignNode, CaptureNode)) and str(node.name) in around:
+                what = f"{node.name} is set here, and is a loop's or a partial's name as well"
+                fix = "give the one that is set another name"
+                self._problem(self._at(name, node.token.start_index), str(node.name), what, fix)
+            inside = around | _names_held(node) if isinstance(node, (ForNode, TablerowNode)) else around
+            for child in node.children(context, include_partials=False):
+                check(child, inside)
+
+        context = RenderContext(template)
+        for node in template.nodes:
+            check(node, held)
 
     def _check_names(self, part: str, template: BoundTemplate) -> None:
         """Names that are merge fields, and are used as such."""
@@ -496,7 +546,18 @@ class _Analyst:
         for values in (filled, {name: SPECIMEN for name in result.required}):
             for part, template in result.parts.items():
                 try:
-                    render(template, values, self._seen)
+                    text, trace = render(template, values, self._seen)
+                    if sign := find_unrendered(text, trace.printed):
+                        what = f"the {part} would show a tag that is not filled in ({sign})"
+                        dialect = _SIGNS.get(sign, "")
+                        fix = (
+                            f"say dialect: {dialect} in the front matter"
+                            if dialect
+                            else "remove it, or fill it in"
+                        )
+                        place = max(self._sources[part][0].find(sign), 0)
+                        self._problem(self._at(part, place), part, what, fix)
+                        return
                 except MessageAborted:
                     break
                 except (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError) as error:
@@ -520,7 +581,8 @@ class _Analyst:
         """What is required although no rendering shows its blank; what is compared as a number."""
         result = self._result
         for name in result.required:
-            if not any(self._is_hurt(values) for values in self._tries(name)):
+            hurt = any(self._is_hurt(values) for values in self._tries(name))
+            if not hurt and self._tried_nodes <= _TRIED_NODES:
                 what = (
                     f"{name} counts as required, although no rendering that was tried shows a blank one; "
                     "people without it do not get this variant"
@@ -542,7 +604,7 @@ class _Analyst:
         parts = self._result.parts
         try:
             for template in parts.values():
-                render(template, values, self._seen)
+                self._tried_nodes += 1 + render(template, values, self._seen)[1].nodes
         except MessageAborted:
             return True
         except (LiquidError, RecursionError, ArithmeticError, TypeError, ValueError):
@@ -558,7 +620,19 @@ class _Analyst:
         others = sorted(self._seen - {blank})
         choices: list[str | None] = [SPECIMEN, None, *list(literals)[:6]]
         for values in islice(product(choices, repeat=len(others)), _TRIES):
+            if self._tried_nodes > _TRIED_NODES:
+                return
             yield {**dict(zip(others, values, strict=True)), blank: None}
+
+
+def _names_held(node: Node) -> set[str]:
+    """The names that a loop, or the arguments of a partial, hold while what is inside is rendered."""
+    if isinstance(node, (ForNode, TablerowNode)):
+        return {str(node.expression.identifier), "forloop", "tablerowloop"}
+    if isinstance(node, (IncludeNode, RenderNode)):
+        given = {str(argument.name) for argument in node.args}
+        return given | ({partial_variable(node)} if node.var is not None else set())
+    return set()
 
 
 def _tested_texts(node: Node) -> Iterator[str]:
