@@ -769,6 +769,13 @@ BAD_FILES = [
         "mend",
     ),
     (b"---\nsubject: x\n---\n" + b"{{ first_name | nonsuch }}" * 2_000, "", "first ones"),
+    (
+        b"---\nsubject: x\n---\n"
+        + "".join(f"{{% assign a{n} = city %}}" for n in range(1300)).encode()
+        + b"{% if a1 %}x{% endif %}" * 1000,
+        ":4",
+        "split",
+    ),
     (b"---\nsubject: x\ndialect: mailchimp\n---\n" + b"*|" * 30_000, ":5", ""),
     (b"---\nsubject: x\ndialect: handlebars\n---\n" + b"{{#if first_name}}" * 3_000, ":5", ""),
     (b"---\nsubject: x\ndialect: braze\n---\n" + b"{{${" * 10_000, ":5", ""),

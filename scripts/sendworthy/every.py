@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from sendworthy import warehouse
 from sendworthy.errors import BuildError
-from sendworthy.kinds import prove_lists
-from sendworthy.lists import DuckdbLists, read_values
+from sendworthy.kinds import needed_fields_of, pattern_query, read_patterns, read_variants, values_of
+from sendworthy.lists import DuckdbLists
 from sendworthy.project import Project
-from sendworthy.proof import Fault, Messages, Proof, judge_message, load_messages, told
+from sendworthy.proof import Fault, Messages, Proof, judge_message, load_messages, prove, told
 
 CHUNK = 1_000
 # chunks that wait for a worker: enough that none is idle, few enough that the list is never in memory
 AHEAD = 4
 
-Row = tuple[str, str, "str | None"]
-"""A message: campaign, variant, merge values as JSON."""
+Row = tuple[str, str, str, "str | None"]
+"""A message: campaign, variant, pattern, merge values as JSON."""
 
 
 @dataclass
@@ -52,35 +51,32 @@ def render_every(
     `progress` gets how many messages are done, of how many. Raises BuildError where the two do not agree, or the list
     cannot be read.
     """
-    with DuckdbLists(database) as lists:
-        proof = prove_lists(lists, load_messages(project))
     total = Rendered()
     workers = workers or os.cpu_count() or 1
-    # spawned and not forked: DuckDB has threads
-    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start, initargs=(project,)) as pool:
+    with DuckdbLists(database) as lists:
+        fields = needed_fields_of(read_variants(lists))
+        judged = lists.keep("judged", pattern_query(lists, fields))
+        proof = prove(read_patterns(lists, judged, fields), load_messages(project))
+        ((count,),) = lists.rows(f"select count(*) from {judged}")
         pending: set[Future[Rendered]] = set()
-        with warehouse.connect(database, read_only=True) as connection:
-            ((count,),) = connection.execute("select count(*) from marts.send_list").fetchall()
-            listed = connection.execute(
-                "select coalesce(campaign_id, ''), coalesce(variant, ''), merge_values from marts.send_list"
-            )
-            for chunk in _chunks(listed.fetchmany):
+        # spawned and not forked: DuckDB has threads
+        with ProcessPoolExecutor(
+            workers, get_context("spawn"), initializer=_start, initargs=(project, fields)
+        ) as pool:
+            for chunk in lists.chunks(
+                f"select campaign_id, variant, pattern, merge_values from {judged}", CHUNK
+            ):
                 pending.add(pool.submit(_render, chunk))
                 if len(pending) >= AHEAD * workers:
                     pending = _collect(pending, total)
                     if progress:
                         progress(total.messages, count)
-        while pending:
-            pending = _collect(pending, total)
-            if progress:
-                progress(total.messages, count)
+            while pending:
+                pending = _collect(pending, total)
+                if progress:
+                    progress(total.messages, count)
     _compare(total, proof)
     return total, proof
-
-
-def _chunks(fetch: Callable[[int], list[Row]]) -> Iterator[list[Row]]:
-    while chunk := fetch(CHUNK):
-        yield chunk
 
 
 def _collect(pending: set[Future[Rendered]], total: Rendered) -> set[Future[Rendered]]:
@@ -107,19 +103,28 @@ def _faults_of(campaign: str, rendered: Rendered, proof: Proof) -> Mapping[Fault
     return rendered.faults.get(campaign) or proof.faults.get(campaign) or {}
 
 
-_messages: Messages | None = None
+@dataclass
+class _Worker:
+    """What a process needs to render: the messages, and the fields that a pattern has keys of."""
+
+    messages: Messages
+    fields: Sequence[str]
 
 
-def _start(project: Project) -> None:
-    global _messages
-    _messages = load_messages(project)
+_worker: _Worker | None = None
+
+
+def _start(project: Project, fields: Sequence[str]) -> None:
+    global _worker
+    _worker = _Worker(load_messages(project), fields)
 
 
 def _render(rows: Sequence[Row]) -> Rendered:
-    assert _messages is not None
+    assert _worker is not None
     result = Rendered(len(rows))
-    for campaign, variant, text in rows:
-        aborted, faults = judge_message(_messages, campaign, variant, read_values(text))
+    for campaign, variant, pattern, text in rows:
+        values = values_of(pattern, text, _worker.fields)
+        aborted, faults = judge_message(_worker.messages, campaign, variant, values)
         result.aborted += aborted
         if faults:
             result.faults.setdefault(campaign, Counter()).update(faults)

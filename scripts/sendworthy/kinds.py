@@ -58,12 +58,12 @@ def read_patterns(lists: Lists, judged: str, fields: Sequence[str]) -> list[Patt
         """
     )
     return [
-        Pattern(campaign, variant, pattern, int(messages), _values_of(pattern, values, fields))
+        Pattern(campaign, variant, pattern, int(messages), values_of(pattern, values, fields))
         for campaign, variant, pattern, messages, values in rows
     ]
 
 
-def _values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
+def values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str, str | None] | None:
     """A message's values, without those that its pattern calls blank; None where they cannot be read."""
     found = read_values(text)
     if found is None:
@@ -87,7 +87,7 @@ def no_pattern(needed: Sequence[str]) -> str:
 
 
 def pattern_query(lists: Lists, needed: Sequence[str]) -> str:
-    """One row per message: what it is, and its pattern."""
+    """One row per message: what it is, its merge values, and its pattern."""
     nothing = lists.text(no_pattern(needed))
     return f"""
         with
@@ -100,6 +100,7 @@ def pattern_query(lists: Lists, needed: Sequence[str]) -> str:
             coalesce(list.campaign_id, '') as campaign_id,
             coalesce(list.variant, '') as variant,
             list.dispatch_id,
+            list.merge_values,
             coalesce(by_message.pattern, {nothing}) as pattern
         from marts.send_list as list
         left join

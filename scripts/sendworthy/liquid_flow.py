@@ -72,7 +72,7 @@ from liquid.stringify import to_liquid_string
 
 from sendworthy.message_language import AbortNode, is_visible, partial_variable
 
-STEP_LIMIT = 100_000
+STEP_LIMIT = 25_000
 """Nodes visited for one field before the template is called too complex."""
 
 MAX_PARTIALS = 10
@@ -120,6 +120,7 @@ NOTHING: Value = (Alt(True, None, False),)
 BLANK_FIELD: Value = (Alt(True, None, True),)
 ANY_FIELD: Value = (Alt(False, None, True),)
 FILLED_FIELD: Value = (Alt(False, None, True, solid=True),)
+FILLED: Value = (Alt(False, None, False, solid=True),)
 
 KEEP_VISIBLE = frozenset(
     (
@@ -217,6 +218,7 @@ class FieldFlow:
         values: what the followed merge fields are; every other one may be anything.
         keeping: the filters whose result stays solid.
         fields: all merge fields of the template; what is none of them is nil until it is set. None: any name may be one.
+        unset: what that nil is: tainted, where it is to be followed.
 
     After `reaches_output`: `aborts` says whether a tainted value can lead to `{% abort_message %}`, and `wavers` whether
     more of a tainted value matters than that it is there: a condition could go either way for it, or what it leaves to
@@ -230,9 +232,11 @@ class FieldFlow:
         values: Mapping[str, Value],
         keeping: frozenset[str] = KEEP_VISIBLE,
         fields: Collection[str] | None = None,
+        unset: Value = NOTHING,
     ) -> None:
         self._values = values
         self._fields = fields
+        self._unset = unset
         self._keeping = keeping
         self._steps = 0
         self._partials: list[str] = []
@@ -257,7 +261,7 @@ class FieldFlow:
             return state.names[name]
         if name in self._values:
             return self._values[name]
-        return ANYTHING if self._fields is None or name in self._fields else NOTHING
+        return ANYTHING if self._fields is None or name in self._fields else self._unset
 
     def _join(self, *states: State | None) -> State | None:
         live = [state for state in states if state is not None]
@@ -466,7 +470,7 @@ class FieldFlow:
                     end = self._block(block.block, current.copy())
                 current = end if truth else self._join(current, end)
                 matched = True if truth or matched else None
-        return current
+        return self._left_blank(node, current) if steering and current is not None else current
 
     def _visit_loop(self, node: ForNode | TablerowNode, state: State) -> State | None:
         expression: LoopExpression = node.expression
@@ -494,7 +498,8 @@ class FieldFlow:
             self._loop_exits.append([])
             with self._steering(steering):
                 end = self._block(node.block, turn)
-            after = self._join(entry, end, *self._loop_exits.pop())
+            ended = [end, *self._loop_exits.pop()]
+            after = self._join(entry, *ended)
             assert after is not None
             for name in local:
                 after.names.pop(name, None)
@@ -502,7 +507,15 @@ class FieldFlow:
             if self._equal(entry, after):
                 break
             entry = after
-        return self._join(entry, skipped)
+        if skipped is not None:
+            return self._join(entry, skipped)
+        # it ran once at least
+        left = self._join(*ended)
+        if left is not None:
+            for name in local:
+                left.names.pop(name, None)
+            left.names.update(hidden)
+        return left
 
     def _equal(self, a: State, b: State) -> bool:
         names = set(a.names) | set(b.names)
@@ -726,6 +739,7 @@ def required_and_printed(
     Raises TooComplexError when the template needs more than `STEP_LIMIT` steps for one name.
     """
     names = sorted(set(names))
+    unset = _leave_unset(env, nodes, names)
     required = []
     for name in names:
         flow = FieldFlow(env, {name: BLANK_FIELD}, fields=names)
@@ -733,12 +747,32 @@ def required_and_printed(
         filled = FieldFlow(env, {name: FILLED_FIELD}, fields=names)
         if flow.may_abort:
             filled.reaches_output(nodes)
-        if comes_out or flow.aborts or (flow.may_abort and not filled.may_abort):
+        if comes_out or flow.aborts or (flow.may_abort and not filled.may_abort) or name in unset:
             required.append(name)
     printed = [
         name for name in names if FieldFlow(env, {name: ANY_FIELD}, fields=names).reaches_output(nodes)
     ]
     return required, sorted({*required, *printed})
+
+
+def prints_unset(
+    env: LiquidEnvironment, nodes: Sequence[Node], fields: Collection[str], blank: Collection[str] = ()
+) -> bool:
+    """Whether some path prints a name that nothing has set, where only the fields `blank` are; raises TooComplexError."""
+    values = {name: NOTHING if name in blank else FILLED for name in fields}
+    return FieldFlow(env, values, fields=fields, unset=BLANK_FIELD).reaches_output(nodes)
+
+
+def _leave_unset(env: LiquidEnvironment, nodes: Sequence[Node], names: Sequence[str]) -> set[str]:
+    """The fields whose blank leaves a name unset that is printed."""
+    if not FieldFlow(env, {}, fields=names, unset=BLANK_FIELD).reaches_output(nodes):
+        return set()
+    if prints_unset(env, nodes, names):
+        # nobody's blank is to blame, or not it alone: the caller is warned
+        return set()
+    alone = {name for name in names if prints_unset(env, nodes, names, [name])}
+    # no blank alone: all together, if at all
+    return alone or (set(names) if prints_unset(env, nodes, names, names) else set())
 
 
 def compared_and_measured(

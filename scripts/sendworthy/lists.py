@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -133,6 +133,15 @@ class DuckdbLists:
         """A query's rows."""
         try:
             return self._connection.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise unreadable(self._database.name, _in_words(error)) from None
+
+    def chunks(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """A query's rows, `size` at a time."""
+        try:
+            found = self._connection.execute(query)
+            while rows := found.fetchmany(size):
+                yield rows
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None
 

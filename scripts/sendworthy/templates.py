@@ -38,6 +38,7 @@ from sendworthy.errors import Problem, did_you_mean
 from sendworthy.liquid_flow import (
     TooComplexError,
     compared_and_measured,
+    prints_unset,
     required_and_printed,
     shows_blank,
 )
@@ -56,6 +57,8 @@ from sendworthy.message_language import (
 
 MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_PROBLEMS = 100
+# that one text may set
+MAX_NAMES = 200
 FRONT_MATTER_KEYS = ("subject", "preheader", "rank", "dialect")
 PARTIAL_KEYS = ("dialect",)
 PARTS = ("subject", "preheader", "body")
@@ -419,7 +422,11 @@ class _Analyst:
         compared: set[str] = set()
         measured: set[str] = set()
         for part, template in parts.items():
+            nodes = walk_nodes(template.nodes, RenderContext(template))
+            names = {str(node.name) for node in nodes if isinstance(node, (AssignNode, CaptureNode))}
             try:
+                if len(names) > MAX_NAMES:
+                    raise TooComplexError
                 found = required_and_printed(environment, template.nodes, self._seen)
                 required.update(found[0])
                 printed.update(found[1])
@@ -439,6 +446,7 @@ class _Analyst:
         self._try_out()
         if not result.problems:
             self._warn()
+            self._warn_of_unset()
 
     def _at(self, name: str, index: int) -> str:
         """The place in its file of a character of a part or a partial."""
@@ -455,6 +463,7 @@ class _Analyst:
         partials = self._language.partials
         pending: list[tuple[str, BoundTemplate, frozenset[str]]] = [(part, template, frozenset())]
         visited: set[str] = set()
+        uses: dict[str, set[str]] = {}
         while pending:
             name, current, held = pending.pop()
             filters = current.analyze(include_partials=False).filters
@@ -475,12 +484,17 @@ class _Analyst:
                 elif node.name.value not in partials:
                     fix = did_you_mean(node.name.value, partials, f"add it to {PARTIALS_DIR}/")
                     self._problem(where, tag, f"there is no partial {node.name.value!r}", fix)
-                elif node.name.value not in visited:
-                    visited.add(node.name.value)
-                    self._result.partials.append(node.name.value)
-                    found = self._language.environment.get_template(node.name.value)
-                    # whoever includes it, and from wherever: what a name means must not depend on it
-                    pending.append((node.name.value, found, self._held_by_partials(template)))
+                elif _leads_back(uses, node.name.value, name):
+                    what = f"the partial {node.name.value!r} includes itself, without an end"
+                    self._problem(where, tag, what, "let no partial include itself, or one that includes it")
+                else:
+                    uses.setdefault(name, set()).add(node.name.value)
+                    if node.name.value not in visited:
+                        visited.add(node.name.value)
+                        self._result.partials.append(node.name.value)
+                        found = self._language.environment.get_template(node.name.value)
+                        # whoever includes it, and from wherever: what a name means must not depend on it
+                        pending.append((node.name.value, found, self._held_by_partials(template)))
 
     def _held_by_partials(self, template: BoundTemplate) -> frozenset[str]:
         """The names that loops and partials' arguments hold anywhere in a part or the partials."""
@@ -599,6 +613,14 @@ class _Analyst:
                             where = self._at(part, expression.token.start_index)
                             result.warnings.append(Problem(where, name, what, fix))
 
+    def _warn_of_unset(self) -> None:
+        """A name that some path prints without having set it, though every field is there."""
+        for part, template in self._result.parts.items():
+            if prints_unset(self._language.environment, template.nodes, self._seen):
+                what = "a name may be printed that nothing has set on the way there"
+                fix = 'set it before the condition: {% assign greeting = "you" %}, or print it with a default'
+                self._result.warnings.append(Problem(self._at(part, 0), part, what, fix))
+
     def _is_hurt(self, values: Mapping[str, str | None]) -> bool:
         """Whether these values show a blank, or end the message."""
         parts = self._result.parts
@@ -623,6 +645,19 @@ class _Analyst:
             if self._tried_nodes > _TRIED_NODES:
                 return
             yield {**dict(zip(others, values, strict=True)), blank: None}
+
+
+def _leads_back(uses: Mapping[str, set[str]], name: str, to: str) -> bool:
+    """Whether a partial is another one, or uses it, be it by others."""
+    pending, seen = [name], set[str]()
+    while pending:
+        current = pending.pop()
+        if current == to:
+            return True
+        if current not in seen:
+            seen.add(current)
+            pending += uses.get(current, ())
+    return False
 
 
 def _names_held(node: Node) -> set[str]:
