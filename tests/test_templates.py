@@ -238,6 +238,8 @@ PROBLEMS = [
     ("{{ [city] }}", "t.liquid:1", "city", "name the field"),
     ("x\n{{ a | upcas }}", "t.liquid:2", "body", 'did you mean "upcase"?'),
     ("x\n{% if a %}y", "t.liquid:2", "body", "needs its end"),
+    ("x\n{% if a %}\n{% if b %}y{% endif %}\n\nz\n", "t.liquid:2", "body", "needs its end"),
+    ("{% for i in (1..2) %}\n{% if a %}\ny\n{% endfor %}\n", "t.liquid:2", "body", "needs its end"),
     ("x\n{{ a", "t.liquid:2", "body", "needs its end"),
     ("x\n\n{% nonsense %}", "t.liquid:3", "body", "mend the tag"),
     ("{% if a %}x{% else if b %}y{% endif %}", "t.liquid:1", "body", "mend the tag"),

@@ -72,6 +72,9 @@ _TRIED_NODES = 100_000
 # what only another dialect has
 _SIGNS = {"${": "braze", "{{#": "handlebars", "{{>": "handlebars", "*|": "mailchimp"}
 
+_BLOCK_TAG = re.compile(
+    r"\{%-?\s*(?P<name>(?:end)?(?:if|unless|case|for|tablerow|capture|comment|ifchanged))\b"
+)
 _MARKER = re.compile(r"^---[ \t]*$")
 _PARTIAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -293,11 +296,29 @@ def _not_liquid(error: Exception, source: str, path: str, part: str, first_line:
         # a missing end tag is noticed at the end
         index = -1 if token is None or token.start_index < 0 else token.start_index
         index = 0 if token is None else index
+        misses_an_end = re.search(r"expected tag '?end", str(error)) is not None
+        if misses_an_end and (opened := _last_opened(source)) is not None:
+            # noticed at the end of the text, or at the end of another block; the mistake is where it was opened
+            index = opened
         what = f"not valid Liquid: {getattr(error, 'message', error)}"
         fix = "mend the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
         if dialect := next((name for sign, name in _SIGNS.items() if sign in source), None):
             fix = f"is it written for {dialect}? Then say dialect: {dialect} in the front matter. Else {fix}"
     return Problem(f"{path}:{_line(source, index, part, first_line)}", part, what, fix)
+
+
+def _last_opened(source: str) -> int | None:
+    """Where the innermost block is opened that is never closed, or closed by another one's end."""
+    opened: list[tuple[str, int]] = []
+    for match in _BLOCK_TAG.finditer(source):
+        name = match.group("name")
+        if not name.startswith("end"):
+            opened.append((name, match.start()))
+        elif opened and opened[-1][0] == name.removeprefix("end"):
+            opened.pop()
+        else:
+            break
+    return opened[-1][1] if opened else None
 
 
 def _line(source: str, index: int, part: str, first_line: int) -> int:
