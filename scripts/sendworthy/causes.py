@@ -54,7 +54,8 @@ _PARQUET_FILE = re.compile(
     re.MULTILINE,
 )
 # it does not say of which file
-_PARQUET_DAMAGED = re.compile(r"^\s*Error: (?:don't know what type|TProtocolException)", re.MULTILINE)
+UNNAMED_FILE = "landing zone: a Parquet file is damaged."
+_PARQUET_DAMAGED = re.compile(r"^\s*(?:Error: )?(?:don't know what type|TProtocolException)", re.MULTILINE)
 
 # Spark: [ERROR_CLASS.SUBCLASS] words. SQLSTATE: 42703; line 3 pos 6
 _SPARK_ERROR = re.compile(
@@ -131,9 +132,7 @@ def _file_cause(said: str) -> Cause | None:
         what = "it is encrypted" if parquet["file5"] else what
         return _of_file(file, None, what, "deliver it again")
     if _PARQUET_DAMAGED.search(said):
-        return _of_file(
-            "in Parquet", None, "one is damaged, and DuckDB does not say which", "deliver the newest again"
-        )
+        return Cause(UNNAMED_FILE, of_a_file=True)
     return None
 
 
