@@ -7,7 +7,7 @@
 {% macro duckdb__list_files(folder, table_name) %}
     {% set place = duckdb__no_pattern(folder) ~ "/" ~ table_name %}
     {% set sql = "select file from glob(" ~ sql_text(place ~ ".*") ~ ") union all select file from glob("
-        ~ sql_text(place ~ "/**/*") ~ ") order by file" %}
+        ~ sql_text(place ~ "/**/*") ~ ") union all select file from glob(" ~ sql_text(place ~ ".*/**/*") ~ ") order by file" %}
     {% set files = [] %}
     {% set paths = run_query(sql).columns[0].values() | list %}
     {% if paths %}
@@ -37,32 +37,43 @@
 {% macro describe_files(paths) %}{{ return(adapter.dispatch("describe_files", "sendworthy")(paths)) }}{% endmacro %}
 
 {% macro duckdb__describe_files(paths) %}
-    {#- for each path: {path, format, columns}; headers only, no rows are read -#}
-    {% set queries = [] %}
+    {#- for each path: {path, format, columns, types}; headers only, no rows are read -#}
+    {% set queries = {"csv": [], "parquet": []} %}
     {% for path in paths %}
         {% set file = sql_text(duckdb__no_pattern(path)) %}
         {% if path.endswith(".parquet") %}
-            {% do queries.append(
-                "select " ~ sql_text(path) ~ " as path, name, column_id, coalesce(num_children, 0) as children from parquet_schema(" ~ file ~ ")"
+            {% do queries.parquet.append(
+                "select " ~ sql_text(path) ~ " as path, name, column_id, coalesce(num_children, 0) as children, duckdb_type from parquet_schema("
+                ~ file ~ ")"
             ) %}
         {% else %}
-            {% do queries.append(
-                "select " ~ sql_text(path) ~ " as path, c.name, position as column_id, 0 as children from (select unnest(columns) as c, "
-                ~ "generate_subscripts(columns, 1) as position from sniff_csv(" ~ file ~ ", " ~ csv_options() ~ "))"
+            {#- the first line as it stands: guessing where the header is could take a row for it, or a header for a row -#}
+            {% do queries.csv.append(
+                "(select " ~ sql_text(path) ~ " as path, line from read_csv(" ~ file ~ ", auto_detect = false, header = false, strict_mode = false, "
+                ~ "columns = {'line': 'varchar'}, delim = chr(31), quote = '', escape = '', comment = '', hive_partitioning = false) limit 1)"
             ) %}
         {% endif %}
     {% endfor %}
     {% set columns = {} %}
+    {% set types = {} %}
+    {% for chunk in queries.csv | batch(100) %}
+        {% for path, line in run_query(chunk | join(" union all ")).rows %}
+            {% do columns.update({path: csv_header(line or "")}) %}
+        {% endfor %}
+    {% endfor %}
     {% set inside = {} %}
-    {% for chunk in queries | batch(100) %}
-        {#- a Parquet file tells its columns as a tree, the root first: what is inside a column is no column -#}
-        {% for path, name, column_id, children in run_query(chunk | join(" union all ") ~ " order by path, column_id").rows %}
+    {% for chunk in queries.parquet | batch(100) %}
+        {#- a Parquet file tells its columns as a tree, the root first: what is inside a column is no column, but part of its type -#}
+        {% for path, name, column_id, children, type in run_query(chunk | join(" union all ") ~ " order by path, column_id").rows %}
             {% if column_id == 0 %}
                 {% do columns.setdefault(path, []) %}
+                {% do types.setdefault(path, []) %}
             {% elif inside.get(path, 0) > 0 %}
                 {% do inside.update({path: inside[path] - 1 + children | int}) %}
+                {% do types[path].append(types[path].pop() ~ " " ~ name ~ " " ~ type) %}
             {% else %}
-                {% do columns.setdefault(path, []).append(name) %}
+                {% do columns[path].append(name) %}
+                {% do types[path].append(type | string) %}
                 {% do inside.update({path: children | int}) %}
             {% endif %}
         {% endfor %}
@@ -73,15 +84,84 @@
             "path": path,
             "format": "parquet" if path.endswith(".parquet") else "csv",
             "columns": columns.get(path, []),
+            "types": types.get(path, []),
         }) %}
     {% endfor %}
     {{ return(files) }}
 {% endmacro %}
 
 
-{% macro csv_options() %}
-    {#- everything is read as text, so that a value that does not fit its type is quarantined instead of ending the night -#}
-    {{- return("header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"'") -}}
+{% macro csv_header(line) %}
+    {#- the names in the first line of a CSV file, without white space around them; a column without a name is column<its place> -#}
+    {% set names = [] %}
+    {% set ended = namespace(value=false) %}
+    {% for name, separator in modules.re.findall('("(?:[^"]|"")*"|[^,]*)(,|$)', line.lstrip("\ufeff").rstrip("\r\n")) if not ended.value %}
+        {% set name = name[1:-1] | replace('""', '"') if name.startswith('"') and name.endswith('"') and name | length > 1 else name %}
+        {% do names.append(name.strip() or "column" ~ loop.index0) %}
+        {% set ended.value = separator == "" %}
+    {% endfor %}
+    {{ return(names if line.strip("\ufeff\r\n\t ") else []) }}
+{% endmacro %}
+
+
+{% macro duckdb__alike(files) %}
+    {#-
+        The files in groups that are read together: {format, paths, columns, types}. CSV files of one header; Parquet files in which
+        a column of one name has one type, because a column read as what two files have in common would change its values
+        (12 and 12.5 make 12.0), or end the night.
+    -#}
+    {% set groups = [] %}
+    {% set open = {} %}
+    {% for file in files %}
+        {% set kind = [file.format, file.columns, file.types] | string %}
+        {% if kind not in open %}
+            {% set types = {} %}
+            {% for name in file.columns if file.format == "parquet" %}
+                {% do types.update({name | lower: file.types[loop.index0]}) %}
+            {% endfor %}
+            {% set found = namespace(group=none) %}
+            {% for group in groups if file.format == "parquet" and group.format == "parquet" and found.group is none %}
+                {% set differing = [] %}
+                {% for name, type in types.items() if group.types.get(name, type) != type %}
+                    {% do differing.append(name) %}
+                {% endfor %}
+                {% if not differing %}
+                    {% set found.group = group %}
+                {% endif %}
+            {% endfor %}
+            {% if found.group is none %}
+                {% set found.group = {"format": file.format, "columns": file.columns, "types": {}, "paths": []} %}
+                {% do groups.append(found.group) %}
+            {% endif %}
+            {% do found.group.types.update(types) %}
+            {% do open.update({kind: found.group}) %}
+        {% endif %}
+        {% do open[kind].paths.append(file.path) %}
+    {% endfor %}
+    {{ return(groups) }}
+{% endmacro %}
+
+
+{% macro duckdb__reader(group) %}
+    {#- what reads the files of a group; the file of a row is in sendworthy_file, a name that no file is going to use -#}
+    {% set options = "hive_partitioning = false, filename = 'sendworthy_file'" %}
+    {% if group.format == "parquet" %}
+        {{ return("read_parquet(" ~ duckdb__path_list(group.paths) ~ ", union_by_name = true, " ~ options ~ ")") }}
+    {% endif %}
+    {% set used = ["sendworthy_file"] %}
+    {% set columns = [] %}
+    {% for name in group.columns %}
+        {#- of columns of one name that nobody knows, all are kept -#}
+        {% set name = name if name | lower not in used else name ~ "_" ~ loop.index0 %}
+        {% do used.append(name | lower) %}
+        {% do columns.append(sql_text(name) ~ ": 'varchar'") %}
+    {% endfor %}
+    {#-
+        Everything is read as text, so that a value that does not fit its type is quarantined instead of ending the night. Nothing is
+        guessed from the first rows: a line that does not fit the header ends the night with its number.
+    -#}
+    {{ return("read_csv(" ~ duckdb__path_list(group.paths) ~ ", auto_detect = false, header = true, columns = {" ~ columns | join(", ")
+        ~ "}, delim = ',', quote = '\"', escape = '\"', comment = '', skip = 0, " ~ options ~ ")") }}
 {% endmacro %}
 
 
@@ -90,32 +170,32 @@
 {% macro duckdb__read_landing_table(table, files) %}
     {#- a query over all files of a table: <column>, <column>_is_empty, file, raw_row -#}
     {% set queries = [] %}
-    {% for format in ["parquet", "csv"] %}
-        {% set paths = files | selectattr("format", "equalto", format) | map(attribute="path") | list %}
-        {% if paths %}
-            {% set reader %}
-                {%- if format == "parquet" -%}
-                    read_parquet({{ duckdb__path_list(paths) }}, union_by_name = true, filename = true, hive_partitioning = false)
-                {%- else -%}
-                    read_csv({{ duckdb__path_list(paths) }}, union_by_name = true, filename = true, hive_partitioning = false, {{ csv_options() }})
-                {%- endif -%}
-            {% endset %}
-            {% set types = {} %}
-            {% for row in run_query("describe select * from " ~ reader).rows %}
-                {% do types.update({row[0] | lower: row[1] | lower}) %}
-            {% endfor %}
-            {% set query %}
-                select
-                    {{ landing_columns(table, types) }}
-                    substr(delivered.filename, {{ landing_folder() | length + 2 }}) as file,
-                    {# packed now, and written out as JSON only for the rows that need it #}
-                    {% if format == "parquet" -%} struct_pack(parquet := delivered, csv := null) as raw_row
-                    {%- else -%} struct_pack(parquet := null, csv := delivered) as raw_row
-                    {%- endif %}
-                from {{ reader }} as delivered
-            {% endset %}
-            {% do queries.append(query) %}
-        {% endif %}
+    {% set groups = duckdb__alike(files) %}
+    {% for group in groups %}
+        {% set number = loop.index %}
+        {% set reader = duckdb__reader(group) %}
+        {% set types = {} %}
+        {% set fields = [] %}
+        {% for row in run_query("describe select * from " ~ reader).rows %}
+            {% do types.update({row[0] | lower: row[1] | lower}) %}
+            {% if row[0] != "sendworthy_file" %}
+                {% set name = '"' ~ row[0] | replace('"', '""') ~ '"' %}
+                {% do fields.append(name ~ " := delivered." ~ name) %}
+            {% endif %}
+        {% endfor %}
+        {% set rows = [] %}
+        {% for other in groups %}
+            {% do rows.append("files_" ~ loop.index ~ " := " ~ ("struct_pack(" ~ fields | join(", ") ~ ")" if loop.index == number else "null")) %}
+        {% endfor %}
+        {% set query %}
+            select
+                {{ landing_columns(table, types) }}
+                substr(delivered.sendworthy_file, {{ landing_folder() | length + 2 }}) as file,
+                {# packed now, and written out as JSON only for the rows that need it #}
+                struct_pack({{ rows | join(", ") }}) as raw_row
+            from {{ reader }} as delivered
+        {% endset %}
+        {% do queries.append(query) %}
     {% endfor %}
     {{ return(queries | join(" union all ")) }}
 {% endmacro %}
@@ -123,17 +203,25 @@
 
 {% macro no_raw_row() %}{{ return(adapter.dispatch("no_raw_row", "sendworthy")()) }}{% endmacro %}
 
-{% macro duckdb__no_raw_row() %}struct_pack(parquet := null, csv := null){% endmacro %}
+{% macro duckdb__no_raw_row() %}struct_pack(files_1 := null){% endmacro %}
 
 
 {% macro whole_row(raw_row) %}{{ return(adapter.dispatch("whole_row", "sendworthy")(raw_row)) }}{% endmacro %}
 
 {% macro duckdb__whole_row(raw_row) -%}
-    cast(json_merge_patch(coalesce(to_json({{ raw_row }}.parquet), to_json({{ raw_row }}.csv)), '{"filename": null}') as varchar)
+    {#- of the groups of files, the one that the row is of -#}
+    cast(list_filter(json_extract(to_json({{ raw_row }}), '$.*'), lambda files: json_type(files) <> 'NULL')[1] as varchar)
 {%- endmacro %}
 
 
-{% macro duckdb__landing_text(value, found_type) %}{{ return("cast(" ~ value ~ " as varchar)") }}{% endmacro %}
+{% macro duckdb__landing_text(value, found_type) %}
+    {#- an id that a tool keeps as a fraction, because some are missing, is the id that other files name without one -#}
+    {% if found_type in ("double", "float") %}
+        {{ return("case when isnan(" ~ value ~ ") then null when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast(" ~ value
+            ~ " as bigint) as varchar) else cast(" ~ value ~ " as varchar) end") }}
+    {% endif %}
+    {{ return("cast(" ~ value ~ " as varchar)") }}
+{% endmacro %}
 
 
 {% macro duckdb__landing_time(value, text, found_type) %}
@@ -152,5 +240,5 @@
             end
         {%- endset -%}
     {%- endif -%}
-    case when isfinite({{ time }}) then {{ time }} end
+    case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
 {% endmacro %}

@@ -58,7 +58,13 @@
         {% set name = file.path.split("/") | last %}
         {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
         {% if not name.startswith(("_", ".")) %}
-            {% if not name.endswith((".parquet", ".csv")) %}
+            {% if file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
+                {% do landing_error(
+                    table.name, "file " ~ file.path,
+                    "it stands in a folder that is called like a file, so nobody reads it.",
+                    "call the folder " ~ table.name ~ ".",
+                ) %}
+            {% elif not name.endswith((".parquet", ".csv")) %}
                 {% do landing_error(
                     table.name, "file " ~ file.path,
                     "it is called like the table's data but ends neither in .parquet nor in .csv (in lower case), so nobody reads it.",
@@ -93,16 +99,48 @@
     {% endif %}
     {% set files = describe_files(paths) %}
     {% for file in files %}
-        {% set names = file.columns | map("lower") | list %}
-        {% for column in table.columns if column.required and column.name not in names %}
-            {% do landing_error(
-                table.name, "file " ~ file.path,
-                "the required column " ~ column.name ~ " is missing (found: " ~ file.columns | join(", ") ~ ").",
-                "deliver the file again with that column, or remove the file from the landing zone.",
-            ) %}
-        {% endfor %}
+        {% do check_header(table, file) %}
     {% endfor %}
     {{ return(files) }}
+{% endmacro %}
+
+
+{% macro check_header(table, file) %}
+    {#- ends the night where a file's columns cannot be those of its table; what may be a row and not a header is not shown -#}
+    {% set where = "file " ~ file.path %}
+    {% set names = file.columns | map("lower") | list %}
+    {% set wanted = table.columns | map(attribute="name") | list %}
+    {% set known = names | select("in", wanted) | list %}
+    {% if names | length == 0 %}
+        {% do landing_error(table.name, where, "its first line is empty; the header must stand there.", "deliver it again with the header first.") %}
+    {% elif "\x00" in names | join("") %}
+        {% do landing_error(
+            table.name, where, "there are NUL bytes in its header: it is no text in UTF-8 (UTF-16, perhaps).", "deliver it again in UTF-8."
+        ) %}
+    {% elif names | length == 1 and modules.re.search("[;\t|]", names[0]) %}
+        {% do landing_error(
+            table.name, where, "its header has no comma: the columns are separated by another character.", "deliver it again with commas."
+        ) %}
+    {% elif file.format == "csv" and '"' in names | join("") %}
+        {% do landing_error(
+            table.name, where, "its header is broken: a quote in it is never closed.", "deliver it again with the header in one line."
+        ) %}
+    {% endif %}
+    {% for column in table.columns if column.required and column.name not in names %}
+        {% do landing_error(
+            table.name, where,
+            "the required column " ~ column.name ~ " is missing"
+            ~ (" (found: " ~ file.columns | join(", ") ~ ")." if known else ": no name in its header is one of the table's; is there a header?"),
+            "deliver the file again with that column, or remove the file from the landing zone.",
+        ) %}
+    {% endfor %}
+    {% for name in known if known.count(name) > 1 %}
+        {% do landing_error(
+            table.name, where,
+            "the column " ~ name ~ " is there " ~ known.count(name) ~ " times (upper and lower case are one), and nothing says which one counts.",
+            "deliver the file again with one of them, or under different names.",
+        ) %}
+    {% endfor %}
 {% endmacro %}
 
 
@@ -191,8 +229,9 @@
 {% macro landing_is_empty(column, found_type) %}
     {#- whether nothing was given -#}
     {%- set value = "delivered." ~ column.name -%}
-    {#- an optional text may hold anything, white space too: what that means is for the rule of blank to say -#}
+    {#- tools write a text that is missing from a column of numbers as not-a-number; an optional text may hold anything, white space too: what that means is for the rule of blank to say -#}
     {%- if found_type is none -%} true
+    {%- elif column.type == "text" and found_type in ("double", "float") -%} ({{ value }} is null or isnan({{ value }}))
     {%- elif found_type == text_type() and (column.type != "text" or column.required or column.allowed or column.json_object) -%}
         ({{ value }} is null or {{ trim_of(value, white_space()) }} = '')
     {%- else -%} {{ value }} is null
@@ -212,15 +251,29 @@
 {% endmacro %}
 
 
+{% macro first_time() %}
+    {#- what programs that read the tables can hold: the years 1 to 9999 -#}
+    {{- return("timestamp '0001-01-01 00:00:00'") -}}
+{% endmacro %}
+
+{% macro last_time() %}{{- return("timestamp '9999-12-31 23:59:59.999999'") -}}{% endmacro %}
+
+
+{% macro year_pattern() %}
+    {#- a year of four digits; there is no year 0 -#}
+    {{- return("([1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])") -}}
+{% endmacro %}
+
+
 {% macro local_time_pattern() %}
     {#- a time that names no offset: it is UTC -#}
-    {{- return("^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?)?\\z") -}}
+    {{- return("^" ~ year_pattern() ~ "-[0-9]{2}-[0-9]{2}([T ][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]*)?)?)?\\z") -}}
 {% endmacro %}
 
 
 {% macro zoned_time_pattern() %}
     {#- a time with its offset from UTC, or with Z or UTC -#}
-    {{- return("^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}([.][0-9]*)?(Z| UTC| ?[+-][0-9]{2}(:?[0-9]{2})?)\\z") -}}
+    {{- return("^" ~ year_pattern() ~ "-[0-9]{2}-[0-9]{2}[T ][0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}([.][0-9]*)?(Z| UTC| ?[+-][0-9]{2}(:?[0-9]{2})?)\\z") -}}
 {% endmacro %}
 
 

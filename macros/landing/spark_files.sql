@@ -126,17 +126,20 @@
 
 
 {% macro spark__landing_text(value, found_type) %}
-    {#- a whole number that came as a double keeps its digits: Spark would write it with an exponent -#}
+    {#- the id that other files name as a whole number; Spark would write it with an exponent -#}
     {% if found_type in ("double", "float") %}
-        {{ return("case when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast(" ~ value
-            ~ " as decimal(16, 1)) as string) else cast(" ~ value ~ " as string) end") }}
+        {{ return("case when isnan(" ~ value ~ ") then null when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast("
+            ~ value ~ " as bigint) as string) else cast(" ~ value ~ " as string) end") }}
     {% endif %}
     {{ return("cast(" ~ value ~ " as string)") }}
 {% endmacro %}
 
 
 {% macro spark__landing_time(value, text, found_type) %}
-    {%- if found_type in ("timestamp", "timestamp_ntz", "date") -%} cast({{ value }} as timestamp)
+    {%- if found_type in ("timestamp", "timestamp_ntz", "date") -%}
+        case
+            when cast({{ value }} as timestamp) between {{ first_time() }} and {{ last_time() }} then cast({{ value }} as timestamp)
+        end
     {#- Spark reads times in nanoseconds as whole numbers; one that would lie before 1980 is no such time -#}
     {%- elif found_type == "bigint" -%} case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) end
     {%- else -%}

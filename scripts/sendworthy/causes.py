@@ -31,6 +31,32 @@ _DUCKDB_OF_NAMES = (
 )
 _DUCKDB_LINE = re.compile(r"^\s*LINE (\d+): (.*)", re.MULTILINE)
 
+# DuckDB of a file that it cannot read: what is wrong, in our words (its own quote the row), and what to do
+_CSV_ROW = re.compile(r"\bCSV Error on Line: (\d+)")
+_CSV_STATE = "The CSV Parser state machine reached an invalid state"
+_CSV_FILE = re.compile(r"^\s*file = (.+?)\s*$", re.MULTILINE)
+_CSV_COLUMNS = re.compile(r"^\s*Expected Number of Columns: (\d+) Found: (\d+)\s*$", re.MULTILINE)
+_QUOTES = "a value that holds a comma, a quote or a line break stands in double quotes, and a quote in it is doubled"
+_CSV_FAULTS = (
+    (
+        "Value with unterminated quote found",
+        "a quote opens there that is not closed as it should be (or the row is longer than 2 MB)",
+        f"mend the row ({_QUOTES})",
+    ),
+    ("Maximum line size", "the row is longer than 2 MB", "shorten it, or deliver the file as Parquet"),
+    ("Invalid unicode", "it is not UTF-8", "save the file as UTF-8"),
+)
+_PARQUET_FILE = re.compile(
+    r"^\s*Invalid Input Error: (?:"
+    r"(?P<cut>No magic bytes found at end of file '(?P<file1>[^\n]+)'|File '(?P<file2>[^\n]+)' too small to be a Parquet file)"
+    r"|Footer length error in file '(?P<file3>[^\n]+)'|Failed to read file \"(?P<file4>[^\n]+)\": [^\n]*"
+    r"|File '(?P<file5>[^\n]+)' is encrypted[^\n]*)$",
+    re.MULTILINE,
+)
+# it does not say of which file
+UNNAMED_FILE = "landing zone: a Parquet file is damaged."
+_PARQUET_DAMAGED = re.compile(r"^\s*(?:Error: )?(?:don't know what type|TProtocolException)", re.MULTILINE)
+
 # Spark: [ERROR_CLASS.SUBCLASS] words. SQLSTATE: 42703; line 3 pos 6
 _SPARK_ERROR = re.compile(
     r"\[([A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\] (.*?)\s*SQLSTATE: ([0-9A-Z]{5})", re.DOTALL
@@ -51,11 +77,15 @@ _HINTS = {
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells."""
+    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells.
+
+    `of_a_file`: a delivered file is at fault, and the statement says nothing about it.
+    """
 
     words: str
     line: int | None = None
     piece: str = ""
+    of_a_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +115,50 @@ def find_cause(message: str) -> Cause:
     if _OF_DBT.match(lines[0]):
         return Cause("\n".join(line.strip() for line in lines[1:]) or lines[0])
     said = "\n".join(line for line in lines if not _HEAD.match(line.strip())).strip()
-    return _spark_cause(said) or _duckdb_cause(said) or _other_cause(said)
+    return _file_cause(said) or _spark_cause(said) or _duckdb_cause(said) or _other_cause(said)
+
+
+def _file_cause(said: str) -> Cause | None:
+    """DuckDB cannot read a file of the landing zone: the file, the row where it is known, and what to do."""
+    row = _CSV_ROW.search(said)
+    named = _CSV_FILE.findall(said)
+    if named and (row or _CSV_STATE in said):
+        # the last one: before it the row is quoted, which may hold anything
+        return _of_file(named[-1], int(row[1]) if row else None, *_csv_fault(said))
+    parquet = _PARQUET_FILE.search(said)
+    if parquet:
+        file = next(path for name, path in parquet.groupdict().items() if path and name != "cut")
+        what = "it is no Parquet file, or only a piece of one" if parquet["cut"] else "it is damaged"
+        what = "it is encrypted" if parquet["file5"] else what
+        return _of_file(file, None, what, "deliver it again")
+    if _PARQUET_DAMAGED.search(said):
+        return Cause(UNNAMED_FILE, of_a_file=True)
+    return None
+
+
+def _csv_fault(said: str) -> tuple[str, str]:
+    """What is wrong with a row of a CSV file, and what to do."""
+    counted = _CSV_COLUMNS.findall(said)
+    if counted:
+        header, found = counted[-1]
+        return f"it has {found} values, and the header names {header}", f"mend the row ({_QUOTES})"
+    for sign, what, fix in _CSV_FAULTS:
+        if sign in said:
+            return what, fix
+    return (
+        "its line ends are of more than one kind, or its quotes do not fit",
+        "deliver it again with one kind of line end",
+    )
+
+
+def _of_file(file: str, row: int | None, what: str, fix: str) -> Cause:
+    place = f"file {file}"
+    if row is not None:
+        place += f", line {row} (a value over several lines counts as one)"
+    return Cause(
+        f"landing zone, {place}: {what}. Fix: {fix}, or remove the file from the landing zone.",
+        of_a_file=True,
+    )
 
 
 def _spark_cause(said: str) -> Cause | None:
@@ -132,6 +205,8 @@ def describe(failed: FailedNode, target_path: Path, shown_from: Path, with_sql: 
     """
     cause = find_cause(failed.message)
     lines = [failed.title, *(f"  {line}" for line in cause.words.splitlines())]
+    if cause.of_a_file:
+        return "\n".join(lines)
     statement = _statement(failed, target_path)
     if statement is None or failed.message.startswith("Compilation Error"):
         return "\n".join(lines)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
+from sendworthy.landing import refuse_long_rows
 from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
 from sendworthy.stages import Stages
@@ -68,7 +69,8 @@ class DuckdbEngine:
         self.target = target.name
 
     def check(self, raw: Path) -> None:
-        """Nothing is needed that is not always there; dbt looks at the files."""
+        """Nothing is needed that is not always there; dbt looks at the files, all but the rows that DuckDB would lose."""
+        refuse_long_rows(raw)
 
     def prepare(self, build: Path) -> Mapping[str, str]:
         """The path of the build file: the ledgers are in it."""

@@ -16,12 +16,14 @@ from typing import Any
 import duckdb
 
 from sendworthy import warehouse
+from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import Destination, export_night, list_changes
 from sendworthy.gate import GateResult, judge_lists, load_suites
+from sendworthy.landing import find_damaged
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
@@ -149,16 +151,25 @@ def build_warehouse(
         "raw": str(options.raw),
         "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
     }
-    run = run_dbt(
-        project,
-        engine.program,
-        # what the gate checks campaign by campaign must not end the whole night
-        ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
-        engine.target,
-        engine.prepare(build),
-        settings,
-        lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
-    )
+    try:
+        run = run_dbt(
+            project,
+            engine.program,
+            # what the gate checks campaign by campaign must not end the whole night
+            ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
+            engine.target,
+            engine.prepare(build),
+            settings,
+            lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+        )
+    except BuildError as error:
+        if any(UNNAMED_FILE in detail for detail in error.details):
+            stages.say("looking for the damaged file")
+            error.details += [
+                f"landing zone, file {path}: it is damaged. Fix: deliver it again, or remove it from the landing zone."
+                for path in find_damaged(options.raw)
+            ]
+        raise
     return run.warnings
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -284,6 +285,8 @@ def _as_text(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
     return str(value)
 
 
@@ -298,6 +301,8 @@ _AS = {
 
 def _is_no_value(column: Column, value: object) -> bool:
     if value is None:
+        return True
+    if isinstance(value, float) and math.isnan(value) and column.kind == TEXT:
         return True
     may_be_white = column.kind == TEXT and not column.required and not column.values
     return isinstance(value, str) and not may_be_white and not value.strip()

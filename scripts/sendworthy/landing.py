@@ -1,0 +1,64 @@
+"""What DuckDB leaves unsaid about the files of the landing zone: rows that it would lose, and which file is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from sendworthy.errors import BuildError
+
+BUFFER = 32_000_000
+LONGEST_ROW = 2_000_000
+_STEP = 64_000
+
+
+def refuse_long_rows(raw: Path) -> None:
+    """BuildError where a CSV file below the landing zone holds a row as long as a buffer.
+
+    DuckDB reads a CSV file in buffers of 32 MB and refuses rows of more than 2 MB. A row that fills a whole buffer with a
+    value without quotes escapes it: the row is dropped, and nothing is said (DuckDB 1.5). Such a row has no line end for
+    32 MB, so looking into the file here and there is enough to find it.
+    """
+    for path in sorted(raw.rglob("*.csv")):
+        if path.is_file() and path.stat().st_size >= BUFFER and holds_long_row(path):
+            raise BuildError(
+                f"landing zone, file {path}: it holds a row that is longer than 2 MB. Nothing was published.",
+                "shorten the row, deliver the file as Parquet, or remove it from the landing zone.",
+            )
+
+
+def holds_long_row(path: Path) -> bool:
+    """Whether some row of more than 2 MB is there; one of 32 MB is always found."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        # a row of 32 MB covers one of these places, and the 2 MB behind it
+        for place in range(0, size - LONGEST_ROW, BUFFER // 2):
+            file.seek(place)
+            if not _ends_soon(file.read(_STEP)):
+                rest = file.read(LONGEST_ROW - _STEP)
+                if len(rest) == LONGEST_ROW - _STEP and not _ends_soon(rest):
+                    return True
+    return False
+
+
+def _ends_soon(content: bytes) -> bool:
+    return b"\n" in content or b"\r" in content
+
+
+def find_damaged(raw: Path) -> list[Path]:
+    """The Parquet files below the landing zone that cannot be read to their end.
+
+    They are read for it, all of them: only for a night that has failed, when DuckDB does not say which file it was.
+    """
+    found: list[Path] = []
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for path in sorted(raw.rglob("*.parquet")):
+            pattern = "".join(f"[{c}]" if c in "[*?" else c for c in str(path))
+            try:
+                connection.execute(
+                    "select max(hash(columns(*))) from read_parquet(?, hive_partitioning = false)", [pattern]
+                ).fetchall()
+            except duckdb.Error:
+                found.append(path)
+    return found
