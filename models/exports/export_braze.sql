@@ -8,6 +8,18 @@
 with
     send_list as (select * from {{ ref("send_list") }}),
 
+    values_to_deliver as (
+        select
+            user_id,
+            campaign_id,
+            dispatch_id,
+            variant,
+            send_at,
+            valid_until,
+            {{ without_overrides("merge_values") }} as merge_values
+        from send_list
+    ),
+
     fields as (
         select
             user_id as external_id,
@@ -28,7 +40,7 @@ with
                 ) %}
             {%- endfor %}
             {{ list_text(list_of(blank)) }} as blank_fields
-        from send_list
+        from values_to_deliver
     ),
 
     final as (
@@ -41,7 +53,9 @@ with
             sendworthy_valid_until,
             -- never empty: a blank cell would leave yesterday's list of blanks
             coalesce(nullif(blank_fields, ''), 'none') as sendworthy_blank_fields
-            {%- for field in fields %}, {{ field }} as {{ standard.get(field, field) }} {%- endfor %}
+            {%- for field in fields %}
+                , {{ spreadsheet_text(field) }} as {{ standard.get(field, field) }}
+            {%- endfor %}
         from fields
     )
 

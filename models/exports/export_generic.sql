@@ -12,7 +12,7 @@ with
             {{ iso_text("send_at") }} as send_at,
             {{ iso_text("valid_until") }} as valid_until,
             {{ list_text("cancel_on") }} as cancel_on,
-            merge_values
+            {{ without_overrides("merge_values") }} as merge_values
         from send_list
     )
 
