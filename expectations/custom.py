@@ -7,6 +7,7 @@ at. What they observe is a number of messages, never a value.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from great_expectations.expectations.expectation import (
@@ -29,9 +30,9 @@ class _NoMessageAtFault(ColumnAggregateExpectation):
     args_keys: tuple[str, ...] = ("column", "campaign", "messages")
 
     @classmethod
+    @abstractmethod
     def in_words(cls, parameters: dict[str, Any]) -> str:
         """What it expects, of these parameters."""
-        raise NotImplementedError
 
     @classmethod
     def _prescriptive_template(cls, renderer_configuration: RendererConfiguration) -> RendererConfiguration:

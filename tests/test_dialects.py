@@ -31,9 +31,9 @@ TRANSLATED: dict[str, list[tuple[str, str]]] = {
         ("{{ ${ first_name } }}", "{{ first_name }}"),
         ("{{ ${first_name} | append: ${last_name} }}", "{{ first_name | append: last_name }}"),
         ("{% if ${first_name} %}a{% endif %}", "{% if first_name %}a{% endif %}"),
-        ("{% if ${first_name} != blank %}a{% endif %}", "{% if first_name != nil %}a{% endif %}"),
-        ("{% if {{${first_name}}} != blank %}a{% endif %}", "{% if first_name != nil %}a{% endif %}"),
-        ("{% unless ${city}==blank %}a{% endunless %}", "{% unless city == nil %}a{% endunless %}"),
+        ("{% if ${first_name} != blank %}a{% endif %}", "{% if first_name != blank %}a{% endif %}"),
+        ("{% if {{${first_name}}} != blank %}a{% endif %}", "{% if first_name != blank %}a{% endif %}"),
+        ("{% unless ${city}==blank %}a{% endunless %}", "{% unless city==blank %}a{% endunless %}"),
         ("{% if x != blank %}a{% endif %}", "{% if x != blank %}a{% endif %}"),
         (
             "{% assign x = {{${first_name}}} | default: 'you' %}",

@@ -30,8 +30,7 @@ from sendworthy.errors import BuildError, SettingsError
 from sendworthy.kinds import (
     Variants,
     needed_fields_of,
-    no_pattern,
-    pattern_of,
+    pattern_query,
     read_patterns,
     read_variants,
 )
@@ -174,9 +173,9 @@ def judge_lists(
 ) -> GateResult:
     """Check `marts.send_list`, campaign by campaign, with the suites of a project (`load_suites`).
 
-    One message of each kind is rendered with the project's templates (`messages`). The lists are only read. With `docs_dir`, the Data Docs of the night are written there, in place of those of an
-    earlier run; `progress` gets a line per suite. Raises BuildError when the gate cannot say anything (nothing may go
-    out then).
+    One message of each kind is rendered with the project's templates (`messages`). The lists are only read. With
+    `docs_dir`, the Data Docs of the night are written there, in place of those of an earlier run; `progress` gets a line
+    per suite. Raises BuildError when the gate cannot say anything (nothing may go out then).
     """
     night = _take_snapshot(lists, expectations, messages, progress)
     with tempfile.TemporaryDirectory(prefix="sendworthy-docs-") as folder:
@@ -333,30 +332,10 @@ def _snapshot_query(
     for field in required:
         check = expectations.required_value_check(field)
         by_value.append((check.name, f"merge_field = {lists.text(field)} and ({breaks(check)})"))
-    worst = "".join(f", max(cast({broken} as integer)) as {lists.name(name)}" for name, broken in by_value)
+    worst = [f"max(cast({broken} as integer)) as {lists.name(name)}" for name, broken in by_value]
     # a message without a merge field has no value that could break a check
     columns += [f"coalesce(by_message.{lists.name(name)}, 0) as {lists.name(name)}" for name, _ in by_value]
-    return f"""
-        with
-            by_message as (
-                select dispatch_id, user_id, campaign_id, variant, {pattern_of(lists, needed)} as pattern {worst}
-                from {lists.model("audit.audit_merge_values")}
-                group by dispatch_id, user_id, campaign_id, variant
-            )
-        select
-            coalesce(messages.campaign_id, '') as campaign_id,
-            coalesce(messages.variant, '') as variant,
-            messages.dispatch_id,
-            coalesce(by_message.pattern, {lists.text(no_pattern(needed))}) as pattern,
-            {", ".join(columns)}
-        from {lists.model("audit.audit_messages")} as messages
-        left join
-            by_message
-            on messages.dispatch_id is not distinct from by_message.dispatch_id
-            and messages.user_id is not distinct from by_message.user_id
-            and messages.campaign_id is not distinct from by_message.campaign_id
-            and messages.variant is not distinct from by_message.variant
-    """
+    return pattern_query(lists, needed, "audit.audit_messages", columns, worst)
 
 
 def _with_faults(

@@ -72,40 +72,40 @@ def values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str
     return {name: None if key == "-" else found.get(name) for name, key in keys.items() if key}
 
 
-def pattern_of(lists: Lists, needed: Sequence[str]) -> str:
-    """An aggregate: what of each of the fields matters, in their order; nothing for those that a variant does not need."""
+def pattern_query(
+    lists: Lists,
+    needed: Sequence[str],
+    messages: str = "marts.send_list",
+    columns: Sequence[str] = ("messages.merge_values",),
+    aggregates: Sequence[str] = (),
+) -> str:
+    """One row per message of `messages`: what it is, its pattern, and `columns`.
+
+    The columns are of `messages`, or of `by_message`: `aggregates` over the merge values of one message.
+    """
     keys = [
         f"coalesce(max(case when is_expected and merge_field = {lists.text(field)} then render_key end), '')"
         for field in needed
     ]
-    return f" || '{_SEPARATOR}' || ".join(keys) or "''"
-
-
-def no_pattern(needed: Sequence[str]) -> str:
-    """The pattern of a variant that needs no field."""
-    return _SEPARATOR * (len(needed) - 1)
-
-
-def pattern_query(lists: Lists, needed: Sequence[str]) -> str:
-    """One row per message: what it is, its merge values, and its pattern."""
-    nothing = lists.text(no_pattern(needed))
+    pattern = f" || '{_SEPARATOR}' || ".join(keys) or "''"
+    # a message without a merge field has none of its own
+    nothing = lists.text(_SEPARATOR * (len(needed) - 1))
+    message = ("dispatch_id", "user_id", "campaign_id", "variant")
+    # a message whose id is missing is one too
+    same = " and ".join(f"messages.{name} is not distinct from by_message.{name}" for name in message)
     return f"""
         with
             by_message as (
-                select dispatch_id, campaign_id, variant, {pattern_of(lists, needed)} as pattern
+                select {", ".join((*message, f"{pattern} as pattern", *aggregates))}
                 from {lists.model("audit.audit_merge_values")}
-                group by dispatch_id, campaign_id, variant
+                group by {", ".join(message)}
             )
         select
-            coalesce(list.campaign_id, '') as campaign_id,
-            coalesce(list.variant, '') as variant,
-            list.dispatch_id,
-            list.merge_values,
-            coalesce(by_message.pattern, {nothing}) as pattern
-        from marts.send_list as list
-        left join
-            by_message
-            on list.dispatch_id is not distinct from by_message.dispatch_id
-            and list.campaign_id is not distinct from by_message.campaign_id
-            and list.variant is not distinct from by_message.variant
+            coalesce(messages.campaign_id, '') as campaign_id,
+            coalesce(messages.variant, '') as variant,
+            messages.dispatch_id,
+            coalesce(by_message.pattern, {nothing}) as pattern,
+            {", ".join(columns)}
+        from {lists.model(messages)} as messages
+        left join by_message on {same}
     """

@@ -66,7 +66,7 @@ from liquid.builtin.tags.liquid_tag import LiquidNode
 from liquid.builtin.tags.render_tag import RenderNode
 from liquid.builtin.tags.tablerow_tag import TablerowNode
 from liquid.builtin.tags.unless_tag import UnlessNode
-from liquid.exceptions import LiquidError, TemplateNotFoundError
+from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
 
@@ -414,7 +414,7 @@ class FieldFlow:
         name = str(getattr(node.name, "value", ""))
         try:
             nodes = self._context.env.get_template(name).nodes
-        except (TemplateNotFoundError, LiquidError):
+        except LiquidError:
             return self._visit_unknown(node, state)
         if len(self._partials) >= MAX_PARTIALS:
             raise TooComplexError

@@ -12,6 +12,7 @@ It is python-liquid with five differences, each so that a rendering here says wh
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -70,7 +71,8 @@ class MessageAborted(Exception):
 class Printed:
     """What one output statement printed: the part and line of its template, and the merge fields that it came from.
 
-    `reads_unset` says that it read a name that was neither a merge field nor set. `span` is where it begins and ends in the rendered text; None where that is not known (inside `ifchanged`).
+    `reads_unset` says that it read a name that was neither a merge field nor set. `span` is where it begins and ends in
+    the rendered text; None where that is not known (inside `ifchanged`).
     """
 
     template: str
@@ -193,43 +195,34 @@ class _AsNumbers:
     __slots__ = ()
     left: Expression
     right: Expression
-    token: Token
+    compare: Callable[[float, float], bool]
 
     def evaluate(self, context: RenderContext) -> object:
         try:
             return super().evaluate(context)  # type: ignore[misc]
         except LiquidTypeError:
-            numbers = [_number(side.evaluate(context)) for side in (self.left, self.right)]
-            if numbers[0] is None or numbers[1] is None:
-                return False
-            return {
-                "<": numbers[0] < numbers[1],
-                "<=": numbers[0] <= numbers[1],
-                ">": numbers[0] > numbers[1],
-                ">=": numbers[0] >= numbers[1],
-            }[self.operator]
-
-    operator = ""
+            left, right = (_number(side.evaluate(context)) for side in (self.left, self.right))
+            return left is not None and right is not None and self.compare(left, right)
 
 
 class _Lt(_AsNumbers, LtExpression):
     __slots__ = ()
-    operator = "<"
+    compare = staticmethod(operator.lt)
 
 
 class _Le(_AsNumbers, LeExpression):
     __slots__ = ()
-    operator = "<="
+    compare = staticmethod(operator.le)
 
 
 class _Gt(_AsNumbers, GtExpression):
     __slots__ = ()
-    operator = ">"
+    compare = staticmethod(operator.gt)
 
 
 class _Ge(_AsNumbers, GeExpression):
     __slots__ = ()
-    operator = ">="
+    compare = staticmethod(operator.ge)
 
 
 class _Range(RangeLiteral):
@@ -277,9 +270,10 @@ def _nothing_for_nil(named: Callable[..., Any]) -> Callable[..., Any]:
 # --- tags -----------------------------------------------------------------------------------------------
 
 
-def _trace(context: RenderContext) -> Trace | None:
+def _trace(context: RenderContext) -> Trace:
+    """The rendering's trace; one that nobody looks at where a template is rendered without `render`."""
     found: Trace | None = context.globals.get(_TRACE)  # type: ignore[assignment]
-    return found
+    return Trace(frozenset()) if found is None else found
 
 
 class _StrictIf(IfTag):
@@ -293,8 +287,6 @@ class _StrictUnless(UnlessTag):
 def _print(node: OutputNode, context: RenderContext, buffer: TextIO) -> int:
     text = to_liquid_string(node.expression.evaluate(context), context.autoescape)
     trace = _trace(context)
-    if trace is None:
-        return buffer.write(text)
     fields = trace.of([node.expression])
     for captured in trace.capturing:
         captured.update(fields)
@@ -318,12 +310,12 @@ class _Block(BlockNode):
     __slots__ = ()
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        if (trace := _trace(context)) is not None:
-            trace.nodes += 1 + len(self.nodes)
-            if trace.nodes > MAX_NODES:
-                raise LoopIterationLimitError(
-                    f"more than {MAX_NODES:,} tags and texts would be rendered", token=self.token
-                )
+        trace = _trace(context)
+        trace.nodes += 1 + len(self.nodes)
+        if trace.nodes > MAX_NODES:
+            raise LoopIterationLimitError(
+                f"more than {MAX_NODES:,} tags and texts would be rendered", token=self.token
+            )
         return super().render_to_output(context, buffer)
 
 
@@ -347,8 +339,8 @@ class _Echo(EchoTag):
 
 class _AssignNode(AssignNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        if (trace := _trace(context)) is not None:
-            trace.origins[str(self.name)] = trace.of([self.expression])
+        trace = _trace(context)
+        trace.origins[str(self.name)] = trace.of([self.expression])
         return super().render_to_output(context, buffer)
 
 
@@ -359,8 +351,6 @@ class _Assign(AssignTag):
 class _CaptureNode(CaptureNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         trace = _trace(context)
-        if trace is None:
-            return super().render_to_output(context, buffer)
         trace.capturing.append(set())
         try:
             return super().render_to_output(context, buffer)
@@ -375,8 +365,6 @@ class _Capture(CaptureTag):
 class _ForNode(ForNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         trace = _trace(context)
-        if trace is None:
-            return super().render_to_output(context, buffer)
         with trace.naming({str(self.expression.identifier): trace.of([self.expression.iterable])}):
             return super().render_to_output(context, buffer)
 
@@ -396,8 +384,6 @@ def _given(node: IncludeNode | RenderNode, trace: Trace) -> dict[str, frozenset[
 class _IncludeNode(IncludeNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         trace = _trace(context)
-        if trace is None:
-            return super().render_to_output(context, buffer)
         with trace.naming(_given(self, trace)):
             return super().render_to_output(context, buffer)
 
@@ -409,8 +395,6 @@ class _Include(IncludeTag):
 class _RenderNode(RenderNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         trace = _trace(context)
-        if trace is None:
-            return super().render_to_output(context, buffer)
         # it sees what it is given and the merge fields, and none of the names around it
         outside, trace.origins = trace.origins, _given(self, trace)
         try:

@@ -2,9 +2,6 @@
 
 Sources: https://www.braze.com/docs/user_guide/personalization_and_dynamic_content/liquid and its pages
 using_liquid and aborting_messages.
-
-Braze's Liquid is Ruby's, where a field without a value is `blank`; in python-liquid nil is not. So a
-comparison of a merge tag with `blank` becomes one with `nil`: a blank merge field is nil here.
 """
 
 from __future__ import annotations
@@ -25,7 +22,6 @@ _OPENING = re.compile(r"\{\{|\{%")
 _OUTPUT_END = re.compile(r"\$\{[^{}]*\}|\}\}")
 _PIECE = re.compile(r"\"[^\"]*\"|'[^']*'|\$\{[^{}]*\}|\$\{|\{\{|\}\}")
 _BARE = re.compile(r"\$\{\s?[A-Za-z_][\w ]*\}")
-_WITH_BLANK = re.compile(r"\s*(?:\}\}\s*)?([!=]=)\s*blank\b")
 _TAG_NAME = re.compile(r"-?\s*(\w*)")
 _NOTE = re.compile(r"\{%-?\s*#")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -39,7 +35,6 @@ _FETCHED = (
     "promotion",
     "shopping_cart",
 )
-_CONDITIONS = ("if", "elsif", "unless")
 
 
 def translate(source: str, tags: Mapping[str, str | None]) -> Translation:
@@ -202,7 +197,7 @@ class _Tag:
                 start, end, tag = _reference(inside, found.start())
                 start = max(start, position)
                 pieces += [inside[position:start], self._field(tag)]
-                position = self._blank(inside, end, pieces)
+                position = end
         pieces.append(inside[position:])
         return "".join(pieces)
 
@@ -212,14 +207,6 @@ class _Tag:
             what = f"what {shortened(tag)} is, only Braze knows when it sends, so this cannot be proved"
             raise MistakeError(what, "print it alone, or use a merge tag that stands for a merge field")
         return name
-
-    def _blank(self, inside: str, end: int, pieces: list[str]) -> int:
-        """Writes `!= blank` after a merge tag of a condition as `!= nil`; returns where to go on."""
-        found = _WITH_BLANK.match(inside, end) if self._name in _CONDITIONS else None
-        if found is None:
-            return end
-        pieces.append(f" {found.group(1)} nil")
-        return found.end()
 
 
 def _reference(text: str, dollar: int) -> tuple[int, int, str]:
