@@ -70,6 +70,12 @@ def read_values(text: str | None) -> dict[str, str | None] | None:
     return {str(name): None if value is None else str(value) for name, value in found.items()}
 
 
+def table_of_texts(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[str, list[list[str]]]:
+    """A query of DuckDB's that gives these rows, and its parameters."""
+    texts = ", ".join(f"unnest(cast(? as varchar[])) as {column}" for column in columns)
+    return f"select {texts}", [[row[place] for row in rows] for place in range(len(columns))]
+
+
 def unreadable(name: str, why: str) -> BuildError:
     """The error where the gate finds no list to judge."""
     return BuildError(
@@ -152,10 +158,9 @@ class DuckdbLists:
 
     def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Make a table of texts."""
-        texts = ", ".join(f"unnest(cast(? as varchar[])) as {column}" for column in columns)
-        values = [[row[place] for row in rows] for place in range(len(columns))]
+        query, values = table_of_texts(columns, rows)
         try:
-            self._connection.execute(f"create temp table {name} as select {texts}", values)
+            self._connection.execute(f"create temp table {name} as {query}", values)
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None
         return name

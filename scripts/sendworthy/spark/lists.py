@@ -9,11 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from sendworthy.errors import BuildError
-from sendworthy.lists import unreadable
+from sendworthy.lists import table_of_texts, unreadable
 from sendworthy.spark.gather import write_copy
 from sendworthy.spark.session import in_words
 from sendworthy.spark.watchdog import Watchdog
+from sendworthy.warehouse import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -72,10 +75,14 @@ class SparkLists:
 
     def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         """Make a table of texts."""
+        # through a file: with the session's own way, the workers would have to start Python
+        file = self._copies / f"{PREFIX}{name}.parquet"
+        query, values = table_of_texts(columns, rows)
         with self._reading():
-            schema = ", ".join(f"{self.name(column)} string" for column in columns)
-            frame = self._session.createDataFrame([tuple(row) for row in rows], schema)
-            frame.coalesce(PARTS).createOrReplaceTempView(f"{PREFIX}{name}")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with duckdb.connect() as connection:
+                connection.execute(f"copy ({query}) to {literal(file)} (format parquet)", values)
+            self._session.read.parquet(file.as_uri()).createOrReplaceTempView(f"{PREFIX}{name}")
         return f"{PREFIX}{name}"
 
     def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
