@@ -134,6 +134,37 @@ YAML_MISTAKES = [
     ("from: 2026-01-01", "from: January", 13, "valid.from", "2026-12-31"),
     ("kind: abandoned_cart", "kind: abandoned_card", 2, "kind", 'did you mean "abandoned_cart"?'),
     ("channel: email", "channel: fax", 3, "channel", "email, sms, push"),
+    (
+        "owner: crm-team",
+        "limits: {max_swing_percent: 101}\nowner: x",
+        15,
+        "limits.max_swing_percent",
+        "0 to 100",
+    ),
+    (
+        "owner: crm-team",
+        "limits: {max_swing_percent: off}\nowner: x",
+        15,
+        "limits.max_swing_percent",
+        "0 to 100",
+    ),
+    ("owner: crm-team", "limits: {min_audience: -1}\nowner: x", 15, "limits.min_audience", "0 to 1000000000"),
+    ("owner: crm-team", "limits: {min_audience: 1.5}\nowner: x", 15, "limits.min_audience", "a whole number"),
+    (
+        "owner: crm-team",
+        "limits: {max_coverage_fall_points: -1}\nowner: x",
+        15,
+        "limits.max_coverage_fall_points",
+        "0 to 100",
+    ),
+    (
+        "owner: crm-team",
+        "limits: {max_swing: 5}\nowner: x",
+        15,
+        "limits.max_swing",
+        'did you mean "max_swing_percent"?',
+    ),
+    ("owner: crm-team", "limits: 50\nowner: x", 15, "limits", "limits: {max_swing_percent: 50"),
     ("owner: crm-team\n", "", 1, "owner", "add owner: crm-team"),
     ("owner: crm-team", "owner:", 15, "owner", "write owner: crm-team"),
     ("owner: crm-team", "owner: '  '", 15, "owner", "write owner: crm-team"),
@@ -453,7 +484,8 @@ def test_what_is_compiled(project: Path) -> None:
         "is_transactional": "false", "owner": "crm-team", "escalation_contact": "crm@example.com",
         "goal": "People find their basket again", "success_event": "order_completed",
         "success_window_days": "7", "evaluation": "holdout", "evaluation_reason": "",
-        "drawbacks": "Some wait for the reminder",
+        "drawbacks": "Some wait for the reminder", "max_swing_percent": "50", "min_audience": "100",
+        "max_coverage_fall_points": "20",
     }  # fmt: skip
     variants = [
         (r["variant"], r["variant_rank"], r["required_fields"]) for r in rows(project / REQUIREMENTS_SEED)
@@ -467,6 +499,18 @@ def test_what_is_compiled(project: Path) -> None:
     ]
     again = compile_project(project)
     assert again.changed == [] and len(again.unchanged) == 3
+
+
+def test_limits_of_a_campaign_are_compiled(project: Path) -> None:
+    limits = "limits: {max_swing_percent: 12.50, min_audience: 0, max_coverage_fall_points: 100}\n"
+    edit(project, "owner: crm-team\n", f"{limits}owner: crm-team\n")
+    compile_project(project)
+    (campaign,) = rows(project / CAMPAIGNS_SEED)
+    assert [campaign[name] for name in ("max_swing_percent", "min_audience", "max_coverage_fall_points")] == [
+        "12.5",
+        "0",
+        "100",
+    ]
 
 
 def test_the_smallest_campaign_compiles(project: Path) -> None:

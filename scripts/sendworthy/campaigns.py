@@ -31,6 +31,7 @@ CAMPAIGNS_DIR = "campaigns"
 SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
 MERGE_FIELDS_CSV = "seeds/merge_fields.csv"
 MAX_AGE_HOURS = 90 * 24
+MAX_AUDIENCE = 1_000_000_000
 MESSAGE_EVENT_TYPES = (
     "sent",
     "delivered",
@@ -142,6 +143,21 @@ class Experiment(_Strict):
     pilot_percent: Percent = Field(Decimal(100), description="Percent on whom it is tried")
 
 
+class Limits(_Strict):
+    """How far a night may be from the last one before the campaign is held back; 100 switches a limit off."""
+
+    max_swing_percent: Percent = Field(
+        Decimal(50), description="The most that the audience may grow or shrink, in percent of the larger"
+    )
+    min_audience: Annotated[int, Field(strict=True, ge=0, le=MAX_AUDIENCE)] = Field(
+        100, description="Where neither night had as many people, nothing is compared"
+    )
+    max_coverage_fall_points: Percent = Field(
+        Decimal(20),
+        description="The most that the share of people without a merge field may rise, in percentage points",
+    )
+
+
 class Valid(_Strict):
     """The dates (both inclusive) between which it runs; an empty one is open."""
 
@@ -190,6 +206,7 @@ class Campaign(_Strict):
     experiment: Experiment = Field(default_factory=lambda: Experiment.model_validate({}))
     send_hour_local: Annotated[int, Field(strict=True, ge=0, le=23)]
     valid: Valid = Field(default_factory=lambda: Valid.model_validate({}))
+    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     transactional: Annotated[bool, Field(strict=True)] = False
     owner: Line
     escalation_contact: Line
@@ -437,6 +454,7 @@ _EXAMPLES: Mapping[str, str] = {
     "audience": "audience: {segment: active, exclude: [has_open_ticket]}, or audience: {} for everyone",
     "cooldown_days": "cooldown_days: 7",
     "priority": "priority: {impact: 8, confidence: 7, ease: 9}",
+    "limits": "limits: {max_swing_percent: 50, min_audience: 100, max_coverage_fall_points: 20}",
     "send_hour_local": "send_hour_local: 9",
     "owner": "owner: crm-team",
     "escalation_contact": "escalation_contact: crm@example.com",
@@ -549,6 +567,9 @@ def _range(name: str) -> tuple[int, int]:
         "success_window_days": (1, 365),
         "holdout_percent": (0, 100),
         "pilot_percent": (0, 100),
+        "max_swing_percent": (0, 100),
+        "min_audience": (0, MAX_AUDIENCE),
+        "max_coverage_fall_points": (0, 100),
     }
     return ranges.get(last, (1, 10))
 

@@ -25,6 +25,7 @@ from sendworthy.show import (
     failures,
     out,
     print_json,
+    show_alerts,
     show_coverage,
     show_night,
     show_preview,
@@ -111,9 +112,21 @@ def nightly(
         ),
     ] = None,
     allow_stale: AllowStale = False,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            help="A campaign to release although limits hold it back; may be repeated. Needs --reason, and is recorded.",
+        ),
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="With --accept: why it may go out.")] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="With --accept: who says so. Default: your account's name.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole night: build, audit, publish, export."""
+    from sendworthy.acceptance import read_acceptance
     from sendworthy.exports import choose_destinations
     from sendworthy.night import NightOptions, run_night
     from sendworthy.stages import Stages
@@ -129,6 +142,7 @@ def nightly(
             target=target,
             destinations=choose_destinations(destination or []),
             allow_stale=allow_stale,
+            acceptance=read_acceptance(project, accept or [], reason, by),
         )
         result = run_night(project, options, Stages(err))
         if as_json:
@@ -139,10 +153,13 @@ def nightly(
                     "manifest": str(result.manifest),
                     "stages": result.stages,
                     "sources": result.sources,
+                    "warnings": result.warnings,
+                    "alerts": [asdict(told) for told in result.alerts],
                 }
             )
         else:
             show_night(result, options.database)
+        show_alerts(result.alerts)
         raise typer.Exit(result.exit_code)
 
 

@@ -59,6 +59,9 @@ CAMPAIGN_COLUMNS = (
     "evaluation_reason",
     "drawbacks",
     "content_hash",
+    "max_swing_percent",
+    "min_audience",
+    "max_coverage_fall_points",
 )
 REQUIREMENT_COLUMNS = (
     "campaign_id",
@@ -228,6 +231,9 @@ def _campaign_row(folder: CampaignFolder, campaign: Campaign) -> list[str]:
         campaign.brief.evaluation_reason,
         campaign.brief.drawbacks,
         _hash([folder.source]),
+        campaign.limits.max_swing_percent,
+        campaign.limits.min_audience,
+        campaign.limits.max_coverage_fall_points,
     ]
     return [_cell(value) for value in values]
 

@@ -120,7 +120,7 @@ def _decisions(
 
 
 def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[str]:
-    """The campaigns that the gate held back in the last run of a night."""
+    """The campaigns that were held back in the last run of a night."""
     if warehouse.audited_run(connection) is None:
         return set()
     found = warehouse.rows(
@@ -144,7 +144,7 @@ def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: b
     if state == "send" and is_held_back:
         state = "held back"
         words = [
-            "nothing speaks against it, but the audit held the whole campaign back; the Data Docs say why"
+            "nothing speaks against it, but the whole campaign was held back; the manifest says why, and ops.runs"
         ]
     return Explanation(
         campaign["campaign_id"],

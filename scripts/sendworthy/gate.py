@@ -46,7 +46,7 @@ WHOLE_LIST = "whole_list"
 
 @dataclass(frozen=True)
 class FailedExpectation:
-    """What did not hold: its name, in words, what to do, and how many messages are at fault (None: it could not be checked)."""
+    """What did not hold: its name, in words, what to do, and how many messages are at fault (None: it could not be checked, or no message is at fault but the night: `limits`)."""
 
     expectation: str
     words: str

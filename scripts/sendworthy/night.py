@@ -16,6 +16,15 @@ from typing import Any
 import duckdb
 
 from sendworthy import warehouse
+from sendworthy.acceptance import Acceptance, hold_back
+from sendworthy.alerts import (
+    Channels,
+    Told,
+    alerts_of,
+    check_channels,
+    read_channels,
+    send_alerts,
+)
 from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
@@ -24,6 +33,7 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import Destination, export_night, list_changes
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.landing import find_damaged
+from sendworthy.limits import check_window, judge_limits, read_landed, read_window
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
@@ -45,6 +55,7 @@ class NightOptions:
     target: str | None = None
     destinations: Sequence[Destination] = ()
     allow_stale: bool = False
+    acceptance: Acceptance | None = None
 
 
 @dataclass
@@ -57,6 +68,7 @@ class NightResult:
     stages: list[dict[str, Any]]
     sources: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
+    alerts: list[Told] = field(default_factory=list)
 
     @property
     def held_back(self) -> list[str]:
@@ -72,13 +84,23 @@ class NightResult:
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
     with warehouse.only_night(options.database):
-        return _run_night(project, options, stages)
+        result, channels, alerts = _run_night(project, options, stages)
+    # the next night need not wait for it
+    if alerts and (channels.command or channels.webhook):
+        with stages.step("alert", "telling whom it concerns"):
+            result.alerts = send_alerts(alerts, channels)
+        result.stages = [asdict(stage) for stage in stages.done]
+    return result
 
 
-def _run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
+def _run_night(
+    project: Project, options: NightOptions, stages: Stages
+) -> tuple[NightResult, Channels, list[dict[str, Any]]]:
+    """The night, and what there is to tell of it by which channels."""
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
+        channels, window = read_channels(project, os.environ), read_window(project)
         check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
@@ -114,10 +136,15 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     }
     with stages.step("publish", "publishing"):
         with warehouse.connect(build) as connection:
-            campaigns = judge_campaigns(connection, gate)
-            warehouse.hold_back(connection, gate.released)
-            warehouse.write_ledgers(connection, as_of)
             warehouse.create_runs(connection)
+            campaigns = judge_campaigns(connection, gate)
+            run["landed"] = read_landed(connection)
+            found = judge_limits(connection, campaigns, as_of, window)
+            warnings += hold_back(connection, campaigns, found, options.acceptance, as_of, started_at)
+            warehouse.hold_back(
+                connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
+            )
+            warehouse.write_ledgers(connection, as_of)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
@@ -130,6 +157,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         warehouse.connect(options.database, read_only=True) as connection,
     ):
         sources = read_sources(connection)
+        alerts = alerts_of(connection, run, campaigns)
         try:
             manifest = export_night(
                 connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
@@ -140,7 +168,11 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
                 "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
             ) from None
     costs = [asdict(stage) for stage in stages.done]
-    return NightResult(run, campaigns, manifest, costs, sources, warnings)
+    if channels.lacks:
+        warnings.append(
+            f"alert_webhook: the environment variable {channels.lacks} is not set, so a held-back campaign is told to nobody there."
+        )
+    return NightResult(run, campaigns, manifest, costs, sources, warnings), channels, alerts
 
 
 def build_warehouse(
@@ -213,7 +245,12 @@ def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
-    problems = validate_settings(project.root) + check_fresh(project.root)
+    problems = [
+        *validate_settings(project.root),
+        *check_window(project),
+        *check_channels(project),
+        *check_fresh(project.root),
+    ]
     if problems:
         raise SettingsError(
             "the settings are not in order; nothing was built.", "mend what is named above.", problems

@@ -20,6 +20,16 @@ CHANNELS_AND_ALL = (*CHANNELS, "all")
 TAG_DIALECTS = tuple(dialect for dialect in DIALECTS if dialect != "liquid")
 """Those that have merge tags; Liquid names its merge fields."""
 
+SOURCES = (
+    "users",
+    "events",
+    "support_tickets",
+    "message_events",
+    "social_mentions",
+    "erasure_requests",
+)
+"""The tables of the landing zone."""
+
 _TAG_FORMS = {
     "braze": (r"(?:[A-Za-z_][A-Za-z0-9_]*\.)?\$\{[^{}]+\}", "${first_name} or custom_attribute.${points}"),
     "mailchimp": (r"[^*|{}%]+", "FNAME, without *| and |*"),
@@ -71,6 +81,16 @@ def _number(column: str, low: float, high: float, *, whole: bool) -> Check:
         if not math.isfinite(number) or not low <= number <= high:
             return column, f"{value} is out of range", fix
         return None
+
+    return check
+
+
+def _number_or_empty(column: str, low: float, high: float, *, whole: bool) -> Check:
+    number = _number(column, low, high, whole=whole)
+
+    def check(row: Row) -> tuple[str, str, str] | None:
+        found = number(row) if row[column] else None
+        return found and (*found[:2], f"{found[2]}, or leave it empty: then it is not looked at")
 
     return check
 
@@ -164,6 +184,22 @@ SEEDS: tuple[Seed, ...] = (
         (
             _matches("dialect", "|".join(TAG_DIALECTS), f"write {', '.join(TAG_DIALECTS)}"),
             _merge_tag,
+        ),
+        may_be_empty=True,
+    ),
+    Seed(
+        "source_limits",
+        ("table_name", "max_age_hours", "max_shrink_percent", "holds_back"),
+        ("table_name",),
+        (
+            _matches("table_name", "|".join(SOURCES), f"write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}"),
+            _number_or_empty("max_age_hours", 1, 8760, whole=True),
+            _number_or_empty("max_shrink_percent", 0, 100, whole=False),
+            _matches(
+                "holds_back",
+                "all|with_segments",
+                "write all, or with_segments (campaigns with a segment or an exclusion)",
+            ),
         ),
         may_be_empty=True,
     ),

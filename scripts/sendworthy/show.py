@@ -21,6 +21,7 @@ from sendworthy.errors import EXIT_BUILD_FAILED, Problem, SendworthyError
 from sendworthy.times import iso
 
 if TYPE_CHECKING:
+    from sendworthy.alerts import Told
     from sendworthy.coverage import Coverage
     from sendworthy.verify import Check, Verified
 
@@ -112,10 +113,33 @@ def show_night(result: Any, database: Path) -> None:
             err.print(f"[{colour}]quarantined[/] {source['table']}: {counts}: {escape(why)}", highlight=False)
     out.print(f"lists and manifest: {result.manifest.parent}")
     out.print(f"published database: {database}")
+    for campaign in result.campaigns:
+        if campaign["accepted"]:
+            words = f"{campaign['campaign_id']}, by {campaign['accepted']['by']}: {campaign['accepted']['reason']}"
+            err.print(f"[yellow]accepted[/] {escape(words)}", highlight=False)
     if result.held_back:
         err.print(
-            f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the Data Docs say what failed."
+            f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the manifest says what failed, and the Data Docs what the audit found."
         )
+    # one cause often holds many back: it is said once
+    by_words: dict[str, list[str]] = {}
+    for campaign in result.campaigns:
+        for failed in campaign["gate"]["failed"]:
+            if failed["expectation"].startswith("limit_"):
+                by_words.setdefault(f"{failed['expectation']}: {failed['words']}", []).append(
+                    campaign["campaign_id"]
+                )
+    for words, names in by_words.items():
+        whom = names[0] if len(names) == 1 else f"{len(names)} campaigns"
+        err.print(f"[red]{escape(whom)}[/] {escape(words)}", highlight=False)
+
+
+def show_alerts(alerts: Sequence[Told]) -> None:
+    """What became of the alerts: only what did not arrive, on standard error."""
+    for told in alerts:
+        if not told.sent:
+            words = f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}"
+            err.print(f"[bold yellow]warning[/] {escape(words)}", highlight=False)
 
 
 def show_preview(shown: Any, page: Path) -> None:
