@@ -303,6 +303,14 @@ def taken(
 ) -> Iterable[duckdb.DuckDBPyConnection]:
     """One landing zone with every file that a night takes, landed and staged."""
     raw = tmp_path_factory.mktemp("taken")
+    write_taken(raw)
+    connection = warehouse.night(raw, as_of=NIGHT, wall_clock=NIGHT, settings=Settings.load(ROOT))
+    yield connection
+    connection.close()
+
+
+def write_taken(raw: Path) -> None:
+    """Write a landing zone with every file that a night takes."""
     for case in TAKEN:
         path = raw / case.file
         path.parent.mkdir(parents=True)
@@ -311,9 +319,6 @@ def taken(
         (raw / TAKEN[0].file).with_name(mark).write_bytes(b"not data")
     (raw / "message_events.csv").write_bytes(csv(header=HEADERS["message_events"]))
     (raw / "erasure_requests").mkdir()
-    connection = warehouse.night(raw, as_of=NIGHT, wall_clock=NIGHT, settings=Settings.load(ROOT))
-    yield connection
-    connection.close()
 
 
 def write(path: Path, content: Content) -> None:
