@@ -113,7 +113,7 @@ def nightly(
     allow_stale: AllowStale = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole night: build, audit, publish, export."""
+    """Run the whole night: build, audit, export, publish."""
     from sendworthy.exports import choose_destinations
     from sendworthy.night import NightOptions, run_night
     from sendworthy.stages import Stages

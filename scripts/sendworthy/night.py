@@ -1,4 +1,4 @@
-"""One night, from the landing zone to the lists: build, audit, publish, export."""
+"""One night, from the landing zone to the lists: build, audit, export, publish."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from sendworthy import warehouse
 from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
+from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import Destination, export_night, list_changes
+from sendworthy.exports import Destination, export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
+from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.landing import find_damaged
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
-from sendworthy.times import iso, utc_now
+from sendworthy.times import iso, parse_time, utc_now
 
 STALE_AFTER = timedelta(hours=36)
 
@@ -71,11 +73,15 @@ class NightResult:
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
-    with warehouse.only_night(options.database):
-        return _run_night(project, options, stages)
+    places = places_of(options.database, options.out, options.docs, project.root)
+    with (
+        warehouse.only_night(options.database) as lock,
+        machine_failures(places, lambda: warehouse.forget_build(options.database)),
+    ):
+        return _run_night(project, options, stages, lock)
 
 
-def _run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
+def _run_night(project: Project, options: NightOptions, stages: Stages, lock: int) -> NightResult:
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
@@ -84,11 +90,15 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         engine = choose_engine(project, options.target, options.database)
         engine.check(options.raw)
+        warehouse.check_memory()
+        notes = finish_delivery(options, started_at)
 
     with ExitStack() as opened:
         with stages.step("build", "building the warehouse"):
             build = warehouse.new_build(options.database)
-            warnings = build_warehouse(project, options, engine, build, stages)
+            if not options.allow_stale:
+                refuse_earlier_clock(build, started_at)
+            warnings = notes + build_warehouse(project, options, engine, build, stages, lock)
             built = opened.enter_context(engine.open(build, stages))
         as_of = built.as_of
         if options.as_of is None and not options.allow_stale:
@@ -96,6 +106,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
         with stages.step("audit", "auditing the lists"):
             suites = load_suites(project.root)
             with built.lists() as lists:
+                refuse_future(lists, started_at)
                 docs = options.docs / as_of.date().isoformat()
                 gate = judge_lists(lists, suites, load_messages(project), docs, stages.say)
         built.gather(stages)
@@ -112,8 +123,8 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             )
         },
     }
-    with stages.step("publish", "publishing"):
-        with warehouse.connect(build) as connection:
+    with only_writer(options.out):
+        with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             campaigns = judge_campaigns(connection, gate)
             warehouse.hold_back(connection, gate.released)
             warehouse.write_ledgers(connection, as_of)
@@ -123,28 +134,60 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             record_run(connection, run, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
-        warehouse.publish(build, options.database)
-
-    with (
-        stages.step("export", "writing the lists"),
-        warehouse.connect(options.database, read_only=True) as connection,
-    ):
-        sources = read_sources(connection)
-        try:
-            manifest = export_night(
+            sources = read_sources(connection)
+            # aside, and whole, before anything counts as sent: a full disk ends the night here
+            aside = write_aside(
                 connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
             )
-        except (OSError, duckdb.Error) as error:
-            raise BuildError(
-                f"the night is published and its messages count as sent, but the lists could not be written: {error}.",
-                "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
-            ) from None
+        with stages.step("publish", "publishing"):
+            warehouse.publish(build, options.database)
+            manifest = deliver(aside)
     costs = [asdict(stage) for stage in stages.done]
     return NightResult(run, campaigns, manifest, costs, sources, warnings)
 
 
+def deliver(aside: Path) -> Path:
+    """Put the lists of the run that is published in their place; returns the manifest's path."""
+    try:
+        return put_in_place(aside) / MANIFEST
+    except OSError as error:
+        raise BuildError(
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {error.strerror}.",
+            "mend the folder, then run `sendworthy export`; the night need not run again.",
+        ) from None
+
+
+def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
+    """Deliver the lists of a night that was killed when it was published and they were not in their place yet; says so."""
+    if not options.database.is_file() or not options.out.is_dir():
+        return []
+    with only_writer(options.out):
+        try:
+            with warehouse.connect(options.database, read_only=True) as connection:
+                left = unfinished(options.out, warehouse.audited_run(connection))
+        except BuildError:
+            # it is said where the file is needed
+            return []
+        if left is None:
+            return []
+        aside, manifest = left
+        night = str(manifest["as_of"])
+        if manifest["as_of_source"] == "watermark" and not options.allow_stale:
+            try:
+                refuse_stale(parse_time(night, "as_of"), now)
+            except BuildError:
+                return [
+                    f"the night of {night} was killed before its lists were in their place, and they are too old now: "
+                    "its messages count as sent, and were not."
+                ]
+        folder = put_in_place(aside)
+    return [
+        f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
+    ]
+
+
 def build_warehouse(
-    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages
+    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages, lock: int
 ) -> list[str]:
     """Let dbt build the night on the engine; returns what it warns of. BuildError where it fails."""
     settings = {
@@ -161,6 +204,7 @@ def build_warehouse(
             engine.prepare(build),
             settings,
             lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+            held=[lock],
         )
     except BuildError as error:
         if any(UNNAMED_FILE in detail for detail in error.details):
@@ -313,7 +357,7 @@ def record_run(
 def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
     """Write the lists of the published night once more; returns the manifest's path."""
     warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
         run_id = warehouse.audited_run(connection)
         if run_id is None:
             raise SettingsError(
