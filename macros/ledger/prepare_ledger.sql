@@ -20,7 +20,12 @@
     {{ return(adapter.dispatch("prepare_session", "sendworthy")()) }}
 {% endmacro %}
 
-{% macro duckdb__prepare_session() %}{% endmacro %}
+{% macro duckdb__prepare_session() %}
+    {#- of the whole process; a profile has no way to say "as DuckDB would have it" -#}
+    {% if env_var("SENDWORTHY_MEMORY", "") %}
+        {% do run_query("set memory_limit = " ~ sql_text(env_var("SENDWORTHY_MEMORY"))) %}
+    {% endif %}
+{% endmacro %}
 
 {% macro spark__prepare_session() %}
     {#- dbt-spark turns this off for every statement, whatever the profile says; without it a cast that fails gives null -#}

@@ -15,7 +15,13 @@
 
 {% macro wall_clock() %}
     {# only quarantine looks at the clock, and it can be set, so that a night can be repeated #}
-    {{ return(utc_time(night_setting("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S"))) }}
+    {{ return(utc_time(wall_clock_text())) }}
+{% endmacro %}
+
+
+{% macro wall_clock_text() %}
+    {# the same as people read it #}
+    {{ return(night_setting("wall_clock") or run_started_at.strftime("%Y-%m-%d %H:%M:%S")) }}
 {% endmacro %}
 
 

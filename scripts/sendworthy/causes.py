@@ -7,6 +7,7 @@ names (tables, columns, files) and of memory is passed on, of the rest its kind 
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,9 @@ _WITHHELD = "what it says may quote somebody's data, and is only in the log"
 _OF_DBT = re.compile(r"(?:Compilation|Parsing|Validation|Contract) Error\b|Got \d+ results?\b")
 # how it heads what the engine said, if it heads it at all
 _HEAD = re.compile(r"(Runtime|Database) Error(?: in (.+))?$")
+
+# what a macro of ours ends the night with (`fail_with`)
+_OUR_WORDS = re.compile(r"\b(the landing zone holds no valid event[^\n]*)")
 
 # DuckDB: what it says of names, files and room
 _DUCKDB_ERROR = re.compile(r"^([A-Z][A-Za-z ]*? Error): ?(.*)", re.MULTILINE | re.DOTALL)
@@ -71,7 +75,7 @@ _HINTS = {
     "OutOfMemoryError": "Spark ran out of memory: give it more (SENDWORTHY_SPARK_MEMORY), or cut the work finer (SENDWORTHY_SPARK_PARTITIONS)",
     "ExecutorLostFailure": "a worker was lost again and again while it was at it",
     "All masters are unresponsive": "the Spark master does not answer",
-    "No space left on device": "there is no room left on the disk",
+    "No space left on device": "No space left on device: there is no room left on the disk",
 }
 
 
@@ -115,6 +119,9 @@ def find_cause(message: str) -> Cause:
     if _OF_DBT.match(lines[0]):
         return Cause("\n".join(line.strip() for line in lines[1:]) or lines[0])
     said = "\n".join(line for line in lines if not _HEAD.match(line.strip())).strip()
+    ours = _OUR_WORDS.search(said)
+    if ours:
+        return Cause(ours[1].partition(" SQLSTATE")[0].strip(), of_a_file=True)
     return _file_cause(said) or _spark_cause(said) or _duckdb_cause(said) or _other_cause(said)
 
 
@@ -179,7 +186,7 @@ def _duckdb_cause(said: str) -> Cause | None:
     kind, words = found[1], found[2]
     line = _DUCKDB_LINE.search(words)
     if kind in _DUCKDB_OF_NAMES:
-        kind += ": " + _one_line(words[: line.start()] if line else words)
+        kind += ": " + _one_line(words[: line.start()] if line else words).partition(" Possible solutions")[0]
     else:
         kind += f" ({_WITHHELD})"
     return Cause(kind, int(line[1]) if line else None, line[2].strip(" .") if line else "")
@@ -244,3 +251,14 @@ def _place(sql: list[str], cause: Cause) -> int | None:
         if cause.piece and sql[number - 1].strip().startswith(cause.piece[:60]):
             return number
     return near[0] if near else None
+
+
+def ended_from_outside(returncode: int) -> str:
+    """What a process died of that did not end by itself."""
+    name = signal.Signals(-returncode).name
+    if name == "SIGKILL":
+        return (
+            "dbt was killed (SIGKILL). Most times the system does that when memory runs out (Out of Memory in its log); "
+            "if not, somebody did."
+        )
+    return f"dbt was ended from outside, or crashed ({name})."

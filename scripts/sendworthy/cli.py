@@ -125,7 +125,7 @@ def nightly(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the whole night: build, audit, publish, export."""
+    """Run the whole night: build, audit, export, publish."""
     from sendworthy.acceptance import read_acceptance
     from sendworthy.exports import choose_destinations
     from sendworthy.night import NightOptions, run_night

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sendworthy.causes import SHOWN, FailedNode, describe, find_cause
+from sendworthy.causes import SHOWN, FailedNode, describe, ended_from_outside, find_cause
 from sendworthy.errors import BuildError
 from sendworthy.project import Project
 
@@ -45,6 +45,7 @@ def run_dbt(
     environment: Mapping[str, str],
     settings: Mapping[str, str],
     progress: Progress | None = None,
+    held: Sequence[int] = (),
 ) -> DbtRun:
     """Run one dbt command on a target; BuildError with the causes where it fails.
 
@@ -53,7 +54,7 @@ def run_dbt(
     every night.
 
     A process of its own, because dbt in process keeps the database open. `progress` is called with
-    (node, index, total) when a node has ended.
+    (node, index, total) when a node has ended. It dies with this one, and `held` are descriptors of locks that it keeps until then.
     """
     arguments = [
         *program,
@@ -79,6 +80,8 @@ def run_dbt(
         arguments,
         cwd=project.root,
         env=whole_environment,
+        stdin=subprocess.PIPE,
+        pass_fds=held,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -108,7 +111,11 @@ def run_dbt(
                     progress(name, int(data.get("index", 0)), int(data.get("total", 0)))
             elif "landing zone:" in info["msg"]:
                 run.warnings.append(info["msg"].strip())
+        # its standard input stays open until it is gone: it dies when that ends
+        process.wait()
     if process.returncode != 0:
+        if process.returncode < 0:
+            run.errors.append(ended_from_outside(process.returncode))
         raise BuildError(
             f"dbt {command[0]} failed; nothing was published.",
             f"mend the cause named above and run the night again; the whole log is {_log(project)}.",
@@ -157,6 +164,9 @@ def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
             for part in error.splitlines()
             if part.strip() and not part.lstrip().startswith("> ")
         ).removeprefix("Encountered an error:\n")
+        if "Traceback (most recent call last)" in text:
+            # dbt itself has failed, and its stack helps nobody at night
+            text = find_cause(text.strip().splitlines()[-1]).words
         noise = ("Completed with", "Done. PASS", "Failure in")
         if (
             text

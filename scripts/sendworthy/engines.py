@@ -63,7 +63,7 @@ class DuckdbEngine:
     """The build file is the warehouse."""
 
     packages = ("dbt-duckdb", "duckdb")
-    program = (sys.executable, "-c", "from dbt.cli.main import cli; cli()")
+    program = (sys.executable, "-m", "sendworthy.dbt_process")
 
     def __init__(self, target: Target) -> None:
         self.target = target.name

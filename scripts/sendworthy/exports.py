@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,10 @@ from typing import Any
 
 import duckdb
 
+from sendworthy.delivery import MANIFEST, begin_aside, only_writer, put_in_place
 from sendworthy.errors import SettingsError
-from sendworthy.warehouse import fsync_folder, literal, rows
-
-MANIFEST = "manifest.json"
+from sendworthy.lasting import flush_tree
+from sendworthy.warehouse import literal, rows
 
 
 @dataclass(frozen=True)
@@ -87,16 +86,42 @@ def export_night(
     run: Mapping[str, Any],
     campaigns: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write `<out>/<YYYY-MM-DD>/<destination>/<campaign_id>.<ext>` for the released campaigns, and the manifest.
+    """Write the lists and the manifest of a night that is published, and put them in their place; returns the manifest's path."""
+    with only_writer(out):
+        return put_in_place(write_aside(connection, destinations, out, run, campaigns)) / MANIFEST
 
-    The night's folder is written aside and put in the place of an older one of the same date, so that it is never half
-    of one and half of the other. Returns the manifest's path. `campaigns`: one mapping each with `campaign_id`,
-    `status` (released, held_back) and what else the manifest shall say of it.
+
+def write_aside(
+    connection: duckdb.DuckDBPyConnection,
+    destinations: Sequence[Destination],
+    out: Path,
+    run: Mapping[str, Any],
+    campaigns: Sequence[Mapping[str, Any]],
+) -> Path:
+    """Write `<destination>/<campaign_id>.<ext>` for the released campaigns, and the manifest, into a folder aside; returns it.
+
+    Nobody sees it before `put_in_place`, and by then it outlives a power cut. `campaigns`: one mapping each with
+    `campaign_id`, `status` (released, held_back) and what else the manifest shall say of it.
     """
-    date = str(run["as_of"])[:10]
-    folder, aside = out / date, out / f".{date}.writing"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    aside = begin_aside(out, str(run["as_of"])[:10])
+    try:
+        _fill(aside, connection, destinations, run, campaigns)
+        flush_tree(aside)
+    except BaseException:
+        # half a night is of no use to anybody, and the disk may be full of it
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    return aside
+
+
+def _fill(
+    aside: Path,
+    connection: duckdb.DuckDBPyConnection,
+    destinations: Sequence[Destination],
+    run: Mapping[str, Any],
+    campaigns: Sequence[Mapping[str, Any]],
+) -> None:
+    """All lists, and the manifest last."""
     listed = []
     for campaign in campaigns:
         files = []
@@ -108,9 +133,7 @@ def export_night(
         listed.append({**campaign, "files": files})
     manifest = {**run, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    _write_through(aside / MANIFEST, text.encode())
-    _replace_folder(aside, folder)
-    return folder / MANIFEST
+    (aside / MANIFEST).write_bytes(text.encode())
 
 
 def _write_list(
@@ -128,15 +151,12 @@ def _write_list(
         ) to {literal(path)} (format csv, header true, delimiter ',')
         """
     ).fetchall()
-    digest = sha256(path)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
     return {
         "bytes": path.stat().st_size,
         "destination": destination.name,
         "file": list_path(destination, campaign_id),
         "rows": int(result[0][0]),
-        "sha256": digest,
+        "sha256": sha256(path),
     }
 
 
@@ -147,23 +167,6 @@ def sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _replace_folder(aside: Path, folder: Path) -> None:
-    retired = folder.with_name(f".{folder.name}.retired")
-    shutil.rmtree(retired, ignore_errors=True)
-    if folder.exists():
-        folder.rename(retired)
-    aside.rename(folder)
-    fsync_folder(folder.parent)
-    shutil.rmtree(retired, ignore_errors=True)
 
 
 def list_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:

@@ -27,6 +27,7 @@ from types import ModuleType
 from typing import Any
 
 from sendworthy.errors import BuildError, SettingsError
+from sendworthy.hardship import cause_of_machine
 from sendworthy.kinds import (
     Variants,
     needed_fields_of,
@@ -422,6 +423,8 @@ def _run_suites(
                 progress("auditing the lists … writing the Data Docs")
             context.build_data_docs(site_names=[SITE])
     except Exception as error:
+        if cause := cause_of_machine(error):
+            raise cause from None
         raise BuildError(
             f"the gate could not run ({type(error).__name__}), so nothing goes out",
             "run the night again; if it stays, run `make test` to see whether the installed packages are the locked ones",

@@ -100,7 +100,7 @@ class DuckdbLists:
         try:
             self._connection = duckdb.connect(str(self._snapshot))
             self._opened.callback(self._connection.close)
-            self._connection.execute("set TimeZone = 'UTC'")
+            warehouse.prepare(self._connection)
             self._connection.execute("set preserve_insertion_order = false")
             self._connection.execute(f"attach {self.text(str(database))} as build (read_only)")
             self._connection.execute("use build")
@@ -226,6 +226,9 @@ def _buffer_results(engine: Any) -> None:
 
 def _in_words(error: duckdb.Error) -> str:
     """What the engine says, where that is about names of tables, columns and files; its other words can quote a value."""
-    if isinstance(error, (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException)):
+    if isinstance(
+        error,
+        (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException, duckdb.OutOfMemoryException),
+    ):
         return str(error).splitlines()[0]
     return type(error).__name__

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, StringConstraints, ValidationError
 
+from sendworthy.delivery import MANIFEST
 from sendworthy.errors import SettingsError
-from sendworthy.exports import DESTINATIONS, MANIFEST, list_path
+from sendworthy.exports import DESTINATIONS, list_path
 from sendworthy.times import parse_time
 
 Released = Literal["released", "held_back"]

@@ -1,4 +1,4 @@
-"""One night, from the landing zone to the lists: build, audit, publish, export."""
+"""One night, from the landing zone to the lists: build, audit, export, publish."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ from sendworthy.alerts import (
 from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
+from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import Destination, export_night, list_changes
+from sendworthy.exports import Destination, export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
+from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.landing import find_damaged
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
-from sendworthy.times import iso, utc_now
+from sendworthy.times import iso, parse_time, utc_now
 
 STALE_AFTER = timedelta(hours=36)
 
@@ -83,8 +85,12 @@ class NightResult:
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
-    with warehouse.only_night(options.database):
-        result, channels, alerts = _run_night(project, options, stages)
+    places = places_of(options.database, options.out, options.docs, project.root)
+    with (
+        warehouse.only_night(options.database) as lock,
+        machine_failures(places, lambda: warehouse.forget_build(options.database)),
+    ):
+        result, channels, alerts = _run_night(project, options, stages, lock)
     # the next night need not wait for it
     if alerts and (channels.command or channels.webhook):
         with stages.step("alert", "telling whom it concerns"):
@@ -94,7 +100,7 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
 
 
 def _run_night(
-    project: Project, options: NightOptions, stages: Stages
+    project: Project, options: NightOptions, stages: Stages, lock: int
 ) -> tuple[NightResult, Channels, list[dict[str, Any]]]:
     """The night, and what there is to tell of it by which channels."""
     started_at = utc_now()
@@ -106,11 +112,15 @@ def _run_night(
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         engine = choose_engine(project, options.target, options.database)
         engine.check(options.raw)
+        warehouse.check_memory()
+        notes = finish_delivery(options, started_at)
 
     with ExitStack() as opened:
         with stages.step("build", "building the warehouse"):
             build = warehouse.new_build(options.database)
-            warnings = build_warehouse(project, options, engine, build, stages)
+            if not options.allow_stale:
+                refuse_earlier_clock(build, started_at)
+            warnings = notes + build_warehouse(project, options, engine, build, stages, lock)
             built = opened.enter_context(engine.open(build, stages))
         as_of = built.as_of
         if options.as_of is None and not options.allow_stale:
@@ -118,6 +128,7 @@ def _run_night(
         with stages.step("audit", "auditing the lists"):
             suites = load_suites(project.root)
             with built.lists() as lists:
+                refuse_future(lists, started_at)
                 docs = options.docs / as_of.date().isoformat()
                 gate = judge_lists(lists, suites, load_messages(project), docs, stages.say)
         built.gather(stages)
@@ -134,8 +145,8 @@ def _run_night(
             )
         },
     }
-    with stages.step("publish", "publishing"):
-        with warehouse.connect(build) as connection:
+    with only_writer(options.out):
+        with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
             campaigns = judge_campaigns(connection, gate)
             run["landed"] = read_landed(connection)
@@ -150,23 +161,15 @@ def _run_night(
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             record_run(connection, run, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
-        warehouse.publish(build, options.database)
-
-    with (
-        stages.step("export", "writing the lists"),
-        warehouse.connect(options.database, read_only=True) as connection,
-    ):
-        sources = read_sources(connection)
-        alerts = alerts_of(connection, run, campaigns)
-        try:
-            manifest = export_night(
+            sources = read_sources(connection)
+            alerts = alerts_of(connection, run, campaigns)
+            # aside, and whole, before anything counts as sent: a full disk ends the night here
+            aside = write_aside(
                 connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
             )
-        except (OSError, duckdb.Error) as error:
-            raise BuildError(
-                f"the night is published and its messages count as sent, but the lists could not be written: {error}.",
-                "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
-            ) from None
+        with stages.step("publish", "publishing"):
+            warehouse.publish(build, options.database)
+            manifest = deliver(aside)
     costs = [asdict(stage) for stage in stages.done]
     if channels.lacks:
         warnings.append(
@@ -175,8 +178,48 @@ def _run_night(
     return NightResult(run, campaigns, manifest, costs, sources, warnings), channels, alerts
 
 
+def deliver(aside: Path) -> Path:
+    """Put the lists of the run that is published in their place; returns the manifest's path."""
+    try:
+        return put_in_place(aside) / MANIFEST
+    except OSError as error:
+        raise BuildError(
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {error.strerror}.",
+            "mend the folder, then run `sendworthy export`; the night need not run again.",
+        ) from None
+
+
+def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
+    """Deliver the lists of a night that was killed when it was published and they were not in their place yet; says so."""
+    if not options.database.is_file() or not options.out.is_dir():
+        return []
+    with only_writer(options.out):
+        try:
+            with warehouse.connect(options.database, read_only=True) as connection:
+                left = unfinished(options.out, warehouse.audited_run(connection))
+        except BuildError:
+            # it is said where the file is needed
+            return []
+        if left is None:
+            return []
+        aside, manifest = left
+        night = str(manifest["as_of"])
+        if manifest["as_of_source"] == "watermark" and not options.allow_stale:
+            try:
+                refuse_stale(parse_time(night, "as_of"), now)
+            except BuildError:
+                return [
+                    f"the night of {night} was killed before its lists were in their place, and they are too old now: "
+                    "its messages count as sent, and were not."
+                ]
+        folder = put_in_place(aside)
+    return [
+        f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
+    ]
+
+
 def build_warehouse(
-    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages
+    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages, lock: int
 ) -> list[str]:
     """Let dbt build the night on the engine; returns what it warns of. BuildError where it fails."""
     settings = {
@@ -193,6 +236,7 @@ def build_warehouse(
             engine.prepare(build),
             settings,
             lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+            held=[lock],
         )
     except BuildError as error:
         if any(UNNAMED_FILE in detail for detail in error.details):
@@ -350,7 +394,7 @@ def record_run(
 def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
     """Write the lists of the published night once more; returns the manifest's path."""
     warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
         run_id = warehouse.audited_run(connection)
         if run_id is None:
             raise SettingsError(

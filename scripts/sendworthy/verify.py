@@ -14,8 +14,9 @@ import duckdb
 
 from sendworthy import warehouse
 from sendworthy.delivered import contents, load_lists
+from sendworthy.delivery import MANIFEST
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK
-from sendworthy.exports import DESTINATIONS, MANIFEST, sha256
+from sendworthy.exports import DESTINATIONS, sha256
 from sendworthy.manifest import ListedCampaign, Manifest, UnknownForm, find_night, read_manifest
 from sendworthy.times import iso
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,8 @@ from typing import Any
 import duckdb
 
 from sendworthy.errors import BuildError, SettingsError, did_you_mean
+from sendworthy.lasting import flush, make_folder, swap_in
+from sendworthy.lock import hold
 
 # What lives longer than a night, and is carried from the published file into the next build.
 CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
@@ -40,7 +41,7 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
     """A connection in UTC, closed at the end (closing a writer folds its log into the file)."""
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
-        connection.execute("set TimeZone = 'UTC'")
+        prepare(connection)
     except duckdb.Error as error:
         raise BuildError(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
@@ -50,6 +51,25 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
         yield connection
     finally:
         connection.close()
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """What holds for each connection: times are UTC, and it takes no more memory than SENDWORTHY_MEMORY says."""
+    connection.execute("set TimeZone = 'UTC'")
+    if memory := os.environ.get("SENDWORTHY_MEMORY"):
+        connection.execute(f"set memory_limit = {literal(memory)}")
+
+
+def check_memory() -> None:
+    """SettingsError where SENDWORTHY_MEMORY is no amount of memory."""
+    with duckdb.connect() as connection:
+        try:
+            prepare(connection)
+        except duckdb.Error:
+            raise SettingsError(
+                f"SENDWORTHY_MEMORY is {os.environ['SENDWORTHY_MEMORY']!r}, which is no amount of memory.",
+                "write it as 4GB or 500MB, or leave it out.",
+            ) from None
 
 
 def open_published(path: Path) -> Path:
@@ -80,9 +100,8 @@ def rows(
 
 def new_build(published: Path) -> Path:
     """An empty build file beside the published one (the same file system, so that the swap is atomic), ledgers carried over."""
-    folder = published.parent / ".sendworthy" / f"{published.name}.build"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = forget_build(published)
+    make_folder(folder)
     build = folder / "build.duckdb"
     with connect(build) as connection:
         if not published.is_file():
@@ -106,6 +125,14 @@ def new_build(published: Path) -> Path:
                 connection.execute(f"create table {table} as select * from published.{table}")
         connection.execute("detach published")
     return build
+
+
+def forget_build(published: Path) -> Path:
+    """Remove what an earlier night has left of its build, all of it: DuckDB would replay a log that outlived its file. Returns the folder."""
+    folder = published.parent / ".sendworthy" / f"{published.name}.build"
+    if folder.exists():
+        shutil.rmtree(folder)
+    return folder
 
 
 def read_night(connection: duckdb.DuckDBPyConnection) -> datetime:
@@ -243,6 +270,17 @@ def record_run(
         )
 
 
+def last_finished(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """When, by the clock of its machine, the last of all recorded runs had finished; None before the first."""
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'ops' and table_name = 'runs'"
+    ).fetchall()
+    if not known[0][0]:
+        return None
+    ((last,),) = connection.execute("select max(finished_at) from ops.runs").fetchall()
+    return last if isinstance(last, datetime) else None
+
+
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
@@ -257,19 +295,12 @@ def audited_run(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 
 @contextmanager
-def only_night(published: Path) -> Iterator[None]:
-    """Hold the database's lock for a night; BuildError where another night holds it. A dead process holds nothing."""
+def only_night(published: Path) -> Iterator[int]:
+    """Hold the database's lock for a night, and yield its descriptor; BuildError where another night holds it. A dead process holds nothing."""
     folder = published.parent / ".sendworthy"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{published.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BuildError(
-                f"another night is at work on {published}; this one ends and has changed nothing.",
-                "wait for the other, or name another file with --db.",
-            ) from None
-        yield
+    make_folder(folder)
+    with hold(folder / f"{published.name}.lock", str(published)) as lock:
+        yield lock
 
 
 def publish(build: Path, published: Path) -> None:
@@ -278,21 +309,28 @@ def publish(build: Path, published: Path) -> None:
         # views on files that need not be there for those who query
         connection.execute("drop schema if exists landing cascade")
         connection.execute("checkpoint")
-    with build.open("rb") as file:
-        os.fsync(file.fileno())
-    published.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(build, published)
-    fsync_folder(published.parent)
+    if log_of(build).exists():
+        raise BuildError(
+            f"{build} was not written whole: DuckDB has left a log beside it. Nothing was published.",
+            "run the night again.",
+        )
+    flush(build)
+    make_folder(published.parent)
+    if published.is_file():
+        # whoever writes it in place would go on into the log of the new file
+        with connect(published, read_only=True):
+            pass
+    if log_of(published).exists():
+        # of a `dbt build` that was killed: DuckDB would replay it into the new file
+        log_of(published).unlink()
+        flush(published.parent)
+    swap_in(build, published)
     shutil.rmtree(build.parent, ignore_errors=True)
 
 
-def fsync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def log_of(database: Path) -> Path:
+    """Where DuckDB keeps what it has not folded into the file yet."""
+    return database.with_name(f"{database.name}.wal")
 
 
 def literal(value: Path | str) -> str:

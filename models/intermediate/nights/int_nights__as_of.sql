@@ -14,7 +14,8 @@ with
                         cast(
                             {{
                                 fail_with(
-                                    "the landing zone holds no valid event to tell the night by: set as_of"
+                                    "the landing zone holds no valid event to tell the night by: deliver events, or set as_of. The clock of this machine shows "
+                                    ~ wall_clock_text() ~ " UTC: if it is behind, all events are from the future"
                                 )
                             }} as timestamp
                         )

@@ -10,6 +10,7 @@ import os
 import sys
 from typing import NoReturn
 
+from sendworthy.child import end_with_parent
 from sendworthy.errors import EXIT_BUILD_FAILED
 from sendworthy.spark.session import close_session
 from sendworthy.spark.watchdog import Watchdog, count_executors
@@ -17,6 +18,7 @@ from sendworthy.spark.watchdog import Watchdog, count_executors
 
 def main() -> NoReturn:
     """Run dbt; ends with dbt's exit code, or with 1 where the cluster had no worker for it."""
+    end_with_parent()
     from dbt.cli.main import cli
 
     watchdog = Watchdog(count_executors, _end).start()
