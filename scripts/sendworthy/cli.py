@@ -63,7 +63,10 @@ AsJson = Annotated[
 ]
 Destinations = Annotated[
     list[str] | None,
-    typer.Option("--destination", help="A destination to write lists for; may be repeated. Default: all."),
+    typer.Option(
+        "--destination",
+        help="A destination to write lists for; may be repeated. Default: the variable destinations of dbt_project.yml.",
+    ),
 ]
 AllowStale = Annotated[
     bool,
@@ -114,7 +117,7 @@ def nightly(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole night: build, audit, publish, export."""
-    from sendworthy.exports import choose_destinations
+    from sendworthy.destinations import choose_destinations
     from sendworthy.night import NightOptions, run_night
     from sendworthy.stages import Stages
 
@@ -127,7 +130,7 @@ def nightly(
             docs=project.resolve(docs, "data_docs"),
             as_of=parse_time(as_of, "--as-of") if as_of else None,
             target=target,
-            destinations=choose_destinations(destination or []),
+            destinations=choose_destinations(project, destination or []),
             allow_stale=allow_stale,
         )
         result = run_night(project, options, Stages(err))
@@ -300,7 +303,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the lists of the published night once more."""
-    from sendworthy.exports import choose_destinations
+    from sendworthy.destinations import choose_destinations
     from sendworthy.night import reexport
 
     with failures(as_json):
@@ -308,7 +311,7 @@ def export(
         manifest = reexport(
             project.resolve(db, "sendworthy.duckdb"),
             project.resolve(out_dir, "out"),
-            choose_destinations(destination or []),
+            choose_destinations(project, destination or []),
             allow_stale,
         )
         if as_json:

@@ -7,77 +7,16 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sendworthy.errors import SettingsError
-from sendworthy.warehouse import fsync_folder, literal, rows
+from sendworthy.destinations import Destination, as_form
+from sendworthy.list_files import write_parts
+from sendworthy.warehouse import fsync_folder, rows
 
 MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where lists go: the export model with its exact columns, and which of them say what `sendworthy verify` looks at.
-
-    A destination may have no column for the user, the variant or one of the times; then that is not looked at.
-    """
-
-    name: str
-    model: str
-    campaign_column: str
-    message_column: str
-    extension: str = "csv"
-    user_column: str | None = None
-    variant_column: str | None = None
-    send_at_column: str | None = None
-    valid_until_column: str | None = None
-
-
-DESTINATIONS = {
-    destination.name: destination
-    for destination in (
-        Destination(
-            "generic",
-            "exports.export_generic",
-            campaign_column="campaign_id",
-            message_column="dispatch_id",
-            user_column="user_id",
-            variant_column="variant",
-            send_at_column="send_at",
-            valid_until_column="valid_until",
-        ),
-        Destination(
-            "braze",
-            "exports.export_braze",
-            campaign_column="sendworthy_campaign_id",
-            message_column="sendworthy_dispatch_id",
-            user_column="external_id",
-            variant_column="sendworthy_variant",
-            send_at_column="sendworthy_send_at",
-            valid_until_column="sendworthy_valid_until",
-        ),
-    )
-}
-
-
-def list_path(destination: Destination, campaign_id: str) -> str:
-    """Where a campaign's list lies below the night's folder."""
-    return f"{destination.name}/{campaign_id}.{destination.extension}"
-
-
-def choose_destinations(names: Sequence[str]) -> list[Destination]:
-    """The named destinations, or all; SettingsError for one that is not there."""
-    unknown = [name for name in names if name not in DESTINATIONS]
-    if unknown:
-        raise SettingsError(
-            f"there is no destination {unknown[0]!r}.",
-            f"choose among {', '.join(sorted(DESTINATIONS))} with --destination.",
-        )
-    return [DESTINATIONS[name] for name in dict.fromkeys(names)] if names else list(DESTINATIONS.values())
 
 
 def export_night(
@@ -87,11 +26,14 @@ def export_night(
     run: Mapping[str, Any],
     campaigns: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write `<out>/<YYYY-MM-DD>/<destination>/<campaign_id>.<ext>` for the released campaigns, and the manifest.
+    """Write `<out>/<YYYY-MM-DD>/<destination>/<campaign_id>.<format>` for the released campaigns, and the manifest.
+
+    A destination gets the campaigns of the channels that it takes.
 
     The night's folder is written aside and put in the place of an older one of the same date, so that it is never half
     of one and half of the other. Returns the manifest's path. `campaigns`: one mapping each with `campaign_id`,
-    `status` (released, held_back) and what else the manifest shall say of it.
+    `channel`, `status` (released, held_back) and what else the manifest shall say of it. ListError where a list
+    cannot be written as its destination takes it.
     """
     date = str(run["as_of"])[:10]
     folder, aside = out / date, out / f".{date}.writing"
@@ -102,11 +44,16 @@ def export_night(
         files = []
         if campaign["status"] == "released":
             files = [
-                _write_list(connection, destination, campaign["campaign_id"], aside)
+                file
                 for destination in destinations
+                if destination.takes(campaign["channel"])
+                for file in _write_list(
+                    connection, destination, campaign["campaign_id"], str(run["run_id"]), aside
+                )
             ]
         listed.append({**campaign, "files": files})
-    manifest = {**run, "campaigns": listed}
+    forms = {destination.name: as_form(destination.form) for destination in destinations}
+    manifest = {**run, "destinations": forms, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     _write_through(aside / MANIFEST, text.encode())
     _replace_folder(aside, folder)
@@ -114,30 +61,41 @@ def export_night(
 
 
 def _write_list(
-    connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str, folder: Path
-) -> dict[str, Any]:
-    """One campaign's file for one destination: its path below the night's folder, rows, bytes and sha256."""
-    path = folder / list_path(destination, campaign_id)
-    path.parent.mkdir(exist_ok=True)
-    result = connection.execute(
-        f"""
-        copy (
-            select * from {destination.model}
-            where {destination.campaign_column} = '{campaign_id}'
-            order by {destination.message_column}
-        ) to {literal(path)} (format csv, header true, delimiter ',')
-        """
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    campaign_id: str,
+    run_id: str,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """One campaign's files for one destination: of each its path below the night's folder, rows, bytes and sha256."""
+    listed: list[dict[str, Any]] = []
+    for part in write_parts(connection, destination, campaign_id, run_id, folder):
+        path = folder / part.file
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        listed.append(
+            {
+                "bytes": path.stat().st_size,
+                "destination": destination.name,
+                "file": part.file,
+                "rows": part.rows,
+                "sha256": sha256(path),
+            }
+        )
+    if left_out := _left_out(connection, destination, campaign_id):
+        listed[0]["left_out"] = left_out
+    return listed
+
+
+def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:
+    """The messages of the send list that the destination does not get, because their address gets another one of the campaign."""
+    if not destination.one_per_address:
+        return 0
+    ((left_out,),) = connection.execute(
+        "select count(*) - count(distinct lower(address)) from marts.send_list where campaign_id = ?",
+        [campaign_id],
     ).fetchall()
-    digest = sha256(path)
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    return {
-        "bytes": path.stat().st_size,
-        "destination": destination.name,
-        "file": list_path(destination, campaign_id),
-        "rows": int(result[0][0]),
-        "sha256": digest,
-    }
+    return int(left_out)
 
 
 def sha256(path: Path) -> str:

@@ -19,11 +19,13 @@ from sendworthy import warehouse
 from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
+from sendworthy.destinations import Destination, as_form, load_destinations
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import Destination, export_night, list_changes
+from sendworthy.exports import export_night, list_changes
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.landing import find_damaged
+from sendworthy.list_files import ListError
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
@@ -79,6 +81,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
+        known = load_destinations(project.root)
         check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
@@ -121,7 +124,8 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-            record_run(connection, run, campaigns, as_of, started_at)
+            forms = {name: as_form(destination.form) for name, destination in known.items()}
+            record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
         warehouse.publish(build, options.database)
 
@@ -134,6 +138,11 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             manifest = export_night(
                 connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
             )
+        except ListError as error:
+            raise BuildError(
+                f"the night is published and its messages count as sent, but a list could not be written: {error.what}.",
+                f"{error.fix}; the night need not run again.",
+            ) from None
         except (OSError, duckdb.Error) as error:
             raise BuildError(
                 f"the night is published and its messages count as sent, but the lists could not be written: {error}.",
@@ -329,4 +338,22 @@ def reexport(database: Path, out: Path, destinations: Sequence[Destination], all
             refuse_stale(recorded[0]["as_of"], utc_now())
         campaigns = [json.loads(row["details"]) for row in recorded]
         run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+        _needs_models(connection, destinations)
         return export_night(connection, destinations, out, run, campaigns)
+
+
+def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """SettingsError where the published night does not have the lists of a destination: it is younger than the night."""
+    built = {
+        row["name"]
+        for row in warehouse.rows(
+            connection,
+            "select table_name as name from information_schema.tables where table_schema = 'exports'",
+        )
+    }
+    for destination in destinations:
+        if destination.model.partition(".")[2] not in built:
+            raise SettingsError(
+                f"the published night has no lists for {destination.name}: it was built before the destination was added.",
+                "run `sendworthy nightly` once more, or leave it out with --destination.",
+            )
