@@ -239,6 +239,23 @@ TABLES: list[Table] = [
             ("\x01\x1f", '"\\u0001\\u001F"'),
         ],
     ),
+    Table(
+        "text_within_bytes",
+        ["text", 4],
+        TEXT,
+        [
+            (None, None),
+            ("", ""),
+            ("abcd", "abcd"),
+            ("abcde", "abcd"),
+            ("abcé", "abc"),
+            ("éé", "éé"),
+            ("éaé", "éa"),
+            ("😀", "😀"),
+            ("a😀", "a"),
+            ("😀😀", "😀"),
+        ],
+    ),
     Table("map_names", ["{json_text_map}"], TEXT, [(None, []), ("{}", []), ('{"b": "x", "a": null}', ["a", "b"])], is_set=True),
     Table(
         "map_text",

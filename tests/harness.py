@@ -35,14 +35,13 @@ MARTS = (
     "campaign_decisions",
     "customer_segments",
     "customers",
-    "export_braze",
-    "export_generic",
     "merge_field_values",
     "personalization_completeness",
     "quarantine",
     "send_list",
     "source_counts",
     "suppression_funnel",
+    *sorted(path.stem for path in (PROJECT / "models" / "exports").glob("*.sql")),
 )
 
 _STAND_INS = {

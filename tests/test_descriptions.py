@@ -83,7 +83,9 @@ def test_described_columns_are_the_real_ones(project: Project) -> None:
     for kind in ("model", "seed"):
         for node in project.nodes(kind):
             real = project.columns[f"{node['schema']}.{node['alias']}"]
-            described = {name for name, column in node["columns"].items() if column["description"].strip()}
+            described = {
+                name.lower() for name, column in node["columns"].items() if column["description"].strip()
+            }
             wrong += [f"{node['name']}.{name} is not described" for name in sorted(real - described)]
             wrong += [
                 f"{node['name']}.{name} is described but not there" for name in sorted(described - real)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,11 @@ import duckdb
 import pytest
 import yaml
 from harness import Warehouse
+from nights import ROOT
 from oracle import Campaign, Settings, Variant, write_settings
-from sendworthy.exports import DESTINATIONS, export_night
+from sendworthy.destinations import load_destinations
+from sendworthy.exports import export_night
+from vendor_rules import BY_ADDRESS, CELLS, RULES, Message
 
 NIGHT = datetime(2026, 6, 1)
 CAMPAIGN = "newsletter__everyone__email"
@@ -32,11 +36,18 @@ CASES = yaml.safe_load(HOSTILE_VALUES.read_text(encoding="utf-8"))["values"]
 PEOPLE = [(f"u{number:03}", case) for number, case in enumerate(CASES)]
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """The merge values of the send list by user, the messages of each destination by user, and the night's folder."""
+
+    sent: dict[str, dict[str, str | None]]
+    lists: dict[str, dict[str, Message]]
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def delivered(
-    warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, dict[str, str]]]:
-    """One list with everybody on it, as each destination gets it: destination, user id, cells; and `sent`, the send list."""
+def delivered(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Delivered:
+    """One list with everybody on it, as each destination gets it, and the send list."""
     folder = tmp_path_factory.mktemp("hostile")
     raw = folder / "raw"
     raw.mkdir()
@@ -59,44 +70,64 @@ def delivered(
         campaigns=[
             Campaign(CAMPAIGN, "newsletter", "email", variants=(Variant("default", 1, ("first_name",)),))
         ],
-        placeholders=Settings.load(Path(__file__).resolve().parents[1]).placeholders,
+        placeholders=Settings.load(ROOT).placeholders,
     )
     write_settings(settings, folder / "seeds")
     connection = warehouse.night(
         raw, as_of=NIGHT, wall_clock=NIGHT, settings=settings, seeds=folder / "seeds"
     )
     try:
-        run = {"as_of": "2026-06-01T00:00:00Z"}
-        campaigns = [{"campaign_id": CAMPAIGN, "status": "released"}]
-        export_night(connection, list(DESTINATIONS.values()), folder / "out", run, campaigns)
+        run = {"as_of": "2026-06-01T00:00:00Z", "run_id": "20260601T000000Z-0a1b2c3d"}
+        campaigns = [{"campaign_id": CAMPAIGN, "channel": "email", "status": "released"}]
+        destinations = list(load_destinations(ROOT).values())
+        export_night(connection, destinations, folder / "out", run, campaigns)
         sent = connection.execute("select user_id, merge_values from marts.send_list").fetchall()
     finally:
         connection.close()
-    found: dict[str, dict[str, dict[str, str]]] = {
-        "sent": {user_id: json.loads(merge_values) for user_id, merge_values in sent}
-    }
-    for name, destination in DESTINATIONS.items():
-        path = folder / "out" / "2026-06-01" / name / f"{CAMPAIGN}.csv"
-        with path.open(encoding="utf-8", newline="") as file:
-            found[name] = {row[str(destination.user_column)]: row for row in csv.DictReader(file)}
-    return found
+    lists = {}
+    for name, (check, read) in RULES.items():
+        files = sorted((folder / "out" / "2026-06-01" / name).iterdir())
+        assert check(files) == [], name
+        lists[name] = {message.user: message for message in read(files)}
+    return Delivered(
+        {user_id: json.loads(merge_values) for user_id, merge_values in sent},
+        lists,
+        folder / "out" / "2026-06-01",
+    )
 
 
+@pytest.mark.parametrize("destination", sorted(RULES))
 @pytest.mark.parametrize(("user_id", "case"), PEOPLE, ids=[case["what"] for case in CASES])
-def test_a_hostile_value(
-    delivered: dict[str, dict[str, dict[str, str]]], user_id: str, case: dict[str, Any]
-) -> None:
+def test_a_hostile_value(delivered: Delivered, destination: str, user_id: str, case: dict[str, Any]) -> None:
     sent = _text(case, "sent")
+    assert delivered.sent[user_id] == {"first_name": sent}
     leaves_as = _text(case, "delivered") or sent
-    assert delivered["sent"][user_id] == {"first_name": sent}
-    assert json.loads(delivered["generic"][user_id]["merge_values"]) == {"first_name": leaves_as}
-    braze = delivered["braze"][user_id]
-    assert braze["first_name"] == (_text(case, "cell") or leaves_as or "")
-    assert braze["sendworthy_blank_fields"] == ("first_name" if sent is None else "none")
+    if destination in CELLS:
+        leaves_as = _text(case, "cell") or leaves_as
+    if destination == "mailchimp" and leaves_as:
+        # as many whole characters as there is room for
+        leaves_as = leaves_as.encode()[:255].decode(errors="ignore")
+    message = delivered.lists[destination][user_id]
+    assert message.values == ({} if leaves_as is None else {"first_name": leaves_as})
+    assert message.blank == ({"first_name"} if sent is None else set())
 
 
-def test_ids_and_addresses_are_never_changed(delivered: dict[str, dict[str, dict[str, str]]]) -> None:
+def test_a_name_in_a_cell_of_its_own_is_no_formula_either(delivered: Delivered) -> None:
+    with (delivered.folder / "listmonk" / f"{CAMPAIGN}.csv").open(encoding="utf-8", newline="") as file:
+        names = {
+            json.loads(row["attributes"])["sendworthy_user_id"]: row["name"] for row in csv.DictReader(file)
+        }
+    for user_id, case in PEOPLE:
+        assert names[user_id] == (
+            _text(case, "cell") or _text(case, "delivered") or _text(case, "sent") or ""
+        )
+
+
+def test_ids_and_addresses_are_never_changed(delivered: Delivered) -> None:
     everybody = {user_id for user_id, _ in PEOPLE} | set(HOSTILE_IDS)
-    for name in DESTINATIONS:
-        assert set(delivered[name]) == everybody, name
-    assert all(row["address"].endswith("@example.com") for row in delivered["generic"].values())
+    for name, messages in delivered.lists.items():
+        assert set(messages) == everybody, name
+        if name in BY_ADDRESS or name.startswith("generic"):
+            assert {message.address for message in messages.values()} == {
+                f"p{number}@example.com" for number in range(len(everybody))
+            }

@@ -17,6 +17,7 @@ import pytest
 from deliveries import Delivered, and_one
 from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 from sendworthy import warehouse
+from sendworthy.destinations import load_destinations
 from sendworthy.explain import REASONS
 from sendworthy.preview import preview
 from sendworthy.project import Project
@@ -297,6 +298,41 @@ def test_export_writes_the_published_lists_again(place: Place, tmp_path: Path) -
     for path in sorted((tmp_path / last / "generic").glob("*.csv")):
         assert path.read_bytes() == (place.root / "out" / last / "generic" / path.name).read_bytes()
     assert not (tmp_path / last / "braze").exists()
+
+
+def test_every_destination_can_be_exported_and_verified(place: Place, tmp_path: Path) -> None:
+    names = sorted(load_destinations(place.root))
+    chosen = [word for name in names for word in ("--destination", name)]
+    again = sendworthy("export", "--out", tmp_path / "out", *chosen, cwd=place.root)
+    assert again.returncode == 0, again.stderr
+    night = max((tmp_path / "out").glob("2026-*"))
+    assert sorted(path.name for path in night.iterdir() if path.is_dir()) == names
+    command = ("verify", night, "--db", place.database, "--now", f"{night.name}T04:00:00Z", "--json")
+    found = sendworthy(*command, cwd=tmp_path)
+    assert found.returncode == 0, found.stdout
+    # each form is held against what was published: a value that is changed, with a manifest that vouches for it, is found
+    manifest = json.loads((night / "manifest.json").read_text(encoding="utf-8"))
+    changed = set()
+    for campaign in manifest["campaigns"]:
+        for file in campaign["files"]:
+            path = night / file["file"]
+            content = path.read_bytes()
+            if file["destination"] in changed or b"personalized" not in content or path.suffix == ".parquet":
+                continue
+            content = content.replace(b"personalized", b"impersonated", 1)
+            path.write_bytes(content)
+            file["sha256"] = hashlib.sha256(content).hexdigest()
+            changed.add(file["destination"])
+    manifest["destinations"]["iterable"]["one_per_address"] = False
+    (night / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    found = sendworthy(*command, cwd=tmp_path)
+    checks = {check["name"]: check for check in json.loads(found.stdout)["checks"]}
+    assert {finding["where"].partition("/")[0] for finding in checks["lists"]["findings"]} == changed
+    assert {finding["where"].split()[-1] for finding in checks["ledger"]["findings"]} == changed
+    assert changed == set(names) - {"generic_parquet"}
+    assert [finding["what"] for finding in checks["run"]["findings"]] == [
+        "its destination iterable is not that of the run"
+    ]
 
 
 def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place: Place) -> None:

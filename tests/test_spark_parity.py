@@ -24,7 +24,8 @@ from harness import PROJECT, Warehouse
 from nights import ROOT
 from oracle import Settings, random_settings, write_settings, write_world
 from parity import compare, compare_files
-from sendworthy.exports import DESTINATIONS, export_night
+from sendworthy.destinations import load_destinations
+from sendworthy.exports import export_night
 from spark_harness import SparkWarehouse, spark_warehouse
 from test_bad_input import NIGHT as TAKEN_NIGHT
 from test_bad_input import write_taken
@@ -173,6 +174,12 @@ def two_nights(
 
 
 def write_lists(connection: duckdb.DuckDBPyConnection, out: Path, as_of: datetime) -> None:
-    campaigns = connection.execute("select distinct campaign_id from marts.campaign_decisions order by 1")
-    listed = [{"campaign_id": row[0], "status": "released"} for row in campaigns.fetchall()]
-    export_night(connection, list(DESTINATIONS.values()), out, {"as_of": as_of.isoformat()}, listed)
+    campaigns = connection.execute(
+        "select campaign_id, min(channel) from marts.campaign_decisions group by all order by 1"
+    )
+    listed = [
+        {"campaign_id": campaign_id, "channel": channel, "status": "released"}
+        for campaign_id, channel in campaigns.fetchall()
+    ]
+    run = {"as_of": as_of.isoformat(), "run_id": "parity"}
+    export_night(connection, list(load_destinations(ROOT).values()), out, run, listed)

@@ -14,15 +14,18 @@ from typing import Any
 import duckdb
 import pytest
 from deliveries import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
-from nights import sendworthy
+from nights import ROOT, sendworthy
 from sendworthy import warehouse
+from sendworthy.destinations import as_form, choose_destinations, load_destinations
 from sendworthy.errors import SettingsError
-from sendworthy.exports import choose_destinations, export_night
+from sendworthy.exports import export_night
+from sendworthy.project import Project
 from sendworthy.verify import RULES, verify
 
 AS_OF = datetime(2026, 6, 1)
 RUN = "20260601T000000Z-0a1b2c3d"
 SURNAME = "Quuxbury"
+FORMS = {name: as_form(known.form) for name, known in load_destinations(ROOT).items()}
 
 CHANNELS = {
     "basket": "email",
@@ -133,7 +136,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
         warehouse.record_run(
             connection,
-            {"run_id": RUN, "as_of": AS_OF, "run": json.dumps(run)},
+            {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},
             [
                 {"campaign_id": item["campaign_id"], "status": item["status"], "details": json.dumps(item)}
                 for item in campaigns
@@ -141,7 +144,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
         )
         warehouse.mark_audited(connection, RUN)
         export_night(
-            connection, choose_destinations([]), good.root / "out", {**run, "sources": []}, campaigns
+            connection,
+            choose_destinations(Project(ROOT), []),
+            good.root / "out",
+            {**run, "sources": []},
+            campaigns,
         )
     return good
 

@@ -119,3 +119,25 @@
     {#- what is trimmed from a value before it is read: space, tab, line feed, vertical tab, form feed, carriage return -#}
     {{- return("' ' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)") -}}
 {% endmacro %}
+
+
+{% macro text_within_bytes(text, bytes) %}
+    {#- the text, or its longest beginning of whole characters that has no more bytes -#}
+    {{ return(adapter.dispatch("text_within_bytes", "sendworthy")(text, bytes)) }}
+{% endmacro %}
+
+{% macro duckdb__text_within_bytes(text, bytes) -%}
+    case
+        when strlen({{ text }}) <= {{ bytes }}
+        then {{ text }}
+        else list_last(list_filter(list_transform(range(0, {{ bytes }} + 1), lambda n: left({{ text }}, n)), lambda start: strlen(start) <= {{ bytes }}))
+    end
+{%- endmacro %}
+
+{% macro spark__text_within_bytes(text, bytes) -%}
+    case
+        when octet_length({{ text }}) <= {{ bytes }}
+        then {{ text }}
+        else element_at(filter(transform(sequence(0, {{ bytes }}), n -> left({{ text }}, n)), start -> octet_length(start) <= {{ bytes }}), -1)
+    end
+{%- endmacro %}

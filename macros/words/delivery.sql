@@ -25,3 +25,95 @@
         else {{ text }}
     end
 {%- endmacro %}
+
+
+{% macro destination_setting(name, default) -%}
+    {#- what the description of the destination that is being built says under a name; the default while dbt only parses -#}
+    {{- return(model.config.get("meta", {}).get("destination", {}).get(name, default)) -}}
+{%- endmacro %}
+
+
+{% macro messages_to_deliver(send_list) -%}
+    {#-
+        the messages of the send list that the destination takes: those of its channels, and where it knows people by their
+        address, one of each campaign and address, because a second row would overwrite the values of the first
+    -#}
+    {%- set channels = destination_setting("channels", []) -%}
+    {%- set one_per_address = destination_setting("one_per_address", false) -%}
+    select
+        dispatch_id,
+        user_id,
+        campaign_id,
+        channel,
+        address,
+        variant,
+        send_at,
+        valid_until,
+        cancel_on,
+        {{ without_overrides("merge_values") }} as merge_values
+    from
+        {%- if one_per_address %}
+            (
+                select
+                    *,
+                    row_number() over (partition by campaign_id, {{ lowered("address") }} order by dispatch_id) as place
+                from {{ send_list }}
+            ) as placed
+        where place = 1 and
+        {%- else %} {{ send_list }} where
+        {%- endif %}
+        channel in ({% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}{% else %}''{% endfor %})
+{%- endmacro %}
+
+
+{% macro fields_to_deliver(messages, fields) -%}
+    {#-
+        the messages with a column for each merge field (cut where the destination would cut it or refuse it, null where the variant does not print it, or it is blank), their times as
+        text, and the names of the fields that the variant prints and that are blank tonight. Those are never empty: an empty cell
+        would leave yesterday's names where they are
+    -#}
+    {%- set bytes = destination_setting("limits", {}).get("max_value_bytes", {}).get("value") -%}
+    {#- a cell may get an apostrophe -#}
+    {%- set bytes = bytes - 1 if bytes and destination_setting("format", "") == "csv" else bytes -%}
+    {%- set values = {} -%}
+    {%- for field in fields -%}
+        {%- set value = json_string("merge_values", field) -%}
+        {%- do values.update({field: text_within_bytes(value, bytes) if bytes else value}) -%}
+    {%- endfor -%}
+    {%- set blank = [] -%}
+    {%- for field in fields -%}
+        {%- do blank.append("case when " ~ json_has_null("merge_values", field) ~ " then '" ~ field ~ "' end") -%}
+    {%- endfor -%}
+    select
+        dispatch_id,
+        user_id,
+        campaign_id,
+        address,
+        variant,
+        {{ iso_text("send_at") }} as send_at,
+        {{ iso_text("valid_until") }} as valid_until,
+        merge_values,
+        {%- for field in fields %} {{ values[field] }} as {{ field }}, {%- endfor %}
+        coalesce(nullif({{ list_text(list_of(blank)) }}, ''), 'none') as blank_fields
+    from {{ messages }}
+{%- endmacro %}
+
+
+{% macro json_object_text(members, fields=[], names={}, blank="null") -%}
+    {#-
+        a JSON object, as text: the members that every message has, and of the merge fields those that the variant prints, under
+        the destination's names; `blank` is how a blank one is said
+    -#}
+    {%- set parts = [] -%}
+    {%- for name, value in members.items() -%}
+        {%- do parts.append("'\"" ~ name ~ "\": ' || " ~ json_text_literal(value)) -%}
+    {%- endfor -%}
+    {%- for field in fields -%}
+        {%- set name = names.get(field, "'" ~ field ~ "'") -%}
+        {%- do parts.append(
+            "case when " ~ field ~ " is not null then '\"' || " ~ name ~ " || '\": ' || " ~ json_text_literal(field)
+            ~ " when " ~ json_has_null("merge_values", field) ~ " then '\"' || " ~ name ~ " || '\": " ~ blank ~ "' end"
+        ) -%}
+    {%- endfor -%}
+    {{- return("'{' || concat_ws(', ', " ~ parts | join(", ") ~ ") || '}'") -}}
+{%- endmacro %}

@@ -1,5 +1,5 @@
 with
-    send_list as (select * from {{ ref("send_list") }}),
+    messages as ({{ messages_to_deliver(ref("send_list")) }}),
 
     final as (
         select
@@ -12,8 +12,8 @@ with
             {{ iso_text("send_at") }} as send_at,
             {{ iso_text("valid_until") }} as valid_until,
             {{ list_text("cancel_on") }} as cancel_on,
-            {{ without_overrides("merge_values") }} as merge_values
-        from send_list
+            merge_values
+        from messages
     )
 
 select *

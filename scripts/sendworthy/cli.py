@@ -64,7 +64,10 @@ AsJson = Annotated[
 ]
 Destinations = Annotated[
     list[str] | None,
-    typer.Option("--destination", help="A destination to write lists for; may be repeated. Default: all."),
+    typer.Option(
+        "--destination",
+        help="A destination to write lists for; may be repeated. Default: the variable destinations of dbt_project.yml.",
+    ),
 ]
 AllowStale = Annotated[
     bool,
@@ -127,7 +130,7 @@ def nightly(
 ) -> None:
     """Run the whole night: build, audit, export, publish."""
     from sendworthy.acceptance import read_acceptance
-    from sendworthy.exports import choose_destinations
+    from sendworthy.destinations import choose_destinations
     from sendworthy.night import NightOptions, run_night
     from sendworthy.stages import Stages
 
@@ -140,7 +143,7 @@ def nightly(
             docs=project.resolve(docs, "data_docs"),
             as_of=parse_time(as_of, "--as-of") if as_of else None,
             target=target,
-            destinations=choose_destinations(destination or []),
+            destinations=choose_destinations(project, destination or []),
             allow_stale=allow_stale,
             acceptance=read_acceptance(project, accept or [], reason, by),
         )
@@ -317,7 +320,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the lists of the published night once more."""
-    from sendworthy.exports import choose_destinations
+    from sendworthy.destinations import choose_destinations
     from sendworthy.night import reexport
 
     with failures(as_json):
@@ -325,7 +328,7 @@ def export(
         manifest = reexport(
             project.resolve(db, "sendworthy.duckdb"),
             project.resolve(out_dir, "out"),
-            choose_destinations(destination or []),
+            choose_destinations(project, destination or []),
             allow_stale,
         )
         if as_json:

@@ -6,77 +6,16 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from sendworthy.delivery import MANIFEST, begin_aside, only_writer, put_in_place
-from sendworthy.errors import SettingsError
+from sendworthy.destinations import Destination, as_form
 from sendworthy.lasting import flush_tree
-from sendworthy.warehouse import literal, rows
-
-
-@dataclass(frozen=True)
-class Destination:
-    """Where lists go: the export model with its exact columns, and which of them say what `sendworthy verify` looks at.
-
-    A destination may have no column for the user, the variant or one of the times; then that is not looked at.
-    """
-
-    name: str
-    model: str
-    campaign_column: str
-    message_column: str
-    extension: str = "csv"
-    user_column: str | None = None
-    variant_column: str | None = None
-    send_at_column: str | None = None
-    valid_until_column: str | None = None
-
-
-DESTINATIONS = {
-    destination.name: destination
-    for destination in (
-        Destination(
-            "generic",
-            "exports.export_generic",
-            campaign_column="campaign_id",
-            message_column="dispatch_id",
-            user_column="user_id",
-            variant_column="variant",
-            send_at_column="send_at",
-            valid_until_column="valid_until",
-        ),
-        Destination(
-            "braze",
-            "exports.export_braze",
-            campaign_column="sendworthy_campaign_id",
-            message_column="sendworthy_dispatch_id",
-            user_column="external_id",
-            variant_column="sendworthy_variant",
-            send_at_column="sendworthy_send_at",
-            valid_until_column="sendworthy_valid_until",
-        ),
-    )
-}
-
-
-def list_path(destination: Destination, campaign_id: str) -> str:
-    """Where a campaign's list lies below the night's folder."""
-    return f"{destination.name}/{campaign_id}.{destination.extension}"
-
-
-def choose_destinations(names: Sequence[str]) -> list[Destination]:
-    """The named destinations, or all; SettingsError for one that is not there."""
-    unknown = [name for name in names if name not in DESTINATIONS]
-    if unknown:
-        raise SettingsError(
-            f"there is no destination {unknown[0]!r}.",
-            f"choose among {', '.join(sorted(DESTINATIONS))} with --destination.",
-        )
-    return [DESTINATIONS[name] for name in dict.fromkeys(names)] if names else list(DESTINATIONS.values())
+from sendworthy.list_files import write_parts
+from sendworthy.warehouse import rows
 
 
 def export_night(
@@ -98,10 +37,12 @@ def write_aside(
     run: Mapping[str, Any],
     campaigns: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write `<destination>/<campaign_id>.<ext>` for the released campaigns, and the manifest, into a folder aside; returns it.
+    """Write `<destination>/<campaign_id>.<format>` for the released campaigns, and the manifest, into a folder aside; returns it.
 
-    Nobody sees it before `put_in_place`, and by then it outlives a power cut. `campaigns`: one mapping each with
-    `campaign_id`, `status` (released, held_back) and what else the manifest shall say of it.
+    A destination gets the campaigns of the channels that it takes. Nobody sees the folder before `put_in_place`, and by
+    then it outlives a power cut. `campaigns`: one mapping each with `campaign_id`, `channel`, `status` (released,
+    held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
+    takes it.
     """
     aside = begin_aside(out, str(run["as_of"])[:10])
     try:
@@ -127,37 +68,54 @@ def _fill(
         files = []
         if campaign["status"] == "released":
             files = [
-                _write_list(connection, destination, campaign["campaign_id"], aside)
+                file
                 for destination in destinations
+                if destination.takes(campaign["channel"])
+                for file in _write_list(
+                    connection, destination, campaign["campaign_id"], str(run["run_id"]), aside
+                )
             ]
         listed.append({**campaign, "files": files})
-    manifest = {**run, "campaigns": listed}
+    forms = {destination.name: as_form(destination.form) for destination in destinations}
+    manifest = {**run, "destinations": forms, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (aside / MANIFEST).write_bytes(text.encode())
 
 
 def _write_list(
-    connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str, folder: Path
-) -> dict[str, Any]:
-    """One campaign's file for one destination: its path below the night's folder, rows, bytes and sha256."""
-    path = folder / list_path(destination, campaign_id)
-    path.parent.mkdir(exist_ok=True)
-    result = connection.execute(
-        f"""
-        copy (
-            select * from {destination.model}
-            where {destination.campaign_column} = '{campaign_id}'
-            order by {destination.message_column}
-        ) to {literal(path)} (format csv, header true, delimiter ',')
-        """
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    campaign_id: str,
+    run_id: str,
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """One campaign's files for one destination: of each its path below the night's folder, rows, bytes and sha256."""
+    listed: list[dict[str, Any]] = []
+    for part in write_parts(connection, destination, campaign_id, run_id, folder):
+        path = folder / part.file
+        listed.append(
+            {
+                "bytes": path.stat().st_size,
+                "destination": destination.name,
+                "file": part.file,
+                "rows": part.rows,
+                "sha256": sha256(path),
+            }
+        )
+    if left_out := _left_out(connection, destination, campaign_id):
+        listed[0]["left_out"] = left_out
+    return listed
+
+
+def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:
+    """The messages of the send list that the destination does not get, because their address gets another one of the campaign."""
+    if not destination.one_per_address:
+        return 0
+    ((left_out,),) = connection.execute(
+        "select count(*) - count(distinct lower(address)) from marts.send_list where campaign_id = ?",
+        [campaign_id],
     ).fetchall()
-    return {
-        "bytes": path.stat().st_size,
-        "destination": destination.name,
-        "file": list_path(destination, campaign_id),
-        "rows": int(result[0][0]),
-        "sha256": sha256(path),
-    }
+    return int(left_out)
 
 
 def sha256(path: Path) -> str:

@@ -13,14 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, StringConstraints, ValidationError
 
 from sendworthy.delivery import MANIFEST
+from sendworthy.destinations import Form, Places, list_path
 from sendworthy.errors import SettingsError
-from sendworthy.exports import DESTINATIONS, list_path
 from sendworthy.times import parse_time
 
 Released = Literal["released", "held_back"]
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 # what a campaign's folder may be called, and so a file: no way out of the night's folder
 _FILE_STEM = re.compile(r"[a-z0-9_]+")
+_RUN_ID = re.compile(r"[A-Za-z0-9-]+")
 
 
 class UnknownForm(Exception):
@@ -37,14 +38,42 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+class ListedForm(Form):
+    """How the files of a destination are named and read; keys of later versions are let through."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def _older_form(prefix: str, user: str) -> ListedForm:
+    names = ("variant", "send_at", "valid_until")
+    says = Places(
+        campaign=f"{prefix}campaign_id",
+        message=f"{prefix}dispatch_id",
+        user=user,
+        **{name: f"{prefix}{name}" for name in names},
+    )
+    return ListedForm(format="csv", channels=["email", "sms", "push"], says=says)
+
+
+# what a manifest means that does not describe its destinations: there were these two, and they were so
+_OLDER_FORMS = {
+    "generic": _older_form("", "user_id"),
+    "braze": _older_form("sendworthy_", "external_id"),
+}
+
+
 class ListedFile(_Strict):
-    """One list: its path below the night's folder, and what its content must be. An older manifest does not say `bytes`."""
+    """One list, or a part of one: its path below the night's folder, and what its content must be.
+
+    An older manifest does not say `bytes`. `left_out`: messages that the destination does not get, on the first part.
+    """
 
     destination: str
     file: str
     rows: NonNegativeInt
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
     bytes: NonNegativeInt | None = None
+    left_out: NonNegativeInt = 0
 
 
 class Gate(_Strict):
@@ -59,6 +88,7 @@ class ListedCampaign(_Strict):
     """What became of one campaign: its counts, its status, its lists."""
 
     campaign_id: Annotated[str, StringConstraints(min_length=1)]
+    channel: str | None = None
     status: Released
     candidates: NonNegativeInt
     send: NonNegativeInt
@@ -82,6 +112,17 @@ class Manifest(_Strict):
     run_id: str
     as_of: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{6})?Z$")]
     campaigns: list[ListedCampaign]
+    destinations: dict[str, ListedForm] | None = None
+
+    @property
+    def forms(self) -> dict[str, ListedForm]:
+        """The destinations whose files the manifest may name, by name."""
+        return _OLDER_FORMS if self.destinations is None else self.destinations
+
+    @property
+    def used(self) -> list[str]:
+        """The destinations that have a file."""
+        return sorted({file.destination for _, file in self.files})
 
     @property
     def night(self) -> datetime:
@@ -149,16 +190,28 @@ def _structural_faults(manifest: Manifest) -> Iterator[str]:
     for campaign_id, times in Counter(campaign.campaign_id for campaign in manifest.campaigns).items():
         if times > 1:
             yield f"the campaign {campaign_id} is there {times} times"
+    for name, form in manifest.forms.items():
+        if not _FILE_STEM.fullmatch(name):
+            yield "a destination has a name that no folder could have"
+        if form.is_named_by_run and not _RUN_ID.fullmatch(manifest.run_id):
+            yield "the run has an id that no file could be named after"
+        if form.format == "jsonl" and len(form.file_columns or ()) != 1:
+            yield f"the destination {name} has lines, and not one column that they come from"
     for campaign in manifest.campaigns:
-        destinations = [file.destination for file in campaign.files]
-        if len(set(destinations)) < len(destinations):
-            yield f"the campaign {campaign.campaign_id} has two files for one destination"
         if campaign.files and not _FILE_STEM.fullmatch(campaign.campaign_id):
             yield f"the campaign {campaign.campaign_id} has files and no id that a file could be named after"
             continue
+        parts: Counter[str] = Counter()
         for file in campaign.files:
-            destination = DESTINATIONS.get(file.destination)
-            if destination is None:
-                yield f"the campaign {campaign.campaign_id} has a file for a destination that this version does not know"
-            elif file.file != list_path(destination, campaign.campaign_id):
-                yield f"the campaign {campaign.campaign_id} has a file that is not {list_path(destination, campaign.campaign_id)}"
+            listed = manifest.forms.get(file.destination)
+            if listed is None:
+                yield f"the campaign {campaign.campaign_id} has a file for a destination that the manifest does not describe"
+                continue
+            parts[file.destination] += 1
+            path = list_path(
+                file.destination, listed, campaign.campaign_id, manifest.run_id, parts[file.destination]
+            )
+            if file.file != path:
+                yield f"the campaign {campaign.campaign_id} has a file that is not {path}"
+            if file.left_out and (parts[file.destination] > 1 or not listed.one_per_address):
+                yield f"the campaign {campaign.campaign_id} leaves out messages where {file.destination} gets all of them"

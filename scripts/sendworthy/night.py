@@ -29,9 +29,10 @@ from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
+from sendworthy.destinations import Destination, as_form, load_destinations
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import Destination, export_night, list_changes, write_aside
+from sendworthy.exports import export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.landing import find_damaged
@@ -107,6 +108,7 @@ def _run_night(
     with stages.step("settings", "checking the settings"):
         check_settings(project)
         channels, window = read_channels(project, os.environ), read_window(project)
+        known = load_destinations(project.root)
         check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
@@ -159,7 +161,8 @@ def _run_night(
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-            record_run(connection, run, campaigns, as_of, started_at)
+            forms = {name: as_form(destination.form) for name, destination in known.items()}
+            record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
             sources = read_sources(connection)
             alerts = alerts_of(connection, run, campaigns)
@@ -410,4 +413,22 @@ def reexport(database: Path, out: Path, destinations: Sequence[Destination], all
             refuse_stale(recorded[0]["as_of"], utc_now())
         campaigns = [json.loads(row["details"]) for row in recorded]
         run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+        _needs_models(connection, destinations)
         return export_night(connection, destinations, out, run, campaigns)
+
+
+def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """SettingsError where the published night does not have the lists of a destination: it is younger than the night."""
+    built = {
+        row["name"]
+        for row in warehouse.rows(
+            connection,
+            "select table_name as name from information_schema.tables where table_schema = 'exports'",
+        )
+    }
+    for destination in destinations:
+        if destination.model.partition(".")[2] not in built:
+            raise SettingsError(
+                f"the published night has no lists for {destination.name}: it was built before the destination was added.",
+                "run `sendworthy nightly` once more, or leave it out with --destination.",
+            )

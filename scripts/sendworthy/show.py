@@ -99,7 +99,7 @@ def show_night(result: Any, database: Path) -> None:
             escape(f"held back: {failed}")
             if held
             else escape(", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])),
-            "" if held else f"*/{campaign['campaign_id']}.csv",
+            "" if held else f"*/{campaign['campaign_id']}.*",
         )
     out.print(table)
     for warning in result.warnings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +15,9 @@ import duckdb
 from sendworthy import warehouse
 from sendworthy.delivered import contents, load_lists
 from sendworthy.delivery import MANIFEST
+from sendworthy.destinations import Form, model_of
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK
-from sendworthy.exports import DESTINATIONS, sha256
+from sendworthy.exports import sha256
 from sendworthy.manifest import ListedCampaign, Manifest, UnknownForm, find_night, read_manifest
 from sendworthy.times import iso
 
@@ -88,7 +89,7 @@ class _Night:
     rows: dict[str, int]
     unreadable: dict[str, str]
 
-    def ask(self, sql: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def ask(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """A query's rows."""
         return warehouse.rows(self.connection, sql, parameters)
 
@@ -197,14 +198,14 @@ def _look_at_age(night: _Night) -> Iterator[Finding]:
 
 
 def _look_at_counts(night: _Night) -> Iterator[Finding]:
-    destinations = {file.destination for _, file in night.manifest.files}
+    used = {name: night.manifest.forms[name] for name in night.manifest.used}
     for campaign in night.manifest.campaigns:
-        for holds, what in _counts_of(campaign, destinations):
+        for holds, what in _counts_of(campaign, used):
             if not holds:
                 yield Finding(campaign.campaign_id, what)
 
 
-def _counts_of(campaign: ListedCampaign, destinations: set[str]) -> Iterator[tuple[bool, str]]:
+def _counts_of(campaign: ListedCampaign, used: Mapping[str, Form]) -> Iterator[tuple[bool, str]]:
     """What must hold of a campaign's entry in the manifest, and what to say where it does not."""
     decided = campaign.send + campaign.control + campaign.suppress
     yield campaign.candidates == decided, f"{campaign.candidates:,} candidates, but {decided:,} decisions"
@@ -220,13 +221,17 @@ def _counts_of(campaign: ListedCampaign, destinations: set[str]) -> Iterator[tup
         return
     seen = campaign.gate.messages
     yield seen == campaign.rows, f"the gate has seen {seen:,} messages, and {campaign.rows:,} are listed"
-    for missing in sorted(destinations - {file.destination for file in campaign.files}):
-        yield False, f"it is released and has no file for {missing}"
-    for file in campaign.files:
-        yield (
-            file.rows == campaign.rows,
-            f"{file.file} should have {file.rows:,} rows, the campaign {campaign.rows:,}",
-        )
+    for name, form in used.items():
+        files = [file for file in campaign.files if file.destination == name]
+        if form.takes(campaign.channel) != bool(files):
+            yield False, f"it is released and has {'a' if files else 'no'} file for {name}"
+        elif files:
+            rows, left_out = (sum(getattr(file, count) for file in files) for count in ("rows", "left_out"))
+            without = f", and leave out {left_out:,}" if left_out else ""
+            yield (
+                rows + left_out == campaign.rows,
+                f"its files for {name} should have {rows:,} rows{without}, the campaign {campaign.rows:,}",
+            )
 
 
 def _look_at_held_back(night: _Night) -> Iterator[Finding]:
@@ -311,25 +316,34 @@ def _look_at_dispatch_ids(night: _Night) -> Iterator[Finding]:
 
 
 def _look_at_destinations(night: _Night) -> Iterator[Finding]:
-    used = [DESTINATIONS[name] for name in sorted({file.destination for _, file in night.manifest.files})]
+    used = [night.manifest.forms[name].says for name in night.manifest.used]
     # what each of them says of a message
     shared = [
         column
         for column in ("user", "variant", "send_at", "valid_until")
-        if all(getattr(destination, f"{column}_column") for destination in used)
+        if all(getattr(says, column) for says in used)
     ]
     columns = ", ".join({"user": "user_id"}.get(column, column) for column in ("dispatch_id", *shared))
     for row in night.ask(
         f"""
         with
-            files as (select campaign_id, count(*) as files from loaded group by campaign_id),
+            -- a destination that leaves messages out has none that the others do not have
+            lists as (
+                select campaign_id, destination, sum(left_out) = 0 as is_whole from loaded group by all
+            ),
+            whole as (
+                select campaign_id, count(*) filter (where is_whole) as lists from lists group by campaign_id
+            ),
             messages as (
-                select campaign_id, {columns}, count(distinct destination) as files from delivered group by all
+                select campaign_id, {columns}, count(distinct destination) filter (where is_whole) as lists
+                from delivered
+                inner join lists using (campaign_id, destination)
+                group by all
             )
         select campaign_id, count(*) as messages
         from messages
-        inner join files using (campaign_id)
-        where messages.files < files.files
+        inner join whole using (campaign_id)
+        where messages.lists < whole.lists
         group by campaign_id
         order by campaign_id
         """
@@ -393,6 +407,11 @@ def _look_at_run(night: _Night) -> Iterator[Finding]:
         "select campaign_id, run, details from ops.runs where run_id = ? order by campaign_id", [audited]
     )
     run = json.loads(recorded[0]["run"]) if recorded else {}
+    known_forms, told_forms = run.pop("destinations", None), night.plain.get("destinations") or {}
+    for name in sorted(told_forms):
+        # an older run has not recorded them
+        if known_forms is not None and known_forms.get(name) != told_forms[name]:
+            yield Finding(MANIFEST, f"its destination {name} is not that of the run")
     for key in sorted(run):
         if night.plain.get(key) != run[key]:
             yield Finding(MANIFEST, f"its {key} is not that of the run")
@@ -417,51 +436,68 @@ def _needs_its_run(night: _Night) -> None:
 
 def _look_at_lists(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
-    for loaded in night.ask("select destination, campaign_id, file, header from loaded order by file"):
-        destination = DESTINATIONS[loaded["destination"]]
-        columns = [row["column_name"] for row in night.ask(f"describe {destination.model}")]
-        if loaded["header"] != columns:
-            yield Finding(loaded["file"], "its columns are not those of the published list")
-            continue
-        (differ,) = night.ask(
-            f"""
-            with
-                published as (
-                    select {destination.message_column} as dispatch_id, {contents(columns)} as contents
-                    from {destination.model}
-                    where {destination.campaign_column} = ?
-                ),
-                listed as (select dispatch_id, contents from delivered where file = ?),
-                lost as (from published except all from listed),
-                strange as (from listed except all from published)
-            select
-                (select count(*) from lost where dispatch_id not in (select dispatch_id from listed)) as missing,
-                (select count(*) from strange where dispatch_id not in (select dispatch_id from published)) as added,
-                (select count(*) from strange where dispatch_id in (select dispatch_id from published)) as changed
-            """,
-            [loaded["campaign_id"], loaded["file"]],
+    for name in night.manifest.used:
+        form, model = night.manifest.forms[name], model_of(name)
+        described = [row["column_name"] for row in night.ask(f"describe {model}")]
+        columns = form.columns(described)
+        lists = night.ask(
+            "select campaign_id, list(file order by file) as files, list(distinct header) as headers from loaded"
+            " where destination = ? group by campaign_id order by campaign_id",
+            [name],
         )
-        for kind, what in (
-            ("missing", "published messages are not in it"),
-            ("added", "messages were never published"),
-            ("changed", "messages are not as they were published"),
-        ):
-            if differ[kind]:
-                yield Finding(loaded["file"], f"{differ[kind]:,} {what}")
+        for listed in lists:
+            # a list in parts is named after its first one
+            file = min(listed["files"], key=len)
+            if listed["headers"] != [columns]:
+                yield Finding(file, "its columns are not those of the published list")
+                continue
+            yield from _differences(night, name, model, listed["campaign_id"], file, columns)
+
+
+def _differences(
+    night: _Night, name: str, model: str, campaign_id: str, file: str, columns: Sequence[str]
+) -> Iterator[Finding]:
+    """What differs between a campaign's list, whole, and what was published for the destination."""
+    form = night.manifest.forms[name]
+    (differ,) = night.ask(
+        f"""
+        with
+            published as (
+                select {warehouse.identifier(form.message_column)} as dispatch_id, {contents(columns, form)} as contents
+                from {model}
+                where {warehouse.identifier(form.campaign_column)} = ?
+            ),
+            listed as (
+                select dispatch_id, contents from delivered where campaign_id = ? and destination = ?
+            ),
+            lost as (from published except all from listed),
+            strange as (from listed except all from published)
+        select
+            (select count(*) from lost where dispatch_id not in (select dispatch_id from listed)) as missing,
+            (select count(*) from strange where dispatch_id not in (select dispatch_id from published)) as added,
+            (select count(*) from strange where dispatch_id in (select dispatch_id from published)) as changed
+        """,
+        [campaign_id, campaign_id, name],
+    )
+    for kind, what in (
+        ("missing", "published messages are not in it"),
+        ("added", "messages were never published"),
+        ("changed", "messages are not as they were published"),
+    ):
+        if differ[kind]:
+            yield Finding(file, f"{differ[kind]:,} {what}")
 
 
 def _look_at_ledger(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
-    for name in sorted({file.destination for _, file in night.manifest.files}):
-        destination = DESTINATIONS[name]
-        columns = {
-            "user_id": destination.user_column,
-            "variant": destination.variant_column,
-            "send_at": destination.send_at_column,
-            "valid_until": destination.valid_until_column,
+    for name in night.manifest.used:
+        form = night.manifest.forms[name]
+        places = {
+            "user_id": form.says.user,
+            **form.says.model_dump(include={"variant", "send_at", "valid_until"}),
         }
-        # as the files have them: a time in whole seconds, a column that is not there left out
-        listed = ", ".join(["campaign_id", "dispatch_id", *(key for key in columns if columns[key])])
+        # as the files have them: a time in whole seconds, what is not there left out
+        listed = ", ".join(["campaign_id", "dispatch_id", *(key for key in places if places[key])])
         as_text = {
             key: f"strftime({key}, '%Y-%m-%dT%H:%M:%SZ') as {key}" for key in ("send_at", "valid_until")
         }
@@ -469,24 +505,36 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
         for row in night.ask(
             f"""
             with
-                recorded as (select {recorded} from ledger.dispatches where as_of = ?),
-                listed as (select {listed} from delivered where destination = ?),
+                recorded as (
+                    select {recorded} from ledger.dispatches where as_of = $night and list_contains($channels, channel)
+                ),
+                listed as (select {listed} from delivered where destination = $name),
+                left_out as (
+                    select campaign_id, sum(left_out) as messages
+                    from loaded
+                    where destination = $name
+                    group by campaign_id
+                ),
                 differing as (
                     select campaign_id, 1 as missing, 0 as added from (from recorded except all from listed)
                     union all
                     select campaign_id, 0 as missing, 1 as added from (from listed except all from recorded)
                 )
-            select campaign_id, sum(missing)::bigint as missing, sum(added)::bigint as added
+            select
+                differing.campaign_id,
+                sum(differing.missing)::bigint - coalesce(any_value(left_out.messages), 0)::bigint as missing,
+                sum(differing.added)::bigint as added
             from differing
-            group by campaign_id
-            order by campaign_id
+            left join left_out using (campaign_id)
+            group by differing.campaign_id
+            order by differing.campaign_id
             """,
-            [night.manifest.night, name],
+            {"night": night.manifest.night, "name": name, "channels": list(form.channels)},
         ):
             where = f"{row['campaign_id']} for {name}"
             if row["added"]:
                 yield Finding(where, f"{row['added']:,} messages are not so in the ledger of dispatches")
-            if row["missing"]:
+            if row["missing"] > 0:
                 yield Finding(where, f"{row['missing']:,} messages of the ledger are not so in the list")
 
 
@@ -579,9 +627,9 @@ def _look_at_caps(night: _Night) -> Iterator[Finding]:
 
 
 def _needs_user_columns(night: _Night) -> None:
-    for name in sorted({file.destination for _, file in night.manifest.files}):
-        if DESTINATIONS[name].user_column is None:
-            raise _NotChecked(f"the destination {name} has no column of the user")
+    for name in night.manifest.used:
+        if night.manifest.forms[name].says.user is None:
+            raise _NotChecked(f"the destination {name} does not say who the user is")
 
 
 RULES = (

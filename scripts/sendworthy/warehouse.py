@@ -90,10 +90,14 @@ def other_version(path: Path) -> SettingsError:
 
 
 def rows(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Sequence[object] | Mapping[str, object] = (),
 ) -> list[dict[str, Any]]:
-    """A query's rows as dictionaries."""
-    cursor = connection.execute(sql, list(parameters))
+    """A query's rows as dictionaries; parameters by place, or by name."""
+    cursor = connection.execute(
+        sql, dict(parameters) if isinstance(parameters, Mapping) else list(parameters)
+    )
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

@@ -1,0 +1,27 @@
+{#
+    SendGrid's contact import: headers of letters, digits and underscores; those that are not reserved are custom fields. The API
+    takes custom fields by the ids of an account only, so the CSV is what is the same everywhere. No external_id: it would be a second identifier.
+#}
+{%- set fields = merge_field_names(ref("merge_field_values")) -%}
+
+with
+    messages as ({{ messages_to_deliver(ref("send_list")) }}),
+
+    fields as ({{ fields_to_deliver("messages", fields) }}),
+
+    final as (
+        select
+            address as email,
+            user_id as sendworthy_user_id,
+            campaign_id as sendworthy_campaign_id,
+            dispatch_id as sendworthy_dispatch_id,
+            variant as sendworthy_variant,
+            send_at as sendworthy_send_at,
+            valid_until as sendworthy_valid_until,
+            blank_fields as sendworthy_blank_fields
+            {%- for field in fields %}, {{ spreadsheet_text(field) }} as {{ field }} {%- endfor %}
+        from fields
+    )
+
+select *
+from final

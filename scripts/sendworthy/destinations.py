@@ -1,0 +1,261 @@
+"""Where lists go: what the description beside each export model says of a destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
+
+from sendworthy.errors import Problem, SettingsError, did_you_mean
+from sendworthy.project import Project
+
+FOLDER = Path("models") / "exports"
+_PREFIX = "export_"
+
+# a column or a member of a JSON object, and below it, behind points, members of what it holds
+Place = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_ ]*(\.[A-Za-z_][A-Za-z0-9_]*)*$", max_length=200)
+]
+Column = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_ ]*$", max_length=100)]
+
+
+class _Strict(BaseModel):
+    """No value is taken for another type, and no key is passed over."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Places(_Strict):
+    """Where a row of a file says what `sendworthy verify` looks at; what has no place there is not looked at."""
+
+    campaign: Place
+    message: Place
+    user: Place | None = None
+    variant: Place | None = None
+    send_at: Place | None = None
+    valid_until: Place | None = None
+
+
+class Envelope(_Strict):
+    """A line of the file is a whole request: `items` is the member that holds the rows, `rest` what else is in it."""
+
+    items: Column
+    rest: dict[str, Any] = Field(default_factory=dict)
+
+
+class Form(_Strict):
+    """How the files of a destination are named and read, as the manifest says it."""
+
+    format: Literal["csv", "jsonl", "parquet"]
+    channels: Annotated[list[Literal["email", "sms", "push"]], Field(min_length=1)]
+    says: Places
+    file_columns: list[Column] | None = None
+    envelope: Envelope | None = None
+    one_per_address: bool = False
+    is_named_by_run: bool = False
+
+    def takes(self, channel: str | None) -> bool:
+        """Whether a campaign of the channel has a file here; nobody knows what one without a channel is, so it has."""
+        return channel is None or channel in self.channels
+
+    @property
+    def campaign_column(self) -> str:
+        """The column of the export model that says which campaign a row is of."""
+        return self.says.campaign if self.file_columns is None else "campaign_id"
+
+    @property
+    def message_column(self) -> str:
+        """The column of the export model that is the message's key."""
+        return self.says.message if self.file_columns is None else "dispatch_id"
+
+    def columns(self, of_model: Sequence[str]) -> list[str]:
+        """The columns of the file, of those that the model has."""
+        return list(of_model) if self.file_columns is None else self.file_columns
+
+
+class Limit(_Strict):
+    """What the destination takes at most, and whose page says so."""
+
+    value: PositiveInt
+    source: str
+    is_verified: bool = True
+
+
+class Limits(_Strict):
+    """What the destination takes at most; what is not said has no limit that is known. MB are millions of bytes."""
+
+    max_file_bytes: Limit | None = None
+    max_rows: Limit | None = None
+    max_columns: Limit | None = None
+    max_request_items: Limit | None = None
+    max_request_bytes: Limit | None = None
+    max_value_bytes: Limit | None = None
+
+    def of(self, name: str) -> int | None:
+        """A limit by its name, None where there is none."""
+        limit: Limit | None = getattr(self, name)
+        return limit.value if limit else None
+
+
+class Blank(_Strict):
+    """What a blank value does at the destination, and whether its files can take a value away."""
+
+    says: Literal["json_null", "empty_keeps", "empty_clears"]
+    can_remove: bool
+    source: str
+    is_verified: bool = True
+
+
+class Description(Form):
+    """What meta.destination of an export model says."""
+
+    label: str
+    blank: Blank
+    limits: Limits = Limits()
+
+    @property
+    def form(self) -> Form:
+        """What a reader of the files needs."""
+        return Form(**{name: getattr(self, name) for name in Form.model_fields})
+
+
+class Destination(Description):
+    """A destination: its name, and what its description says."""
+
+    name: str
+
+    @property
+    def model(self) -> str:
+        """The relation of its export model."""
+        return model_of(self.name)
+
+
+def model_of(name: str) -> str:
+    """The relation of a destination's export model."""
+    return f"exports.{_PREFIX}{name}"
+
+
+def list_path(name: str, form: Form, campaign_id: str, run_id: str, part: int = 1) -> str:
+    """Where a campaign's list, or a further part of it, lies below the night's folder."""
+    run = f".{run_id}" if form.is_named_by_run else ""
+    number = f".part-{part}" if part > 1 else ""
+    return f"{name}/{campaign_id}{run}{number}.{form.format}"
+
+
+def as_form(form: Form) -> dict[str, Any]:
+    """A form as plain JSON values, as the manifest has it."""
+    return form.model_dump(exclude_defaults=True)
+
+
+def load_destinations(root: Path) -> dict[str, Destination]:
+    """Every destination of the project, by name; SettingsError with everything that is wrong with the descriptions."""
+    problems: list[Problem] = []
+    found: dict[str, Destination] = {}
+    for path in sorted((root / FOLDER).glob("*.yml")):
+        where = path.relative_to(root).as_posix()
+        try:
+            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+            models = [(str(model["name"]), model) for model in (read or {}).get("models", [])]
+        except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            problems.append(
+                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "mend the YAML.")
+            )
+            continue
+        for model, described in models:
+            problems += _describe(where, path.parent, model, described, found)
+    for path in sorted((root / FOLDER).glob(f"{_PREFIX}*.sql")):
+        if path.stem.removeprefix(_PREFIX) not in found and not problems:
+            problems.append(
+                Problem(
+                    path.relative_to(root).as_posix(),
+                    "",
+                    "no description beside it says what the destination takes.",
+                    f"write {path.stem}.yml; docs/add-a-destination.md shows how.",
+                )
+            )
+    if problems:
+        raise SettingsError(
+            "the descriptions of the destinations are not in order; nothing was written.",
+            "mend what is named above; docs/add-a-destination.md has every key.",
+            problems,
+        )
+    return found
+
+
+def _describe(
+    where: str, folder: Path, model: str, described: Any, found: dict[str, Destination]
+) -> Iterator[Problem]:
+    """Add a model's destination to those found, or say what is wrong with it."""
+    name = model.removeprefix(_PREFIX)
+    try:
+        told = described["config"]["meta"]["destination"]
+    except (KeyError, TypeError):
+        yield Problem(
+            where,
+            model,
+            "config.meta.destination is not there.",
+            "say what the destination takes; docs/add-a-destination.md shows how.",
+        )
+        return
+    if not model.startswith(_PREFIX) or not (folder / f"{model}.sql").is_file():
+        yield Problem(
+            where,
+            model,
+            f"there is no {_PREFIX}<destination>.sql of this name beside it.",
+            "name the model and its two files alike.",
+        )
+        return
+    try:
+        description = Description.model_validate(told)
+    except ValidationError as error:
+        for item in error.errors():
+            key = ".".join(str(part) for part in item["loc"])
+            known = Description.model_fields if len(item["loc"]) == 1 else ()
+            yield Problem(
+                where,
+                f"{model}.{key}",
+                f"{item['msg']}.",
+                did_you_mean(key, list(known), "docs/add-a-destination.md has every key."),
+            )
+        return
+    if description.envelope and (description.format != "jsonl" or description.limits.max_rows):
+        yield Problem(
+            where,
+            f"{model}.envelope",
+            "requests are lines of a jsonl file, and max_rows is not for them.",
+            "say format: jsonl, and max_request_items instead of max_rows.",
+        )
+        return
+    if description.format == "jsonl" and len(description.file_columns or ()) != 1:
+        yield Problem(
+            where,
+            f"{model}.file_columns",
+            "a jsonl file has one column, whose values are the lines or the items of requests.",
+            "name it: file_columns: [payload].",
+        )
+        return
+    found[name] = Destination(
+        name=name, **{key: getattr(description, key) for key in Description.model_fields}
+    )
+
+
+def choose_destinations(project: Project, names: Sequence[str]) -> list[Destination]:
+    """The named destinations, or those of the variable `destinations`; SettingsError for one that is not there."""
+    known = load_destinations(project.root)
+    wanted = list(names) or project.variable("destinations")
+    if not isinstance(wanted, list) or not wanted:
+        raise SettingsError(
+            "dbt_project.yml: the variable destinations is no list of names.",
+            f"name some of {', '.join(sorted(known))}.",
+        )
+    where = "" if names else "dbt_project.yml, variable destinations: "
+    for name in wanted:
+        if name not in known:
+            choice = f"choose among {', '.join(sorted(known))}."
+            raise SettingsError(
+                f"{where}there is no destination {name!r}.", did_you_mean(str(name), known, choice)
+            )
+    return [known[name] for name in dict.fromkeys(wanted)]
