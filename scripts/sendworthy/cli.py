@@ -495,6 +495,61 @@ def verify(
         raise typer.Exit(verified.exit_code)
 
 
+@app.command()
+def ingest(
+    files: Annotated[list[Path], typer.Argument(help="Files of reports, or folders of them. gzip is fine.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Who reports: braze, customerio, klaviyo, listmonk, mailchimp or sendgrid."
+        ),
+    ],
+    raw: Annotated[Path, typer.Option("--raw", help="The landing zone to land the reports in.")],
+    db: Annotated[
+        Path | None,
+        typer.Option(
+            "--db",
+            help="The published DuckDB file, to look up dispatches and addresses. Default: sendworthy.duckdb in the project, if it is there.",
+        ),
+    ] = None,
+    landed_on: Annotated[
+        str | None, typer.Option("--landed-on", help="The date of the drop. Default: today (UTC).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; write nothing.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option(
+            "--again", help="Read files that have landed before once more, and replace what they landed."
+        ),
+    ] = False,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Land what an ESP reports (sent, opened, bounced, ...) as rows of message_events in the landing zone."""
+    from sendworthy import warehouse
+    from sendworthy.ingest import ingest as ingest_files
+    from sendworthy.ingest.show import as_dict, show_ingested
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        database = project.resolve(db, "sendworthy.duckdb")
+        with err.status("reading the reports …"):
+            ingested = ingest_files(
+                project,
+                source,
+                [path.expanduser().resolve() for path in files],
+                raw.expanduser().resolve(),
+                warehouse.open_published(database) if db or database.is_file() else None,
+                parse_time(landed_on, "--landed-on").date() if landed_on else utc_now().date(),
+                dry_run=dry_run,
+                again=again,
+            )
+        if as_json:
+            print_json(as_dict(ingested))
+        else:
+            show_ingested(ingested)
+
+
 @app.command(name="new-campaign")
 def new_campaign_command(
     kind: Annotated[

@@ -229,6 +229,17 @@ SEEDS: tuple[Seed, ...] = (
         ),
         may_be_empty=True,
     ),
+    Seed(
+        "esp_campaigns",
+        ("esp", "esp_campaign_id", "campaign_id"),
+        ("esp", "esp_campaign_id"),
+        (
+            _matches("esp", r"[a-z]+", "write the name that `sendworthy ingest --from` takes"),
+            _matches("esp_campaign_id", r".*\S.*", "write the campaign's id at the provider"),
+            _matches("campaign_id", r"[a-z0-9_]+", "write the campaign's id here"),
+        ),
+        may_be_empty=True,
+    ),
 )
 
 
@@ -241,6 +252,11 @@ def validate_settings(project_dir: Path) -> list[Problem]:
             seed = replace(seed, checks=(*seed.checks, _known_merge_field(fields)))
         problems.extend(_validate(project_dir, seed))
     return problems
+
+
+def validate_seed(project_dir: Path, name: str) -> list[Problem]:
+    """All problems of one seed of a project; empty when it can be used. Reads only."""
+    return [problem for seed in SEEDS if seed.name == name for problem in _validate(project_dir, seed)]
 
 
 def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:

@@ -133,6 +133,7 @@ TABLES: tuple[Table, ...] = (
             ),
             _req("occurred_at", TIME),
             Column("dispatch_id"),
+            Column("is_machine_open", BOOL),
         ),
         time="occurred_at",
         unique=("message_event_id",),

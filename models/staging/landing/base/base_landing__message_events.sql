@@ -25,6 +25,7 @@ with
             event_type,
             occurred_at,
             nullif(trim(dispatch_id), '') as dispatch_id,
+            is_machine_open,
             {{ quarantined("row_number") }}
         from numbered
     )
