@@ -369,6 +369,7 @@ def test_a_list_over_a_limit_is_split(
         ("braze", "max_columns", 10),
         ("braze_cdi", "max_file_bytes", 50),
         ("braze_track", "max_request_bytes", 100),
+        ("braze_track", "max_item_bytes", 90),
     ],
 )
 def test_what_fits_in_nowhere_names_the_campaign_and_the_limit(

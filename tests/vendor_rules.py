@@ -368,6 +368,7 @@ def check_braze_track(paths: Sequence[Path]) -> list[str]:
         if set(line) != {"attributes"} or not isinstance(items, list) or not items:
             return [*found, "no request"]
         found += ["too many objects"] if len(items) > 75 else []
+        found += ["too large an object"] if any(len(json.dumps(item)) > 100_000 for item in items) else []
         return found + [fault for item in items for fault in _check_attributes(item, {"external_id"})]
 
     found = _check_lines(paths, None, of_line)

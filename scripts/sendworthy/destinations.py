@@ -92,6 +92,7 @@ class Limits(_Strict):
     max_columns: Limit | None = None
     max_request_items: Limit | None = None
     max_request_bytes: Limit | None = None
+    max_item_bytes: Limit | None = None
     max_value_bytes: Limit | None = None
 
     def of(self, name: str) -> int | None:

@@ -48,16 +48,17 @@ def write_parts(
     if most and len(columns) > most:
         raise _too_large(destination, campaign_id, f"the list has {len(columns):,} columns", "max_columns")
     (folder / destination.name).mkdir(exist_ok=True)
-    list_sql = f"""
-        select {", ".join(identifier(column) for column in columns)}
-        from {destination.model}
-        where {identifier(destination.campaign_column)} = {literal(campaign_id)}
-        order by {identifier(destination.message_column)}
-    """
+    listed = ", ".join(identifier(column) for column in columns)
+    order = f"order by {identifier(destination.message_column)}"
+    rows_sql = (
+        f"from {destination.model} where {identifier(destination.campaign_column)} = {literal(campaign_id)}"
+    )
+    list_sql = f"select {listed} {rows_sql} {order}"
     paths = _Paths(destination, campaign_id, run_id, folder)
     if destination.format == "jsonl":
         return _write_lines(connection, list_sql, paths)
-    return _write_tables(connection, list_sql, paths)
+    numbered_sql = f"select row_number() over ({order}) as list_place, {listed} {rows_sql}"
+    return _write_tables(connection, list_sql, numbered_sql, paths)
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,27 @@ def _too_large(destination: Destination, campaign_id: str, what: str, limit: str
     )
 
 
-def _write_tables(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> list[Part]:
+def _write_tables(
+    connection: duckdb.DuckDBPyConnection, list_sql: str, numbered_sql: str, paths: _Paths
+) -> list[Part]:
     """A list as files of rows. Where it is too large, it is written once more in more parts of as many rows each."""
     ((rows,),) = connection.execute(f"select count(*) from ({list_sql})").fetchall()
     max_rows, max_bytes = paths.limit("max_rows"), paths.limit("max_file_bytes")
     parts = max(1, math.ceil(rows / max_rows) if max_rows else 1)
     options = _COPY_OPTIONS[paths.destination.format]
+    # kept while it is cut: the view would be evaluated again for each part
+    is_kept = False
     while True:
         each = max(1, math.ceil(rows / parts))
+        if parts > 1 and not is_kept:
+            connection.execute(f"create or replace temp table list_in_parts as {numbered_sql}")
+            is_kept = True
         written: list[Part] = []
         sizes: list[int] = []
         for start in range(0, max(rows, 1), each):
             file = paths.of(len(written) + 1)
-            window = "" if parts == 1 else f"limit {each} offset {start}"
-            connection.execute(f"copy ({list_sql} {window}) to {literal(paths.folder / file)} ({options})")
+            part_sql = list_sql if parts == 1 else _part(start, each)
+            connection.execute(f"copy ({part_sql}) to {literal(paths.folder / file)} ({options})")
             written.append(Part(file, min(each, rows - start)))
             sizes.append((paths.folder / file).stat().st_size)
         if not max_bytes or max(sizes) <= max_bytes:
@@ -111,10 +119,19 @@ def _write_tables(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _
         parts = min(rows, max(parts + 1, math.ceil(sum(sizes) / max_bytes)))
 
 
+def _part(start: int, rows: int) -> str:
+    return f"""
+        select * exclude (list_place)
+        from list_in_parts
+        where list_place > {start} and list_place <= {start + rows}
+        order by list_place
+    """
+
+
 def _write_lines(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> list[Part]:
     """A list as files of lines: a row each, or a request each. Nothing but a request is held in memory."""
     max_rows, max_bytes = paths.limit("max_rows"), paths.limit("max_file_bytes")
-    items = _items(connection, list_sql)
+    items = _items(connection, list_sql, paths)
     envelope = paths.destination.envelope
     lines = _requests(items, envelope, paths) if envelope else ((item.encode(), 1) for item in items)
     written = [Part(paths.of(1), 0)]
@@ -137,11 +154,14 @@ def _write_lines(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _P
     return written
 
 
-def _items(connection: duckdb.DuckDBPyConnection, list_sql: str) -> Iterator[str]:
+def _items(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> Iterator[str]:
     """The one column of a list, row by row."""
+    most = paths.limit("max_item_bytes")
     cursor = connection.cursor().execute(list_sql)
     while chunk := cursor.fetchmany(_ROWS_AT_ONCE):
         for (item,) in chunk:
+            if most and len(item.encode()) > most:
+                raise paths.too_large(f"a message has {len(item.encode()):,} bytes", "max_item_bytes")
             yield item
 
 
