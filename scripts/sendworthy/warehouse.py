@@ -41,6 +41,8 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
     try:
         connection = duckdb.connect(str(path), read_only=read_only)
         connection.execute("set TimeZone = 'UTC'")
+        # standard output is for what a command says, JSON above all
+        connection.execute("set enable_progress_bar = false")
     except duckdb.Error as error:
         raise BuildError(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
