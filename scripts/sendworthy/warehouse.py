@@ -56,6 +56,8 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """What holds for each connection: times are UTC, and it takes no more memory than SENDWORTHY_MEMORY says."""
     connection.execute("set TimeZone = 'UTC'")
+    # standard output is for what a command says, JSON above all
+    connection.execute("set enable_progress_bar = false")
     if memory := os.environ.get("SENDWORTHY_MEMORY"):
         connection.execute(f"set memory_limit = {literal(memory)}")
 
