@@ -6,6 +6,7 @@ import json
 import os
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -117,36 +118,8 @@ def _run_night(
         warehouse.check_memory()
         notes = finish_delivery(options, started_at)
 
-    with ExitStack() as opened:
-        with stages.step("build", "building the warehouse"):
-            build = warehouse.new_build(options.database)
-            if not options.allow_stale:
-                refuse_earlier_clock(build, started_at)
-            warnings = notes + build_warehouse(project, options, engine, build, stages, lock)
-            built = opened.enter_context(engine.open(build, stages))
-        as_of = built.as_of
-        if options.as_of is None and not options.allow_stale:
-            refuse_stale(as_of, started_at)
-        with stages.step("audit", "auditing the lists"):
-            suites = load_suites(project.root)
-            with built.lists() as lists:
-                refuse_future(lists, started_at)
-                docs = options.docs / as_of.date().isoformat()
-                gate = judge_lists(lists, suites, load_messages(project), docs, stages.say)
-        built.gather(stages)
-
-    run: dict[str, Any] = {
-        "run_id": f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
-        "as_of": iso(as_of),
-        "as_of_source": "given" if options.as_of else "watermark",
-        "started_at": iso(started_at),
-        "versions": {
-            name: version(name)
-            for name in dict.fromkeys(
-                ("sendworthy", "dbt-core", *engine.packages, "duckdb", "great-expectations")
-            )
-        },
-    }
+    build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock)
+    run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
@@ -178,7 +151,48 @@ def _run_night(
         warnings.append(
             f"alert_webhook: the environment variable {channels.lacks} is not set, so a held-back campaign is told to nobody there."
         )
-    return NightResult(run, campaigns, manifest, costs, sources, warnings), channels, alerts
+    return NightResult(run, campaigns, manifest, costs, sources, notes + warnings), channels, alerts
+
+
+def _decide(
+    project: Project, options: NightOptions, engine: Engine, stages: Stages, started_at: datetime, lock: int
+) -> tuple[Path, datetime, GateResult, list[str]]:
+    """Build and audit the night: the build file, the logical time, what the gate says, what there is to warn of."""
+    # both take seconds to import and to read: it is done while dbt is at work in a process of its own
+    with ThreadPoolExecutor(1) as meanwhile, ExitStack() as opened:
+        suites, messages = (
+            meanwhile.submit(load_suites, project.root),
+            meanwhile.submit(load_messages, project),
+        )
+        with stages.step("build", "building the warehouse"):
+            build = warehouse.new_build(options.database)
+            if not options.allow_stale:
+                refuse_earlier_clock(build, started_at)
+            warnings = build_warehouse(project, options, engine, build, stages, lock)
+            built = opened.enter_context(engine.open(build, stages))
+        as_of = built.as_of
+        if options.as_of is None and not options.allow_stale:
+            refuse_stale(as_of, started_at)
+        with stages.step("audit", "auditing the lists"), built.lists() as lists:
+            refuse_future(lists, started_at)
+            docs = options.docs / as_of.date().isoformat()
+            gate = judge_lists(lists, suites.result(), messages.result(), docs, stages.say)
+        built.gather(stages)
+    return build, as_of, gate, warnings
+
+
+def _describe_run(
+    options: NightOptions, engine: Engine, as_of: datetime, started_at: datetime
+) -> dict[str, Any]:
+    """The run as the manifest and ops.runs have it: its id, its night, and the versions of what made it."""
+    packages = ("sendworthy", "dbt-core", *engine.packages, "duckdb", "great-expectations")
+    return {
+        "run_id": f"{as_of:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}",
+        "as_of": iso(as_of),
+        "as_of_source": "given" if options.as_of else "watermark",
+        "started_at": iso(started_at),
+        "versions": {name: version(name) for name in dict.fromkeys(packages)},
+    }
 
 
 def deliver(aside: Path) -> Path:
