@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 
-.PHONY: help setup setup-spark nightly test test-spark lint format docs clean
+.PHONY: help setup setup-spark nightly test test-kills test-spark lint format docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -34,6 +34,9 @@ test: $(READY) lint ## every check and every test
 
 test-spark: $(SPARK_READY) ## the same night on DuckDB and on Spark: no row may differ (20 minutes; SPARK_TESTS chooses)
 	$(BIN)/python -m pytest -m spark $(SPARK_TESTS)
+
+test-kills: $(READY) ## sixty whole nights are killed, and hundreds while they publish (25 minutes; SENDWORTHY_KILLS=60)
+	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 tests/test_power_cut.py
 
 lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff check scripts expectations tests

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import astuple
 from typing import Any
 
 import pytest
 from harness import Warehouse
 from parity import Compared, compared
+from recorded import World, make_world
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,13 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The project, compiled once for the whole session: with pytest-xdist, once for all of its processes."""
     base = tmp_path_factory.getbasetemp()
     return Warehouse.build((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "warehouse")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two nights whose builds are recorded, for the tests of `xdist_group("recorded nights")`."""
+    with make_world(tmp_path_factory.mktemp("recorded")) as made:
+        yield made
 
 
 # files whose tests share nothing that is dear to make: their tests may go to any worker

@@ -25,7 +25,7 @@ _NO_ROOM = (
     *("No space left on device", "Disk quota exceeded", "File too large"),
     *("failed to offload", "max_temp_directory_size"),
 )
-_NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory")
+_NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
 
 _MAKE_ROOM = "make room where there is none (the places are named above), then run the night again."
 _GIVE_MEMORY = "give the machine more memory or end what else is using it, or set SENDWORTHY_MEMORY (such as 4GB) to how much DuckDB may take; then run the night again."

@@ -15,9 +15,11 @@ with
                             {{
                                 fail_with(
                                     "the landing zone holds no valid event to tell the night by: deliver events, or set as_of. The clock of this machine shows "
-                                    ~ wall_clock_text() ~ " UTC: if it is behind, all events are from the future"
+                                    ~ wall_clock_text()
+                                    ~ " UTC: if it is behind, all events are from the future"
                                 )
-                            }} as timestamp
+                            }}
+                            as timestamp
                         )
                     else {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }}
                 end
