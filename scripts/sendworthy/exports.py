@@ -108,8 +108,8 @@ def export_night(
         listed.append({**campaign, "files": files})
     manifest = {**run, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    _write_through(aside / MANIFEST, text.encode())
-    _replace_folder(aside, folder)
+    write_through(aside / MANIFEST, text.encode())
+    replace_folder(aside, folder)
     return folder / MANIFEST
 
 
@@ -149,14 +149,16 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write_through(path: Path, content: bytes) -> None:
+def write_through(path: Path, content: bytes) -> None:
+    """Write a file so that it lasts through a power cut."""
     with path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _replace_folder(aside: Path, folder: Path) -> None:
+def replace_folder(aside: Path, folder: Path) -> None:
+    """Put the folder that was written aside in the place of the one that may be there."""
     retired = folder.with_name(f".{folder.name}.retired")
     shutil.rmtree(retired, ignore_errors=True)
     if folder.exists():

@@ -20,10 +20,13 @@ from sendworthy.causes import UNNAMED_FILE
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.engines import Engine, choose_engine
+from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import Destination, export_night, list_changes
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.landing import find_damaged
+from sendworthy.leftovers import clear_away
+from sendworthy.old_lists import forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
@@ -79,6 +82,7 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
+        key = read_key(os.environ)
         check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
@@ -117,13 +121,14 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
             campaigns = judge_campaigns(connection, gate)
             warehouse.hold_back(connection, gate.released)
             warehouse.write_ledgers(connection, as_of)
+            erased = erase(connection, key)
             warehouse.create_runs(connection)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             record_run(connection, run, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
-        warehouse.publish(build, options.database)
+        warehouse.publish(build, options.database, anew=erased.rows > 0)
 
     with (
         stages.step("export", "writing the lists"),
@@ -139,6 +144,9 @@ def _run_night(project: Project, options: NightOptions, stages: Stages) -> Night
                 f"the night is published and its messages count as sent, but the lists could not be written: {error}.",
                 "make room or mend the folder, then run `sendworthy export`; the night need not run again.",
             ) from None
+    if erased.users:
+        with stages.step("erase", "erasing people from what lies about"):
+            warnings += erase_elsewhere(project, options, erased, key)
     costs = [asdict(stage) for stage in stages.done]
     return NightResult(run, campaigns, manifest, costs, sources, warnings)
 
@@ -171,6 +179,20 @@ def build_warehouse(
             ]
         raise
     return run.warnings
+
+
+def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key: bytes | None) -> list[str]:
+    """Take the erased people out of older lists, previews and lakes; returns what could not be done, for tonight's lists are good."""
+    forgotten = forget(options.out, erased.users, key)
+    problems = list(forgotten.problems)
+    try:
+        clear_away(project.root, options.database)
+    except OSError as error:
+        problems.append(f"{error.filename}: {error.strerror}")
+    return [
+        f"people who asked to be erased may still be in {problem}. Mend or remove it; the next night tries again."
+        for problem in problems
+    ]
 
 
 def check_places(options: NightOptions) -> None:
@@ -313,7 +335,8 @@ def record_run(
 def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
     """Write the lists of the published night once more; returns the manifest's path."""
     warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    # a night at work may just be taking somebody out of these lists
+    with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
         run_id = warehouse.audited_run(connection)
         if run_id is None:
             raise SettingsError(

@@ -208,17 +208,19 @@ def _counts_of(campaign: ListedCampaign, destinations: set[str]) -> Iterator[tup
     decided = campaign.send + campaign.control + campaign.suppress
     yield campaign.candidates == decided, f"{campaign.candidates:,} candidates, but {decided:,} decisions"
     going = campaign.send if campaign.is_released else 0
+    # who was erased since had a message when the night was decided
+    listed = campaign.rows + campaign.erased
     yield (
-        campaign.rows == going,
-        f"{campaign.rows:,} rows, but {going:,} messages of a {campaign.status} campaign",
+        listed == going,
+        f"{listed:,} rows, but {going:,} messages of a {campaign.status} campaign",
     )
-    yield campaign.added <= campaign.rows, f"{campaign.added:,} people were added to {campaign.rows:,} rows"
+    yield campaign.added <= listed, f"{campaign.added:,} people were added to {listed:,} rows"
     verdict = campaign.gate.passed and not campaign.gate.failed
     yield verdict == campaign.is_released, f"its status is {campaign.status}, and the gate says otherwise"
     if not campaign.is_released:
         return
     seen = campaign.gate.messages
-    yield seen == campaign.rows, f"the gate has seen {seen:,} messages, and {campaign.rows:,} are listed"
+    yield seen == listed, f"the gate has seen {seen:,} messages, and {listed:,} are listed"
     for missing in sorted(destinations - {file.destination for file in campaign.files}):
         yield False, f"it is released and has no file for {missing}"
     for file in campaign.files:
@@ -468,7 +470,9 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
         for row in night.ask(
             f"""
             with
-                recorded as (select {recorded} from ledger.dispatches where as_of = ?),
+                recorded as (
+                    select {recorded} from ledger.dispatches where as_of = ? and user_id not like 'erased:%'
+                ),
                 listed as (select {listed} from delivered where destination = ?),
                 differing as (
                     select campaign_id, 1 as missing, 0 as added from (from recorded except all from listed)
