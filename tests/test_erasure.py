@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -68,6 +69,13 @@ def plant(root: Path) -> None:
     (sample / "events" / "landed_on=2026-05-31" / "bad.csv").write_text(QUARANTINED_EVENTS, encoding="utf-8")
     mentions = sample / "social_mentions.csv"
     mentions.write_text(mentions.read_text(encoding="utf-8").rstrip("\n") + MENTIONS, encoding="utf-8")
+
+
+def suppress(root: Path) -> None:
+    """An old address of hers is on the team's own list, for a channel that she is not on tonight."""
+    seed = root / "seeds" / "global_suppressions.csv"
+    with seed.open("a", encoding="utf-8") as file:
+        file.write(f"push,,{OLD_EMAIL},asked by phone,2026-01-01 00:00:00\n")
 
 
 def request(root: Path, *requests: tuple[str, str]) -> None:
@@ -159,6 +167,9 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     place = Place(copy_project(tmp_path_factory.mktemp("project")))
     plant(place.root)
+    suppress(place.root)
+    # as on most machines: what is written is readable by everybody, but for what the night does about it
+    before = os.umask(0o022)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(PSEUDONYM_KEY, KEY)
         first = place.night(FIRST)
@@ -185,6 +196,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         assert second.returncode == 0, second.stdout + second.stderr
         story.printed = first.stdout + first.stderr + second.stdout + second.stderr
         yield story
+    os.umask(before)
 
 
 def test_before_the_request_the_person_could_be_found(story: Story) -> None:
@@ -195,7 +207,7 @@ def test_before_the_request_the_person_could_be_found(story: Story) -> None:
             "staging.base_landing__social_mentions",
         ),
         *("ops.quarantine", "marts.customers", "marts.send_list", "exports.export_braze"),
-        *("ledger.decisions", "ledger.dispatches"),
+        *("ledger.decisions", "ledger.dispatches", "settings.global_suppressions"),
     }
     assert set.union(*story.tables.values()) == set(TEXTS)
     assert story.files["out"] >= {PERSON, EMAIL} and story.files["target"] >= {PERSON}
@@ -210,6 +222,19 @@ def test_after_the_next_night_nothing_of_the_person_is_anywhere(story: Story) ->
     texts = (*TEXTS, *dispatches)
     assert files_with(story.place.root, texts) == {}
     assert tables_with(story.place.database, texts) == {}
+
+
+def test_what_was_written_anew_is_readable_by_its_owner_only(story: Story) -> None:
+    lists = [story.place.root / "out", *(story.place.root / "out").rglob("*")]
+    assert story.place.root / "out" / ".erasures.json" in lists
+    assert not [path for path in (*written(story.place.root), *lists) if path.stat().st_mode & 0o077]
+
+
+def test_the_team_s_own_list_is_left_alone(story: Story) -> None:
+    seed = story.place.root / "seeds" / "global_suppressions.csv"
+    assert OLD_EMAIL in seed.read_text(encoding="utf-8")
+    lines = len(seed.read_text(encoding="utf-8").splitlines()) - 1
+    assert story.place.query("select count(*) from settings.global_suppressions") == [(lines - 1,)]
 
 
 def test_the_ledgers_count_as_before_and_know_one_pseudonym(story: Story) -> None:
@@ -290,9 +315,9 @@ def test_nobody_else_is_touched(story: Story) -> None:
             assert story.place.query(f"select count(*) > 0 from {table} where user_id = ?", [user]) == [
                 (True,)
             ]
-    assert story.place.query("select phone from marts.customers where user_id = ?", [FLATMATE]) == [
-        (SHARED_PHONE,)
-    ]
+    assert story.place.query(
+        "select phone from intermediate.int_users__current where user_id = ?", [FLATMATE]
+    ) == [(SHARED_PHONE,)]
     assert story.place.query("select user_id from staging.stg_landing__erasure_requests") == [(LATER,)]
     assert story.place.query(
         "select mention_id from staging.stg_landing__social_mentions where mention_id like 'm-z%'"

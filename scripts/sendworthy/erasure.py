@@ -137,8 +137,16 @@ def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _is_of_nobody(text: str) -> str:
-    """SQL: whether a text, in a row that names no user, holds an address that only erased people have."""
-    return f"exists (select 1 from erased_addresses where contains(lower({text}), erased_addresses.address))"
+    """SQL: whether a text, of a row that names no user, holds an address that only erased people have, or their id.
+
+    An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
+    """
+    return f"""(
+        exists (select 1 from erased_addresses where contains(lower({text}), erased_addresses.address))
+        or exists (
+            select 1 from erased where contains(replace({text}, '\\', ''), '"' || replace(erased.user_id, '\\', '') || '"')
+        )
+    )"""
 
 
 def _rows_of_the_erased(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
@@ -197,7 +205,7 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
     """A quarantined row stays, so that the counts are right, and says nothing any more.
 
     Whose it is, is in the row as it was delivered: under a name in any spelling, an id as a text, a whole number or a
-    fraction. Of a row without an id, or with an id that is no text or number, an address or a whole value decides.
+    fraction. Of a row without one, an address of theirs decides, or their id elsewhere.
     """
     return _count(
         connection,
@@ -216,22 +224,20 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
                 select
                     row_number,
                     raw_row,
-                    trim(regexp_replace(
-                        json_extract_string(raw_row, '$."' || replace(names[1], '"', '\\"') || '"'), '[.]0+$', ''
-                    )) as user_id
+                    trim(json_extract_string(raw_row, '$."' || replace(names[1], '"', '\\"') || '"')) as user_id
                 from keyed
             ),
 
             of_the_erased as (
-                select row_number from named where user_id in (select trim(user_id) from erased)
+                select row_number
+                from named
+                where
+                    user_id in (select trim(user_id) from erased)
+                    or regexp_replace(user_id, '[.]0+$', '') in (select trim(user_id) from erased)
                 union all
                 select row_number
                 from named
-                where coalesce(user_id, '') = ''
-                    and (
-                        {_is_of_nobody("raw_row")}
-                        or exists (select 1 from erased where contains(raw_row, to_json(erased.user_id)::varchar))
-                    )
+                where coalesce(user_id, '') = '' and {_is_of_nobody("raw_row")}
                 union all
                 select rowid
                 from ops.quarantine
