@@ -286,7 +286,16 @@ class Warehouse:
 
 
 def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[str, Any]]) -> None:
-    """Make the ledger of dispatches of these rows."""
+    """Make the ledgers of these messages: the dispatches, and the decisions that led to them."""
+    columns_of_decisions = (
+        "as_of timestamp, user_id varchar, campaign_id varchar, channel varchar, decision varchar"
+    )
+    connection.execute(
+        f"create table ledger.decisions ({columns_of_decisions}, primary_reason varchar, reasons varchar[],"
+        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp)"
+    )
+    decided = [(row["as_of"], row["user_id"], row["campaign_id"], *[None] * 9) for row in ledger]
+    fill(connection, "ledger.decisions", decided)
     connection.execute(
         "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
         " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp)"

@@ -23,8 +23,8 @@ from typing import Any
 
 from rich.console import Console
 from sendworthy import night, warehouse
+from sendworthy.destinations import choose_destinations
 from sendworthy.errors import SendworthyError
-from sendworthy.exports import choose_destinations
 from sendworthy.gate import judge_lists
 from sendworthy.project import Project
 from sendworthy.stages import Stages
@@ -46,7 +46,7 @@ def options_of(told: dict[str, Any]) -> night.NightOptions:
         out=Path(told.get("out") or root / "out"),
         docs=Path(told.get("docs") or root / "data_docs"),
         as_of=datetime.fromisoformat(told["as_of"]) if told.get("as_of") else None,
-        destinations=choose_destinations([]),
+        destinations=choose_destinations(Project(root), []),
     )
 
 

@@ -36,6 +36,9 @@ SMALL = {
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
 }
 
+# Spark's word for a type of DuckDB, where it has another
+TYPES = {"TIMESTAMP": "timestamp", "VARCHAR": "string", "VARCHAR[]": "array<string>"}
+
 
 class SparkWarehouse(Warehouse):
     """The project, compiled for Spark. `night` runs it and brings what is compared into DuckDB."""
@@ -81,11 +84,15 @@ class SparkWarehouse(Warehouse):
         with self.open() as connection:
             self.load_seeds(connection, seeds)
             load_ledger(connection, ledger)
-            for relation in [*(seed.relation for seed in self.seeds), "ledger.dispatches"]:
+            for relation in [
+                *(seed.relation for seed in self.seeds),
+                "ledger.decisions",
+                "ledger.dispatches",
+            ]:
                 file = folder / f"{relation}.parquet"
                 connection.execute(f"copy {relation} to '{file}' (format parquet)")
                 columns = [
-                    f"cast({name} as {'timestamp' if kind == 'TIMESTAMP' else 'string' if kind == 'VARCHAR' else kind}) as {name}"
+                    f"cast({name} as {TYPES.get(kind, kind)}) as {name}"
                     for name, kind, *_ in connection.execute(f"describe {relation}").fetchall()
                 ]
                 self.session.sql(

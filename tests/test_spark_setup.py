@@ -16,9 +16,10 @@ from nights import ROOT
 from sendworthy import warehouse
 from sendworthy.engines import DuckdbEngine, choose_engine
 from sendworthy.errors import BuildError, SettingsError
+from sendworthy.leftovers import LAKE_MARK
 from sendworthy.project import Project
 from sendworthy.spark import setup
-from sendworthy.spark.engine import MARK, SparkEngine
+from sendworthy.spark.engine import SparkEngine
 from sendworthy.spark.gather import copy_parquet, read_description
 from sendworthy.spark.watchdog import Watchdog
 from sendworthy.targets import Target, read_target
@@ -188,7 +189,7 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
         )
     build = warehouse.new_build(published)
     environment = engine.prepare(build)
-    assert (engine.lake / MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
+    assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
     engine.check(SAMPLE)
     assert engine.prepare(build) == environment and not (engine.lake / "warehouse").exists()

@@ -29,6 +29,7 @@ from sendworthy.show import (
     show_coverage,
     show_night,
     show_preview,
+    show_removed,
     show_verified,
     show_warnings,
 )
@@ -548,6 +549,45 @@ def ingest(
             print_json(as_dict(ingested))
         else:
             show_ingested(ingested)
+
+
+@app.command()
+def retention(
+    project_dir: ProjectDir = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")
+    ] = False,
+    db: Database = None,
+    out_dir: Out = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option("--docs", help="Where the Data Docs are. Default: data_docs/ in the project."),
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            "--now",
+            help="The time, UTC, that ages are counted from. Default: the newest night, and the clock for logs and previews.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what is older than seeds/retention.csv allows: lists, Data Docs, ledger rows, logs, previews."""
+    from sendworthy.retention import Places, retain
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        places = Places(
+            project,
+            project.resolve(db, "sendworthy.duckdb"),
+            project.resolve(out_dir, "out"),
+            project.resolve(docs, "data_docs"),
+        )
+        removed = retain(places, parse_time(now, "--now") if now else None, utc_now(), dry_run)
+        if as_json:
+            print_json({"dry_run": dry_run, "removed": [asdict(item) for item in removed]})
+        else:
+            show_removed(removed, dry_run)
 
 
 @app.command(name="new-campaign")

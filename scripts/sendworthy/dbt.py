@@ -13,6 +13,7 @@ from typing import Any
 
 from sendworthy.causes import SHOWN, FailedNode, describe, ended_from_outside, find_cause
 from sendworthy.errors import BuildError
+from sendworthy.private import without_secrets
 from sendworthy.project import Project
 
 # dbt's own names of the events that end a node
@@ -72,7 +73,7 @@ def run_dbt(
         "--target",
         target,
     ]
-    whole_environment = {**os.environ, **environment, "DO_NOT_TRACK": "1"}
+    whole_environment = {**without_secrets(os.environ), **environment, "DO_NOT_TRACK": "1"}
     whole_environment |= {f"SENDWORTHY_{name.upper()}": value for name, value in settings.items()}
     run = DbtRun()
     other_output: list[str] = []

@@ -97,6 +97,8 @@ class ListedCampaign(_Strict):
     rows: NonNegativeInt
     added: NonNegativeInt
     removed: NonNegativeInt
+    # taken out of the lists since, because they asked to be forgotten
+    erased: NonNegativeInt = 0
     gate: Gate
     files: list[ListedFile]
 

@@ -32,12 +32,15 @@ from sendworthy.dbt import run_dbt
 from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
 from sendworthy.destinations import Destination, as_form, load_destinations
 from sendworthy.engines import Engine, choose_engine
+from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.landing import find_damaged
+from sendworthy.leftovers import clear_away
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
+from sendworthy.old_lists import forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.settings import validate_settings
@@ -110,6 +113,7 @@ def _run_night(
         check_settings(project)
         channels, window = read_channels(project, os.environ), read_window(project)
         known = load_destinations(project.root)
+        key = read_key(os.environ)
         check_places(options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
@@ -131,6 +135,7 @@ def _run_night(
                 connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
             )
             warehouse.write_ledgers(connection, as_of)
+            erased = erase(connection, key)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
@@ -144,8 +149,11 @@ def _run_night(
                 connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
             )
         with stages.step("publish", "publishing"):
-            warehouse.publish(build, options.database)
+            warehouse.publish(build, options.database, anew=erased.rows > 0)
             manifest = deliver(aside)
+        if erased.users:
+            with stages.step("erase", "erasing people from what lies about"):
+                warnings += erase_elsewhere(project, options, erased, key)
     costs = [asdict(stage) for stage in stages.done]
     if channels.lacks:
         warnings.append(
@@ -264,6 +272,20 @@ def build_warehouse(
             ]
         raise
     return run.warnings
+
+
+def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key: bytes | None) -> list[str]:
+    """Take the erased people out of older lists, previews and lakes; returns what could not be done, for tonight's lists are good."""
+    forgotten = forget(options.out, erased.users, key)
+    problems = list(forgotten.problems)
+    try:
+        clear_away(project.root, options.database)
+    except OSError as error:
+        problems.append(f"{error.filename}: {error.strerror}")
+    return [
+        f"people who asked to be erased may still be in {problem}. Mend or remove it; the next night tries again."
+        for problem in problems
+    ]
 
 
 def check_places(options: NightOptions) -> None:
@@ -411,6 +433,7 @@ def record_run(
 def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
     """Write the lists of the published night once more; returns the manifest's path."""
     warehouse.open_published(database)
+    # a night at work may just be taking somebody out of these lists
     with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
         run_id = warehouse.audited_run(connection)
         if run_id is None:

@@ -1,8 +1,14 @@
-"""Keeps what Sendworthy writes to its owner."""
+"""Keeps what Sendworthy writes to its owner, and secrets to itself."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+
+PSEUDONYM_KEY = "SENDWORTHY_PSEUDONYM_KEY"
+
+# what only this process needs to know
+_SECRETS = frozenset({PSEUDONYM_KEY})
 
 # no right for the group and for others
 _NOBODY_ELSE = 0o077
@@ -16,3 +22,8 @@ def keep_to_owner() -> None:
     """
     before = os.umask(_NOBODY_ELSE)
     os.umask(before | _NOBODY_ELSE)
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that has no need of our secrets, so that it cannot log them."""
+    return {name: value for name, value in environment.items() if name not in _SECRETS}

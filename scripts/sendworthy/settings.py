@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -152,6 +152,9 @@ def _known_merge_field(known: Collection[str]) -> Check:
     return check
 
 
+RETENTION = ("lists", "data_docs", "decisions", "dispatches", "runs", "logs", "previews")
+"""What seeds/retention.csv speaks of."""
+
 _CHANNEL_FIX = "write email, sms, push or all"
 SEEDS: tuple[Seed, ...] = (
     Seed(
@@ -240,6 +243,15 @@ SEEDS: tuple[Seed, ...] = (
         ),
         may_be_empty=True,
     ),
+    Seed(
+        "retention",
+        ("what", "keep_days"),
+        ("what",),
+        (
+            _matches("what", "|".join(RETENTION), f"write {', '.join(RETENTION)}"),
+            _number("keep_days", 1, 36_500, whole=True),
+        ),
+    ),
 )
 
 
@@ -251,7 +263,49 @@ def validate_settings(project_dir: Path) -> list[Problem]:
         if seed.name == "merge_tags" and fields:  # without fields their own file has the problem
             seed = replace(seed, checks=(*seed.checks, _known_merge_field(fields)))
         problems.extend(_validate(project_dir, seed))
-    return problems
+    return problems or list(_too_short(project_dir))
+
+
+def read_retention(project_dir: Path) -> dict[str, int]:
+    """How many days each thing is kept; the settings must be in order."""
+    return {str(row["what"]): int(row["keep_days"] or 0) for row in _rows(project_dir, "retention")}
+
+
+def _too_short(project_dir: Path) -> Iterator[Problem]:
+    """What the retention leaves out, and ledgers that it would cut shorter than the rules look back."""
+    path, keep = f"{SEEDS_DIR}/retention.csv", read_retention(project_dir)
+    for what in RETENTION:
+        if what not in keep:
+            yield Problem(path, what, "there is no line for it", "add one, with the days to keep it")
+    for what, (days, why) in _least_days(project_dir).items():
+        if keep.get(what, days) < days:
+            yield Problem(
+                path,
+                what,
+                f"{keep[what]} days are too few: the rules look {days} days back, for {why}",
+                f"write {days} or more",
+            )
+
+
+def _least_days(project_dir: Path) -> dict[str, tuple[int, str]]:
+    """How far back the rules look into each ledger, in days, and which rule it is that looks so far."""
+
+    def longest(name: str, column: str, key: str, words: str) -> tuple[int, str]:
+        found = [(row.get(column) or "", f"{words} {row.get(key)}") for row in _rows(project_dir, name)]
+        return max(
+            [(int(days), why) for days, why in found if days.isdigit()] + [(90, "triggers and features")],
+            key=lambda item: item[0],
+        )
+
+    campaigns = "compiled/campaigns"
+    return {
+        "dispatches": max(
+            longest("frequency_caps", "window_days", "channel", "a cap on"),
+            longest(campaigns, "cooldown_days", "campaign_id", "the cooldown of"),
+            key=lambda item: item[0],
+        ),
+        "decisions": longest(campaigns, "success_window_days", "campaign_id", "the success window of"),
+    }
 
 
 def validate_seed(project_dir: Path, name: str) -> list[Problem]:

@@ -23,6 +23,7 @@ from sendworthy.times import iso
 if TYPE_CHECKING:
     from sendworthy.alerts import Told
     from sendworthy.coverage import Coverage
+    from sendworthy.retention import Removed
     from sendworthy.verify import Check, Verified
 
 # a log file has no width of its own: give its tables room
@@ -200,6 +201,16 @@ def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
         out.print(lifts)
     else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:
+    """One line for each thing that is kept for a time: how much of it was too old."""
+    table = Table(title="what would be removed" if dry_run else "what was removed")
+    for heading in ("what", "kept for days", "older than", "removed"):
+        table.add_column(heading, justify="right" if heading in ("kept for days", "removed") else "left")
+    for item in removed:
+        table.add_row(item.what, f"{item.keep_days:,}", iso(item.before), f"{item.count:,} {item.unit}")
+    out.print(table)
 
 
 def show_verified(verified: Verified) -> None:

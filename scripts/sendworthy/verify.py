@@ -210,17 +210,19 @@ def _counts_of(campaign: ListedCampaign, used: Mapping[str, Form]) -> Iterator[t
     decided = campaign.send + campaign.control + campaign.suppress
     yield campaign.candidates == decided, f"{campaign.candidates:,} candidates, but {decided:,} decisions"
     going = campaign.send if campaign.is_released else 0
+    # who was erased since had a message when the night was decided
+    listed = campaign.rows + campaign.erased
     yield (
-        campaign.rows == going,
-        f"{campaign.rows:,} rows, but {going:,} messages of a {campaign.status} campaign",
+        listed == going,
+        f"{listed:,} rows, but {going:,} messages of a {campaign.status} campaign",
     )
-    yield campaign.added <= campaign.rows, f"{campaign.added:,} people were added to {campaign.rows:,} rows"
+    yield campaign.added <= listed, f"{campaign.added:,} people were added to {listed:,} rows"
     verdict = campaign.gate.passed and not campaign.gate.failed
     yield verdict == campaign.is_released, f"its status is {campaign.status}, and the gate says otherwise"
     if not campaign.is_released:
         return
     seen = campaign.gate.messages
-    yield seen == campaign.rows, f"the gate has seen {seen:,} messages, and {campaign.rows:,} are listed"
+    yield seen == listed, f"the gate has seen {seen:,} messages, and {listed:,} are listed"
     for name, form in used.items():
         files = [file for file in campaign.files if file.destination == name]
         if form.takes(campaign.channel) != bool(files):
@@ -506,7 +508,8 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
             f"""
             with
                 recorded as (
-                    select {recorded} from ledger.dispatches where as_of = $night and list_contains($channels, channel)
+                    select {recorded} from ledger.dispatches where
+                        as_of = $night and list_contains($channels, channel) and user_id not like 'erased:%'
                 ),
                 listed as (select {listed} from delivered where destination = $name),
                 left_out as (

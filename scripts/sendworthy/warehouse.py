@@ -226,7 +226,10 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
     """Append the night to both ledgers; what the same night wrote before is replaced, nothing else is touched."""
     connection.execute("begin")
     for table in ("decisions", "dispatches"):
-        connection.execute(f"delete from ledger.{table} where as_of = ?", [as_of])
+        # who was erased since is not decided about again, and still was on that night's lists
+        connection.execute(
+            f"delete from ledger.{table} where as_of = ? and user_id not like 'erased:%'", [as_of]
+        )
     connection.execute(
         """
         insert into ledger.decisions by name
@@ -309,12 +312,23 @@ def only_night(published: Path) -> Iterator[int]:
         yield lock
 
 
-def publish(build: Path, published: Path) -> None:
-    """Put the build in the place of the published file in one step; readers keep what they have open."""
+def publish(build: Path, published: Path, anew: bool = False) -> None:
+    """Put the build in the place of the published file in one step; readers keep what they have open.
+
+    `anew` writes the file once more before: what was deleted is in the bytes of a DuckDB file until then.
+    """
     with connect(build) as connection:
         # views on files that need not be there for those who query
         connection.execute("drop schema if exists landing cascade")
         connection.execute("checkpoint")
+        if anew:
+            fresh = build.with_name("fresh.duckdb")
+            # two runs that differ only in the order of their rows are the same to everybody; keeping it costs memory
+            connection.execute("set preserve_insertion_order = false")
+            connection.execute(f"attach {literal(fresh)} as fresh")
+            connection.execute(f"copy from database {identifier(build.stem)} to fresh")
+            connection.execute("detach fresh")
+            build = fresh
     if log_of(build).exists():
         raise BuildError(
             f"{build} was not written whole: DuckDB has left a log beside it. Nothing was published.",

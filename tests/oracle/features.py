@@ -174,7 +174,11 @@ def gather(
     ledger: Iterable[Mapping[str, Any]],
 ) -> dict[str, Facts]:
     """Facts by user_id, one for each customer (a user who is known and not erased)."""
-    erased = {row["user_id"] for row in landing.rows["erasure_requests"] if row["requested_at"] < as_of}
+    ledger = list(ledger)
+    newest_night = max([as_of, *(row["as_of"] for row in ledger)])
+    erased = {
+        row["user_id"] for row in landing.rows["erasure_requests"] if row["requested_at"] < newest_night
+    }
     profiles = newest_versions(landing.rows["users"], "users", "user_id", as_of)
     people = {
         user_id: Facts(user_id, profile) for user_id, profile in profiles.items() if user_id not in erased

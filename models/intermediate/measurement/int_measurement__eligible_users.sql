@@ -33,6 +33,8 @@ with
         from decisions
         where
             as_of < {{ as_of() }}
+            -- what they did afterwards is not known any more
+            and not {{ is_pseudonym("user_id") }}
             and (decision in ('send', 'control') or primary_reason in {{ lost_in_arbitration }})
     ),
 

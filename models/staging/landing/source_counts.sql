@@ -31,6 +31,8 @@ with
             coalesce(delivered.rows_in, 0) as rows_in,
             coalesce(judged.rows_staged, 0) as rows_staged,
             coalesce(judged.rows_quarantined, 0) as rows_quarantined,
+            -- a whole night says it, when it takes them out of the file that it publishes
+            cast(0 as bigint) as rows_erased,
             landing_files.unknown_columns
         from landing_files
         left join

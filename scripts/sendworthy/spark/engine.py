@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +11,7 @@ from types import TracebackType
 
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
+from sendworthy.leftovers import LAKE_MARK, lake_of, wipe_lake
 from sendworthy.project import Project
 from sendworthy.spark.gather import gather
 from sendworthy.spark.lists import SparkLists
@@ -27,9 +27,6 @@ from sendworthy.spark.setup import (
 from sendworthy.spark.watchdog import Watchdog, cancel_jobs, count_executors
 from sendworthy.stages import Stages
 from sendworthy.targets import Target, read_target
-
-# says that a folder is a lake of ours, so that wiping it takes nothing away from anybody
-MARK = ".sendworthy-lake"
 
 
 class SparkEngine:
@@ -50,11 +47,7 @@ class SparkEngine:
                 f"SENDWORTHY_LAKE is {given}, and the lake must be a folder.",
                 "name a folder that every worker sees under the same path.",
             )
-        self.lake = (
-            Path(given).expanduser().resolve()
-            if given
-            else database.parent / ".sendworthy" / f"{database.name}.lake"
-        )
+        self.lake = lake_of(database)
 
     def check(self, raw: Path) -> None:
         """SettingsError where the packages, Java, the cluster or a lake that all of it sees are missing; BuildError for empty files."""
@@ -72,7 +65,7 @@ class SparkEngine:
                 f"--target {self.target}: the master {self._master} is not on this machine, and nothing says where its workers find the tables.",
                 "set SENDWORTHY_LAKE to a folder that this machine and every worker see under the same path.",
             )
-        if self.lake.exists() and any(self.lake.iterdir()) and not (self.lake / MARK).is_file():
+        if self.lake.exists() and any(self.lake.iterdir()) and not (self.lake / LAKE_MARK).is_file():
             raise SettingsError(
                 f"the lake {self.lake} is not empty and no night has made it; it would be wiped.",
                 "name an empty or a new folder with SENDWORTHY_LAKE.",
@@ -81,14 +74,10 @@ class SparkEngine:
     def prepare(self, build: Path) -> Mapping[str, str]:
         """Wipe the lake and put the ledgers into it."""
         if self.lake.exists():
-            for old in self.lake.iterdir():
-                if old.is_dir() and not old.is_symlink():
-                    shutil.rmtree(old)
-                else:
-                    old.unlink()
+            wipe_lake(self.lake)
         else:
             self.lake.mkdir(parents=True, mode=0o700)
-        (self.lake / MARK).touch()
+        (self.lake / LAKE_MARK).touch()
         with warehouse.connect(build) as connection:
             warehouse.create_ledgers(connection)
             warehouse.copy_ledgers(connection, self.lake / "ledger")

@@ -1,0 +1,260 @@
+"""Takes the people who asked to be forgotten out of a build before it is published; the ledgers keep a pseudonym."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from sendworthy.errors import SettingsError
+from sendworthy.private import PSEUDONYM_KEY
+from sendworthy.warehouse import identifier
+
+# the macro is_pseudonym knows it too
+_PSEUDONYM = "erased:"
+
+# a key that can be guessed makes pseudonyms that can be undone
+_SHORTEST_KEY = 16
+
+# shorter texts stand in many rows by chance
+_SHORTEST_ADDRESS = 6
+
+
+@dataclass(frozen=True)
+class Erased:
+    """Who is not to be found any more, and how many rows of the build were deleted or changed for it."""
+
+    users: frozenset[str] = frozenset()
+    rows: int = 0
+
+
+def read_key(environment: Mapping[str, str]) -> bytes | None:
+    """The key of the pseudonyms, or None where there is none; SettingsError for one that is too short."""
+    key = environment.get(PSEUDONYM_KEY, "").encode()
+    if key and len(key) < _SHORTEST_KEY:
+        raise SettingsError(
+            f"{PSEUDONYM_KEY} is shorter than {_SHORTEST_KEY} characters: pseudonyms made with it could be undone by trying.",
+            "set it to a long random text (for instance of `openssl rand -hex 32`), or do not set it.",
+        )
+    return key or None
+
+
+def pseudonym(user_id: str, key: bytes) -> str:
+    """What the ledgers call an erased person."""
+    return _PSEUDONYM + hmac.digest(key, user_id.encode(), hashlib.sha256).hex()
+
+
+def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
+    """Take the erased people of a build (intermediate.int_users__erased) out of all of its tables.
+
+    Without a key, one is made up for this build and forgotten: then nobody can say whose pseudonym it is.
+    The bytes of deleted rows stay in the file until it is written anew.
+    """
+    found = connection.execute(
+        "select user_id from intermediate.int_users__erased order by user_id"
+    ).fetchall()
+    users = [user_id for (user_id,) in found]
+    if not users:
+        return Erased()
+    key = key or secrets.token_bytes(32)
+    connection.execute("begin")
+    connection.execute("create or replace temp table erased (user_id varchar, pseudonym varchar)")
+    connection.execute(
+        "insert into erased select unnest(?), unnest(?)",
+        [users, [pseudonym(user_id, key) for user_id in users]],
+    )
+    connection.execute(
+        f"""
+        create or replace temp table erased_addresses as
+        select address from intermediate.int_users__erased_addresses where length(address) >= {_SHORTEST_ADDRESS}
+        """
+    )
+    changed = _rename_in_ledgers(connection)
+    # before the rows are deleted that it counts
+    _count_staged(connection)
+    changed += _empty_quarantine(connection)
+    changed += _delete_suppressions(connection)
+    # the last one: what goes before reads the tables that it empties
+    for schema, table in _tables_with(connection, "user_id"):
+        changed += _delete_rows(connection, schema, table)
+    connection.execute("delete from intermediate.int_users__erased_addresses")
+    connection.execute("commit")
+    connection.execute("drop table erased")
+    connection.execute("drop table erased_addresses")
+    return Erased(frozenset(users), changed)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    """Run a statement that changes rows; returns how many."""
+    ((changed,),) = connection.execute(sql).fetchall()
+    return int(changed)
+
+
+def _tables_with(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, str]]:
+    """Every table of the build with a column, but the ledgers: looked for, so that no model can be forgotten."""
+    return connection.execute(
+        """
+        select columns.schema_name, columns.table_name
+        from duckdb_columns() as columns
+        inner join duckdb_tables() as tables using (database_name, schema_name, table_name)
+        where
+            columns.database_name = current_database()
+            and columns.column_name = ?
+            and columns.schema_name <> 'ledger'
+            and not tables.temporary
+        order by all
+        """,
+        [column],
+    ).fetchall()
+
+
+def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
+    """The user_id becomes the pseudonym, and a dispatch_id one that is made of it: the old one was made of the user_id."""
+    decided = _count(
+        connection,
+        """
+        update ledger.decisions
+        set user_id = erased.pseudonym
+        from erased
+        where decisions.user_id = erased.user_id
+        """,
+    )
+    return decided + _count(
+        connection,
+        """
+        update ledger.dispatches
+        set
+            user_id = erased.pseudonym,
+            dispatch_id = md5(campaign_id || ':' || erased.pseudonym || ':' || strftime(as_of, '%Y-%m-%d'))
+        from erased
+        where dispatches.user_id = erased.user_id
+        """,
+    )
+
+
+def _is_of_nobody(text: str) -> str:
+    """SQL: whether a text, of a row that names no user, holds an address that only erased people have, or their id.
+
+    An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
+    """
+    return f"""(
+        exists (select 1 from erased_addresses where contains(lower({text}), erased_addresses.address))
+        or exists (
+            select 1 from erased where contains(replace({text}, '\\', ''), '"' || replace(erased.user_id, '\\', '') || '"')
+        )
+    )"""
+
+
+def _rows_of_the_erased(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """SQL for the row numbers of a table with a user_id that are of erased people.
+
+    Those that name them, and those that name nobody and hold an address of theirs in any text.
+    """
+    texts = connection.execute(
+        """
+        select column_name
+        from duckdb_columns()
+        where database_name = current_database() and schema_name = ? and table_name = ? and data_type in ('VARCHAR', 'JSON')
+        order by column_index
+        """,
+        [schema, table],
+    ).fetchall()
+    whole = f"concat_ws(' ', {', '.join(identifier(name) for (name,) in texts)})"
+    relation = f"{identifier(schema)}.{identifier(table)}"
+    # one by one: joined by an `or`, every row would be searched for every address
+    return f"""
+        select rowid from {relation} where user_id in (select user_id from erased)
+        union all
+        select row_number
+        from (select rowid as row_number, {whole} as whole from {relation} where coalesce(trim(user_id), '') = '')
+        where {_is_of_nobody("whole")}
+    """
+
+
+def _delete_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+    relation = f"{identifier(schema)}.{identifier(table)}"
+    rows = _rows_of_the_erased(connection, schema, table)
+    return _count(connection, f"delete from {relation} where rowid in ({rows})")
+
+
+def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write into ops.source_counts how many staged rows are going to be missing, where staging is published."""
+    for schema, table in _tables_with(connection, "quarantine_reason"):
+        relation = f"{identifier(schema)}.{identifier(table)}"
+        connection.execute(
+            f"""
+            update ops.source_counts
+            set rows_erased = gone.rows_erased
+            from (
+                select file, count(*) as rows_erased
+                from {relation}
+                where quarantine_reason is null and rowid in ({_rows_of_the_erased(connection, schema, table)})
+                group by file
+            ) as gone
+            where source_counts.table_name = ? and source_counts.file = gone.file
+            """,
+            [table.removeprefix("base_landing__")],
+        )
+
+
+def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
+    """A quarantined row stays, so that the counts are right, and says nothing any more.
+
+    Whose it is, is in the row as it was delivered: under a name in any spelling, an id as a text, a whole number or a
+    fraction. Of a row without one, an address of theirs decides, or their id elsewhere.
+    """
+    return _count(
+        connection,
+        f"""
+        with
+            keyed as (
+                select
+                    rowid as row_number,
+                    raw_row,
+                    list_filter(json_keys(raw_row), lambda name: lower(trim(name)) = 'user_id') as names
+                from ops.quarantine
+                where json_valid(raw_row)
+            ),
+
+            named as (
+                select
+                    row_number,
+                    raw_row,
+                    trim(json_extract_string(raw_row, '$."' || replace(names[1], '"', '\\"') || '"')) as user_id
+                from keyed
+            ),
+
+            of_the_erased as (
+                select row_number
+                from named
+                where
+                    user_id in (select trim(user_id) from erased)
+                    or regexp_replace(user_id, '[.]0+$', '') in (select trim(user_id) from erased)
+                union all
+                select row_number
+                from named
+                where coalesce(user_id, '') = '' and {_is_of_nobody("raw_row")}
+                union all
+                select rowid
+                from ops.quarantine
+                where raw_row is not null and not json_valid(raw_row) and {_is_of_nobody("raw_row")}
+            )
+
+        update ops.quarantine set raw_row = '{{}}' where rowid in (select row_number from of_the_erased)
+        """,
+    )
+
+
+def _delete_suppressions(connection: duckdb.DuckDBPyConnection) -> int:
+    """Of the suppression list, the lines that name an address of theirs; those with their user_id go with all tables."""
+    return _count(
+        connection,
+        """
+        delete from settings.global_suppressions
+        where lower(trim(address)) in (select address from intermediate.int_users__erased_addresses)
+        """,
+    )

@@ -1,0 +1,313 @@
+"""Takes erased people out of the lists of older nights; every other row stays as it is, byte for byte."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import hmac
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sendworthy.delivery import MANIFEST
+from sendworthy.destinations import Envelope, Form
+from sendworthy.lasting import flush, flush_tree, swap_in
+from sendworthy.manifest import UnknownForm, read_manifest
+from sendworthy.warehouse import identifier, literal
+
+# which people each night's lists were searched for; only with a key, see `_mark`
+SEARCHED = ".erasures.json"
+
+_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
+# not those of a night that is being delivered: `delivery` takes these away
+_ASIDE = re.compile(r"\.(\d{4}-\d{2}-\d{2})\.(erasing|replaced)")
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was done: rows taken out of all files, nights that had any, and what could not be looked at, in words."""
+
+    rows: int
+    nights: Sequence[str]
+    problems: Sequence[str]
+
+
+def nights_in(out: Path) -> list[Path]:
+    """The folders of nights, oldest first; what a crash left half done is finished or put back before."""
+    if not out.is_dir():
+        return []
+    _mend(out)
+    return sorted(path for path in out.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir())
+
+
+def forget(out: Path, users: Collection[str], key: bytes | None) -> Forgotten:
+    """Take people out of every night's lists below `out`. Can be interrupted at any time and run again."""
+    if not users:
+        return Forgotten(0, [], [])
+    mark = _mark(users, key)
+    searched = _read_searched(out) if mark else {}
+    still = {}
+    rows, nights, problems = 0, [], []
+    for night in nights_in(out):
+        try:
+            if mark is None or searched.get(night.name) != [mark, _digest(night / MANIFEST)]:
+                taken = _forget_in_night(night, users)
+                rows += taken
+                nights += [night.name] if taken else []
+            if mark:
+                still[night.name] = [mark, _digest(night / MANIFEST)]
+        except UnknownForm:
+            problems.append(f"{night / MANIFEST}: it is not one that this version writes")
+        except _Unreadable as error:
+            problems.append(f"{night / str(error)}: it cannot be read as the list that its manifest names")
+        except OSError as error:
+            problems.append(f"{night}: {error.strerror or type(error).__name__}")
+    if mark and still != searched:
+        _write_searched(out, still)
+    return Forgotten(rows, nights, problems)
+
+
+class _Unreadable(Exception):
+    """A list that is no CSV of its destination; the words are its path in the manifest."""
+
+
+def _mark(users: Collection[str], key: bytes | None) -> str | None:
+    """What says that a folder was searched for just these people; without a key it could be undone by trying."""
+    if key is None:
+        return None
+    return hmac.digest(key, json.dumps(sorted(users)).encode(), hashlib.sha256).hex()
+
+
+def _digest(manifest: Path) -> str:
+    return hashlib.sha256(manifest.read_bytes()).hexdigest()
+
+
+def _read_searched(out: Path) -> dict[str, list[str]]:
+    try:
+        read = json.loads((out / SEARCHED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _write_searched(out: Path, searched: dict[str, list[str]]) -> None:
+    aside = out / f"{SEARCHED}.writing"
+    with suppress(OSError):  # then the next night searches once more
+        aside.write_text(json.dumps(searched, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        flush(aside)
+        swap_in(aside, out / SEARCHED)
+
+
+def _mend(out: Path) -> None:
+    """A night's folder is swapped in two renames: finish or undo what a crash has left between them."""
+    found = [(match[1], match[2]) for path in out.iterdir() if (match := _ASIDE.fullmatch(path.name))]
+    for date in sorted({date for date, _ in found}):
+        folder, aside, replaced = out / date, out / f".{date}.erasing", out / f".{date}.replaced"
+        whole = aside if (aside / MANIFEST).is_file() else replaced
+        if not folder.exists() and whole.exists():
+            swap_in(whole, folder)
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _forget_in_night(night: Path, users: Collection[str]) -> int:
+    """Rewrite one night's folder without these people; returns the rows that went. UnknownForm, _Unreadable, OSError."""
+    manifest, plain = read_manifest(night / MANIFEST)
+    changed = {}
+    for campaign, file in manifest.files:
+        path = night / file.file
+        ids = {
+            hashlib.md5(f"{campaign.campaign_id}:{user}:{manifest.as_of[:10]}".encode()).hexdigest()
+            for user in users
+        }
+        # a file that is not there holds nobody; that it should be there is for `verify` to say
+        if path.is_file():
+            try:
+                kept, taken = without(path, manifest.forms[file.destination], ids)
+            except (csv.Error, ValueError, KeyError, duckdb.Error):
+                raise _Unreadable(file.file) from None
+            if taken:
+                changed[file.file] = (kept, taken)
+    if not changed:
+        return 0
+    aside = night.with_name(f".{night.name}.erasing")
+    shutil.rmtree(aside, ignore_errors=True)
+    written = {*changed, MANIFEST}
+    shutil.copytree(
+        night,
+        aside,
+        symlinks=True,
+        copy_function=_link,
+        ignore=lambda place, names: [
+            name for name in names if (Path(place) / name).relative_to(night).as_posix() in written
+        ],
+    )
+    for name, (kept, _) in changed.items():
+        _write_like(night / name, aside / name, kept)
+    for entry in plain["campaigns"]:
+        _recount(entry, changed)
+    text = json.dumps(plain, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+    _write_like(night / MANIFEST, aside / MANIFEST, text.encode())
+    flush_tree(aside)
+    replaced = night.with_name(f".{night.name}.replaced")
+    night.rename(replaced)
+    swap_in(aside, night)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return sum(taken for _, taken in changed.values())
+
+
+def _link(source: str, target: str) -> None:
+    """The same file once more: nothing is copied, and it cannot be half there after a power cut."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _write_like(old: Path, new: Path, content: bytes) -> None:
+    """Write a file that whoever may read the old one may read."""
+    new.write_bytes(content)
+    shutil.copystat(old, new)
+    with suppress(OSError):
+        os.chown(new, -1, old.stat().st_gid)
+
+
+def _recount(entry: dict[str, Any], changed: dict[str, tuple[bytes, int]]) -> None:
+    """Bring a campaign's entry in the manifest in line with its files."""
+    taken_of: Counter[str] = Counter()
+    for file in entry["files"]:
+        if file["file"] in changed:
+            kept, taken = changed[file["file"]]
+            file["rows"] -= taken
+            file["sha256"] = hashlib.sha256(kept).hexdigest()
+            if file.get("bytes") is not None:
+                file["bytes"] = len(kept)
+            taken_of[file["destination"]] += taken
+    most = max(taken_of.values(), default=0)
+    for file in entry["files"]:
+        # who was left out there because somebody else has the address, was nowhere in its files
+        if missing := min(most - taken_of[file["destination"]], file.get("left_out", 0)):
+            file["left_out"] -= missing
+    if most:
+        entry["rows"] -= most
+        entry["erased"] = entry.get("erased", 0) + most
+
+
+def without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
+    """A file's bytes without the messages of these dispatch ids, and how many there were; every other row keeps its bytes.
+
+    ValueError, KeyError, csv.Error or duckdb.Error where it is no list of its destination.
+    """
+    if form.format == "parquet":
+        return _parquet_without(path, form, ids)
+    content = path.read_bytes()
+    # looking for texts is quick, and most files hold none of these people
+    text = content.decode("utf-8")
+    if not any(name in text for name in ids):
+        return content, 0
+    names = form.says.message.split(".")
+    if form.format == "csv":
+        return _csv_without(content, names, ids)
+    kept, taken = [], 0
+    for line in content.splitlines(keepends=True):
+        if form.envelope is not None:
+            left, gone = _request_without(line.decode("utf-8"), form.envelope, names, ids)
+        else:
+            gone = _said(json.loads(line), names) in ids
+            left = b"" if gone else line
+        kept.append(left)
+        taken += int(gone)
+    return b"".join(kept), taken
+
+
+def _said(value: Any, names: Sequence[str]) -> Any:
+    """What a row says in a place: JSON may be a text in JSON."""
+    for name in names:
+        if isinstance(value, str):
+            value = json.loads(value)
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _csv_without(content: bytes, names: Sequence[str], ids: Collection[str]) -> tuple[bytes, int]:
+    rows = csv_rows(content)
+    header, cells = next(rows, (b"", []))
+    place = cells.index(names[0])
+    kept, taken = [header], 0
+    for raw, values in rows:
+        if len(values) > place and _said(values[place], names[1:]) in ids:
+            taken += 1
+        else:
+            kept.append(raw)
+    return b"".join(kept), taken
+
+
+def _request_without(
+    line: str, envelope: Envelope, names: Sequence[str], ids: Collection[str]
+) -> tuple[bytes, int]:
+    """A request without these messages, as `list_files` writes it; nothing, where none is left."""
+    begin = f"{{{json.dumps(envelope.items)}: ["
+    if not line.startswith(begin):
+        raise ValueError(line[:0])
+    decoder = json.JSONDecoder()
+    place, kept, taken = len(begin), [], 0
+    while line[place : place + 1] != "]":
+        item, end = decoder.raw_decode(line, place)
+        if _said(item, names) in ids:
+            taken += 1
+        else:
+            kept.append(line[place:end])
+        place = end + (2 if line.startswith(", ", end) else 0)
+    return (begin + ", ".join(kept) + line[place:]).encode() if kept else b"", taken
+
+
+def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
+    column, *inner = form.says.message.split(".")
+    value = identifier(column)
+    for name in inner:
+        value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
+    theirs = f"coalesce(list_contains(?, {value}::varchar), false)"
+    source = f"read_parquet({literal(glob.escape(str(path)))})"
+    with duckdb.connect() as connection, tempfile.TemporaryDirectory(prefix="sendworthy-erase-") as folder:
+        ((taken,),) = connection.execute(
+            f"select count(*) from {source} where {theirs}", [sorted(ids)]
+        ).fetchall()
+        if not taken:
+            return b"", 0
+        aside = Path(folder) / "list.parquet"
+        connection.execute(
+            f"copy (select * from {source} where not {theirs}) to {literal(aside)} (format parquet)",
+            [sorted(ids)],
+        )
+        return aside.read_bytes(), int(taken)
+
+
+def csv_rows(content: bytes) -> Iterator[tuple[bytes, list[str]]]:
+    """Each row of a CSV file, the header too: its bytes with the line end, and its values. csv.Error, UnicodeDecodeError."""
+    csv.field_size_limit(sys.maxsize)
+    read: list[str] = []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(content.decode("utf-8"), newline=""):
+            read.append(line)
+            yield line
+
+    for number, values in enumerate(csv.reader(lines(), strict=True)):
+        raw = "".join(read)
+        read.clear()
+        if number == 0 and values:
+            values[0] = values[0].removeprefix("\ufeff")
+        yield raw.encode("utf-8"), values
