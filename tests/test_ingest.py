@@ -250,7 +250,7 @@ def test_what_the_events_of_a_provider_mean(source: str, project: Project, raw: 
 
 def test_what_mailchimps_reports_mean(project: Project, raw: Path, tmp_path: Path) -> None:
     (project.root / "seeds" / "esp_campaigns.csv").write_text(
-        f"esp,esp_campaign_id,campaign_id\nmailchimp,42694e9e57,{NEWSLETTER}\nsendgrid,42694e9e57,other\n",
+        f"esp,esp_campaign_id,campaign_id\nmailchimp,42694e9e57,{NEWSLETTER}\nsendgrid,42694e9e57,another\n",
         encoding="utf-8",
     )
     db = published(tmp_path / "p.duckdb", addresses=[(EMAIL, "ada@example.com", "u-ada")])
@@ -258,7 +258,7 @@ def test_what_mailchimps_reports_mean(project: Project, raw: Path, tmp_path: Pat
     assert total.landed == Counter(
         opened=3, clicked=2, bounced_hard=2, bounced_soft=1, complained=1, unsubscribed=1
     )
-    assert (total.unknown, total.ignored) == (Counter(hovered=1), Counter(sent_to=1))
+    assert (total.unknown, total.ignored, total.duplicates) == (Counter(hovered=1), Counter(sent_to=1), 0)
     landed = rows(raw)
     assert {(row["user_id"], row["campaign_id"]) for row in landed} == {("u-ada", NEWSLETTER)}
     opened = [row for row in landed if row["event_type"] == "opened"]
@@ -648,12 +648,8 @@ def test_a_csv_with_a_torn_line_names_it(
         {"data": {"results": [None, [], {"type": []}]}},
         {"event": {"a": 1}, "timestamp": [], "email": {}},
         {"event": "open", "timestamp": 10**400, "email": "x" * 100_000},
-        {
-            "event": "open\u0000",
-            "sg_event_id": "e" * 5000,
-            "timestamp": 1780300800,
-            "sendworthy_user_id": "u",
-        },
+        {"event": "open", "sg_event_id": "e" * 5000, "timestamp": 1, "sendworthy_user_id": "u\u0000"},
+        {"event": "open\u0000", "sg_event_id": "\u0000", "timestamp": 1, "sendworthy_user_id": "u"},
         {"object_type": ["email"], "metric": {}, "data": []},
         {"included": [7, {"type": None}], "data": [{"relationships": []}]},
         [[[]]],
@@ -673,6 +669,18 @@ def test_json_of_any_other_form_is_counted_or_refused(
     landed = rows(raw) if (raw / "message_events").exists() else []
     assert report is None or report.rows == len(landed)
     assert all(len(row["message_event_id"]) < 300 for row in landed)
+
+
+def test_a_source_that_stumbles_over_a_report_does_not_quote_it(
+    project: Project, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sources").mkdir()
+    stumbles = "create temp table reports as select cast(doc ->> '$.email' as integer) from documents"
+    (tmp_path / "sources" / "sendgrid.sql").write_text(stumbles, encoding="utf-8")
+    monkeypatch.setattr("sendworthy.ingest.HERE", tmp_path)
+    with pytest.raises(SendworthyError) as failure:
+        run(project, "sendgrid", lines(tmp_path / "r.json", sendgrid(email=PRIVATE)), raw)
+    assert "has not the form" in failure.value.what and PRIVATE not in str(vars(failure.value))
 
 
 def test_a_name_that_is_none_is_not_shown(raw: Path, tmp_path: Path) -> None:
@@ -722,7 +730,8 @@ def test_reports_of_a_night_count_each_dispatch_once_and_stop_who_bounced(tmp_pa
         """
         select dispatch_id, user_id, campaign_id, variant, send_at
         from ledger.dispatches
-        where channel = 'email'
+        -- one that expires before it is due is not to be sent
+        where channel = 'email' and send_at < valid_until
         order by dispatch_id
         limit 40
         """

@@ -138,6 +138,6 @@
     case
         when octet_length({{ text }}) <= {{ bytes }}
         then {{ text }}
-        else element_at(filter(transform(sequence(0, {{ bytes }}), n -> left({{ text }}, n)), start -> octet_length(start) <= {{ bytes }}), -1)
+        else try_element_at(filter(transform(sequence(0, {{ bytes }}), n -> left({{ text }}, n)), start -> octet_length(start) <= {{ bytes }}), -1)
     end
 {%- endmacro %}
