@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from nights import copy_project
+from sendworthy.dbt import run_dbt
+from sendworthy.private import PSEUDONYM_KEY
+from sendworthy.project import Project
 
 BEGIN = """
 import os, pathlib, subprocess, sys
@@ -61,3 +65,12 @@ def test_a_campaign_is_written_for_the_team(tmp_path: Path) -> None:
     folder = project / "campaigns" / "win_back__lapsed__email__spring"
     assert set(modes(folder).values()) == {0o664}
     assert modes(project / "seeds" / "compiled")["campaigns.csv"] == 0o664
+
+
+def test_dbt_is_not_told_the_key_of_the_pseudonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PSEUDONYM_KEY, "a long text that nobody else knows")
+    monkeypatch.setenv("SENDWORTHY_OTHER", "not a secret")
+    told = "import json, os, pathlib; pathlib.Path('told').write_text(json.dumps(dict(os.environ)))"
+    run_dbt(Project(tmp_path), [sys.executable, "-c", told], ["build"], "duckdb", {}, {})
+    environment = json.loads((tmp_path / "told").read_text(encoding="utf-8"))
+    assert environment["SENDWORTHY_OTHER"] == "not a secret" and PSEUDONYM_KEY not in environment
