@@ -90,8 +90,8 @@ class World:
     ledger: dict[str, list[tuple[Any, ...]]]
     readers: Readers
     watched: list[str]
-    # how long a whole night takes here, in seconds
-    lasts: float
+    # how long each stage of a whole night takes here
+    seconds: dict[str, float]
 
     def dispatches(self) -> list[tuple[Any, ...]]:
         return self.place.query("select * from ledger.dispatches order by all")
@@ -110,9 +110,11 @@ class World:
         assert len({(row[0], row[1]) for row in ledger}) == len(ledger), "a dispatch is recorded twice"
         second = run_id.startswith(SECOND.replace("-", ""))
         assert ledger == self.ledger[SECOND if second else FIRST], "a dispatch is lost or made up"
+        runs = {name for (name,) in self.place.query("select distinct run_id from ops.runs")}
         nights = [path for path in (self.place.root / "out").iterdir() if not path.name.startswith(".")]
         for night in nights:
             manifest = json.loads((night / "manifest.json").read_text(encoding="utf-8"))
+            assert manifest["run_id"] in runs, f"{night}: delivered, and its messages do not count as sent"
             named = {
                 file["file"]: file["sha256"]
                 for campaign in manifest["campaigns"]
@@ -171,18 +173,18 @@ def make_world(base: Path) -> Iterator[World]:
     shutil.copyfile(place.database, base / "first" / "sendworthy.duckdb")
     crowd = Readers()
     with crowd.at_work(place.database, base / "stop", 8):
-        started = time.perf_counter()
         whole_night(SECOND)
-        lasts = time.perf_counter() - started
         watched.append(look_at(place.database))
         for night in (FIRST, SECOND, FIRST, SECOND):
             ended = forks.run(night)
             assert ended and ended["exit_code"] == 0, ended
             watched.append(look_at(place.database))
             time.sleep(0.5)
+    # without the readers, so that they are not too long
+    seconds = json.loads((forks.recordings / FIRST / "stages.json").read_text(encoding="utf-8"))
     assert all(lists[SECOND].values()) and len(ledger[SECOND]) > len(ledger[FIRST]) > 0
     try:
-        yield World(place, raw, forks, base / "first", lists, ledger, crowd, watched, lasts)
+        yield World(place, raw, forks, base / "first", lists, ledger, crowd, watched, seconds)
     finally:
         assert process.stdin
         process.stdin.close()

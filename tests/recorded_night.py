@@ -67,7 +67,10 @@ def record(told: dict[str, Any]) -> None:
         return verdict
 
     change(build_warehouse=build, judge_lists=judge)
-    night.run_night(Project(Path(told["root"])), options_of(told), Stages(Console(stderr=True)))
+    stages = Stages(Console(stderr=True))
+    night.run_night(Project(Path(told["root"])), options_of(told), stages)
+    seconds = {stage.name: stage.seconds for stage in stages.done}
+    (folder / "stages.json").write_text(json.dumps(seconds), encoding="utf-8")
 
 
 def replay(told: dict[str, Any]) -> dict[str, Any]:

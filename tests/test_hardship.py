@@ -58,7 +58,7 @@ def test_the_disk_of_the_lists_is_full(world: World) -> None:
         ended = world.forks.run(SECOND)
         assert ended and ended["exit_code"] == 1, ended
         assert "No space left on device" in ended["words"] and "Nothing was published" in ended["words"]
-        assert "room left: 0.0 MB for --out" in ended["words"] and "make room" in ended["words"]
+        assert ended["words"].startswith("room left: 0.1 MB for --out") and "make room" in ended["words"]
         assert state(world) == before, "nothing counts as sent"
         assert world.dispatches() == world.ledger[FIRST]
         enlarge(out)
@@ -142,8 +142,9 @@ def test_a_clock_that_is_behind_does_not_make_empty_lists_of_a_night_that_is_nam
     environment = {**os.environ, "SENDWORTHY_WALL_CLOCK": "2020-01-01 00:00:00"}
     command = ["nightly", "--raw", str(world.raw), "--docs", str(world.place.root / "other_docs")]
     named = sendworthy(*command, "--as-of", SECOND, cwd=world.place.root, environment=environment)
-    assert named.returncode == 1 and "events are of a later time, from 2026-05-" in named.stderr, named.stderr
-    assert "the clock" in named.stderr and "Nothing was published" in named.stderr
+    assert named.returncode == 1 and "events are of a later time, from 20" in named.stderr, named.stderr
+    assert "the clock of this machine shows 2020-01-01 00:00:00" in named.stderr
+    assert "Nothing was published" in named.stderr
     assert state(world) == before
     watermark = sendworthy(*command, cwd=world.place.root, environment=environment)
     assert watermark.returncode == 1, watermark.stderr

@@ -68,10 +68,9 @@ def in_words(error: BaseException) -> str:
         return "MemoryError: this process could get no more memory"
     sign = next((sign for sign in (*_NO_ROOM, *_NO_MEMORY) if sign in str(error)), None)
     if isinstance(error, duckdb.Error):
-        # what DuckDB says of room may stand below something else, such as a transaction that it could not end
-        if sign and sign not in str(error).splitlines()[0]:
-            return sign
-        return find_cause(str(error)).words.rstrip(".")
+        # what DuckDB says of room may stand within something else, such as a transaction that it could not end
+        words = find_cause(str(error)).words.rstrip(".")
+        return sign if sign and sign not in words else words
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
     return sign or type(error).__name__
@@ -152,8 +151,9 @@ def refuse_future(lists: Lists, now: datetime) -> None:
         """
     )
     if 2 * future > count:
+        shown = os.environ.get("SENDWORTHY_WALL_CLOCK") or iso(now.replace(microsecond=0))
         raise BuildError(
-            f"the clock of this machine shows {iso(now.replace(microsecond=0))}, and {future:,} of {count:,} events are of a later time, "
+            f"the clock of this machine shows {shown}, and {future:,} of {count:,} events are of a later time, "
             f"from {first} on: they would all be quarantined as from the future. Nothing was published.",
             "set the clock of this machine (or wall_clock, if it is set); if it is right, see what delivers such events.",
         )
