@@ -27,8 +27,6 @@ from parity import compare, compare_files
 from sendworthy.destinations import load_destinations
 from sendworthy.exports import export_night
 from spark_harness import SparkWarehouse, spark_warehouse
-from test_bad_input import NIGHT as TAKEN_NIGHT
-from test_bad_input import write_taken
 
 pytestmark = pytest.mark.spark
 
@@ -96,13 +94,6 @@ def test_two_nights_on_real_data(
         pytest.skip(f"{name}: the real data is not there ({Path('..') / 'shared' / 'real' / name})")
     world = World(raw, first, datetime(2026, 1, 1), Settings.load(PROJECT))
     wrong, _ = two_nights(name, world, warehouse, on_spark, tmp_path)
-    assert not wrong, "\n".join(wrong)
-
-
-def test_two_nights_of_odd_files(warehouse: Warehouse, on_spark: SparkWarehouse, tmp_path: Path) -> None:
-    write_taken(tmp_path / "raw")
-    world = World(tmp_path / "raw", TAKEN_NIGHT, TAKEN_NIGHT, Settings.load(PROJECT))
-    wrong, _ = two_nights("odd files", world, warehouse, on_spark, tmp_path)
     assert not wrong, "\n".join(wrong)
 
 
