@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness import Warehouse
 from parity import Compared, compared
 from recorded import World, make_world
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +24,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two nights whose builds are recorded, for the tests of `xdist_group("recorded nights")`."""
+    """Two nights whose builds are recorded, for the tests of two files that stay together."""
     with make_world(tmp_path_factory.mktemp("recorded")) as made:
         yield made
 
@@ -37,12 +39,26 @@ SPREAD = {
     "test_night_faults.py",
 }
 
+# a night by the command line is mostly one process that waits for another: beside the others of its file
+ALONE = {"test_two_whole_nights_of_the_sample"}
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`: keep the other files' tests together on one worker."""
-    for item in items:
-        if item.path.name not in SPREAD and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+# files whose tests share what a fixture of the whole session makes: they stay together
+TOGETHER = {"test_hardship.py": "test_power_cut.py"}
+
+
+class ByFile(LoadGroupScheduling):  # type: ignore[misc]
+    """The tests of a file stay on one worker: xdist 3.8 writes its own groups where pytest 9.2 does not read them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, test = nodeid.partition("::")
+        file = Path(path).name
+        return nodeid if file in SPREAD or test in ALONE else TOGETHER.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """For `--dist loadgroup`, as the project has it."""
+    return ByFile(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

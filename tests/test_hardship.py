@@ -16,9 +16,6 @@ from nights import FIRST, SECOND, sendworthy
 from recorded import World
 from sendworthy.causes import find_cause
 
-# they share what the fixture has recorded
-pytestmark = pytest.mark.xdist_group("recorded nights")
-
 
 @contextmanager
 def small_disk(place: Path, size: int) -> Iterator[None]:

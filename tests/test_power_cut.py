@@ -27,10 +27,6 @@ from sendworthy.lock import hold
 KILLS = int(os.environ.get("SENDWORTHY_KILLS", "3"))
 
 
-# they share what the fixture has recorded
-pytestmark = pytest.mark.xdist_group("recorded nights")
-
-
 def test_eight_readers_and_one_who_never_lets_go_see_five_nights_come_one_whole_and_four_with_recorded_builds(
     world: World,
 ) -> None:

@@ -35,8 +35,6 @@ WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "10"))
 ENGINES = ("duckdb", "spark")
 
 
-# beside the others: a night by the command line is mostly one process that waits for another
-@pytest.mark.xdist_group("the sample on Spark")
 def test_two_whole_nights_of_the_sample(tmp_path: Path) -> None:
     wrong: list[str] = []
     for number in (1, 2):
