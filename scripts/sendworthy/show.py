@@ -119,8 +119,10 @@ def show_night(result: Any, database: Path) -> None:
             words = f"{campaign['campaign_id']}, by {campaign['accepted']['by']}: {campaign['accepted']['reason']}"
             err.print(f"[yellow]accepted[/] {escape(words)}", highlight=False)
     if result.held_back:
+        is_all = len(result.held_back) == len(result.campaigns)
+        others = "No campaign was" if is_all else "The other campaigns were"
         err.print(
-            f"[bold red]held back:[/] {', '.join(result.held_back)}. The other campaigns were released; the manifest says what failed, and the Data Docs what the audit found."
+            f"[bold red]held back:[/] {', '.join(result.held_back)}. {others} released; the manifest says what failed, and the Data Docs what the audit found."
         )
     # one cause often holds many back: it is said once
     by_words: dict[str, list[str]] = {}
