@@ -43,7 +43,11 @@ def compare(night: str, left: duckdb.DuckDBPyConnection, right: duckdb.DuckDBPyC
             wrong.append(f"{night}: {table} has columns {columns} and {others}")
             continue
         # as text, so that a wider type of the same value is no difference; numbers by their value
-        query = f"select {', '.join(_comparable(name, kind) for name, kind in _types(left, table))} from {table} order by all"
+        # staging is not published on Spark, so nobody's rows leave it
+        types = [item for item in _types(left, table) if item[0] != "rows_erased"]
+        query = (
+            f"select {', '.join(_comparable(name, kind) for name, kind in types)} from {table} order by all"
+        )
         rows = [side.execute(query).fetchall() for side in (left, right)]
         only = [_without(rows[0], rows[1]), _without(rows[1], rows[0])]
         compared.append(Compared(night, table, len(rows[0]), max(len(only[0]), len(only[1]))))
