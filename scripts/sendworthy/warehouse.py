@@ -323,6 +323,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
         connection.execute("checkpoint")
         if anew:
             fresh = build.with_name("fresh.duckdb")
+            fresh.unlink(missing_ok=True)
             # two runs that differ only in the order of their rows are the same to everybody; keeping it costs memory
             connection.execute("set preserve_insertion_order = false")
             connection.execute(f"attach {literal(fresh)} as fresh")
