@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
+import msgpack  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST, SECOND = "2026-06-01", "2026-06-02"
@@ -24,7 +28,39 @@ def sendworthy(
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
 
+@cache
+def _parsed() -> dict[str, Any]:
+    """What dbt keeps of the project once it has parsed it, which takes longer than a night."""
+    with TemporaryDirectory() as folder:
+        copy_clone(Path(folder))
+        command = "from sendworthy.dbt_process import keep_parsed; from dbt.cli.main import cli; from pathlib import Path; "
+        command += "keep_parsed(Path.cwd(), Path('target')); cli()"
+        subprocess.run(
+            [sys.executable, "-c", command, "--quiet", "parse", "--target", "duckdb"],
+            cwd=folder,
+            env=os.environ | {"SENDWORTHY_BUILD_DB": "build.duckdb"},
+            check=True,
+        )
+        kept: dict[str, Any] = msgpack.unpackb(
+            (Path(folder) / "target" / "partial_parse.msgpack").read_bytes(), strict_map_key=False
+        )
+        return kept
+
+
 def copy_project(target: Path) -> Path:
+    """A clone in which dbt has already parsed the project."""
+    copy_clone(target)
+    kept = _parsed()
+    for node in kept["nodes"].values():
+        if node.get("root_path"):
+            node["root_path"] = str(target)
+    (target / "target").mkdir()
+    (target / "target" / "partial_parse.msgpack").write_bytes(msgpack.packb(kept))
+    (target / "target" / "parsed_in.txt").write_text(str(target), encoding="utf-8")
+    return target
+
+
+def copy_clone(target: Path) -> None:
     """What a clone has, without what was built here."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -36,7 +72,6 @@ def copy_project(target: Path) -> Path:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / name, target / name)
-    return target
 
 
 @dataclass

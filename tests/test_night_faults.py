@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from deliveries import Delivered
-from nights import FIRST, ROOT, Place, copy_project, sendworthy
+from nights import FIRST, ROOT, Place, copy_clone, copy_project, sendworthy
 
 HELD_BACK = "welcome__new__email"
 
@@ -54,7 +54,8 @@ def test_a_campaign_that_fails_the_gate_is_held_back_and_the_others_go(tmp_path:
 
 
 def test_dbt_build_alone_works_in_a_fresh_clone_and_gives_the_same_marts(tmp_path: Path) -> None:
-    clone = Place(copy_project(tmp_path / "clone"))
+    copy_clone(tmp_path / "clone")
+    clone = Place(tmp_path / "clone")
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SENDWORTHY_"))
     }

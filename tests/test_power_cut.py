@@ -1,6 +1,6 @@
 """Nights that are killed, at any instant and several times in a row, and people who read all the while.
 
-`SENDWORTHY_KILLS` says how many whole nights are killed (default 3; `make test-kills`: 60); twice as many are killed
+`SENDWORTHY_KILLS` says how many whole nights are killed (default 2; `make test-kills`: 60); twice as many are killed
 before one of the statements that write, three times as many while they publish, in nights whose build is recorded.
 """
 
@@ -24,7 +24,7 @@ from recorded import Readers, World
 from sendworthy import warehouse
 from sendworthy.lock import hold
 
-KILLS = int(os.environ.get("SENDWORTHY_KILLS", "3"))
+KILLS = int(os.environ.get("SENDWORTHY_KILLS", "2"))
 
 
 def test_eight_readers_and_one_who_never_lets_go_see_five_nights_come_one_whole_and_four_with_recorded_builds(

@@ -1,9 +1,9 @@
 """Two nights on DuckDB and the same two on Spark: not one row of what people use may differ, and not one byte of a list.
 
-The sample by the command line, with all that belongs to a night; real data (`../shared/real`, where it is there) and ten random
+The sample by the command line, with all that belongs to a night; real data (`../shared/real`, where it is there) and a few random
 worlds by the compiled models, all in one session of Spark. What was compared is printed at the end, as a table.
 
-SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (10 unless told).
+SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (4 unless told).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from spark_harness import SparkWarehouse, spark_warehouse
 pytestmark = pytest.mark.spark
 
 REAL = ROOT.parent / "shared" / "real"
-WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "10"))
+WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "4"))
 ENGINES = ("duckdb", "spark")
 
 

@@ -65,6 +65,9 @@ def run_dbt(
         "text",
         "--log-level",
         "info",
+        # each statement again, as a record of its own, would be a fifth of the night
+        "--log-level-file",
+        "info",
         *command,
         "--project-dir",
         str(project.root),
