@@ -485,7 +485,7 @@ class Esp:
         if (handler.command, path) == ("GET", "/api/import/subscribers/logs"):
             return Reply(200, {"data": last["logs"]})
         assert (handler.command, path) == ("POST", "/api/import/subscribers")
-        if self.busy or self.paused_jobs:
+        if self.busy or (self.paused_jobs and last["name"]):
             return Reply(400, {"message": "An import is already running"})
         head = f"Content-Type: {handler.headers['Content-Type']}\r\n\r\n".encode()
         form = BytesParser().parsebytes(head + body)

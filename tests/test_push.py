@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from esp import SECRET, Esp, FakeClock, Fault
+from esp import DOCUMENTED, SECRET, Esp, FakeClock, Fault
 from esp import Limits as Documented
 from nights import ROOT, sendworthy
 from pushes import (
@@ -42,6 +42,7 @@ from sendworthy.push.journal import Journal, UnreadableJournal
 from sendworthy.push.plan import MayNotGo
 from sendworthy.push.rows import ListChanged
 from sendworthy.push.vendors import VENDORS as ADAPTERS
+from sendworthy.push.work import push
 
 CAMPAIGN = "welcome__new__email"
 OTHER = "offer__everyone__email"
@@ -146,7 +147,7 @@ def test_a_fault_is_outlived(
     assert len(scene.esp.uploads) == BATCHES - 1 + (1 if looked_up else case.sent)
     arrivals = [scene.arrivals[known_as(vendor, person)] for person in PEOPLE]
     assert arrivals == [1] * 3 + [1 if looked_up else case.arrives] * 3 + [1]
-    assert result.outcomes[0].again == case.again
+    assert result.outcomes[0].again == (0 if looked_up else case.again)
     assert any(pause >= case.waits for pause in scene.clock.slept)
     if case.waits < 2:
         assert sum(scene.clock.slept) < 6
@@ -160,8 +161,9 @@ def test_what_is_rejected_in_a_good_answer_is_named_with_the_reason(
 ) -> None:
     scene = scene_of(vendor)
     bad = (PEOPLE[1], PEOPLE[4])
+    key = next(value for value in scene.esp.environment.values() if SECRET in value)
     scene.esp.bad = {
-        known_as(vendor, person): f"bad {person.email} is no address of user {person.user}, key {SECRET}"
+        known_as(vendor, person): f"bad {person.email} is no address of user {person.user}, key {key}"
         for person in bad
     }
     result = scene.push()
@@ -377,8 +379,8 @@ def taken_people(scene: Scene) -> set[str]:
 @pytest.mark.parametrize("vendor", ("braze_track", "listmonk"))
 def test_killed_in_the_middle_a_rerun_goes_on(tmp_path: Path, vendor: str, after: bool) -> None:
     """The command itself, with the project's own limits."""
-    each = {"braze_track": 75, "listmonk": 10_000}[vendor]
-    persons = people(each + 40)
+    # Braze takes 75 in a request, listmonk all of them
+    persons, requests = people(100), 2 if vendor == "braze_track" else 1
     write_night(tmp_path / "out", DESTINATIONS[vendor], {CAMPAIGN: persons})
     esp = Esp(vendor)
     try:
@@ -386,16 +388,18 @@ def test_killed_in_the_middle_a_rerun_goes_on(tmp_path: Path, vendor: str, after
         environment = {**os.environ, **esp.environment}
         with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
             esp.victim = process.pid
-            esp.faults = {2: Fault("kill", after=after)}
+            esp.faults = {requests: Fault("kill", after=after)}
             assert process.wait(300) == -9
         rerun = sendworthy(*arguments(tmp_path, vendor), "--json", environment=environment)
         assert rerun.returncode == 0, rerun.stderr
         told = json.loads(rerun.stdout)["campaigns"][0]
         scene = Scene(tmp_path / "out", DESTINATIONS[vendor], esp, FakeClock())
         assert scene.knows(CAMPAIGN, persons)
-        assert told["rows"] == len(persons) and told["batches"] == 2 and told["again"] == 1
+        # listmonk is asked first whether it has the import
+        is_resent = vendor == "braze_track" or not after
+        assert (told["rows"], told["batches"], told["again"]) == (len(persons), requests, is_resent)
         twice = sum(1 for count in scene.arrivals.values() if count > 1)
-        assert twice == (40 if after and vendor == "braze_track" else 0)
+        assert twice == (25 if after and vendor == "braze_track" else 0)
     finally:
         esp.close()
 
@@ -448,10 +452,8 @@ MANY = (
     Many("braze_track", 151, 3),
     Many("customer_io", 1000, 3, filler=1000),
     Many("iterable", 2001, 3),
-    Many("klaviyo", 10_001, 2),
     Many("klaviyo", 130, 3, filler=90_000),
     Many("mailchimp", 1001, 3),
-    Many("sendgrid", 30_001, 3),
     Many("sendgrid", 140, 3, filler=90_000),
 )
 
@@ -467,6 +469,19 @@ def test_requests_stay_within_the_documented_limits(new_scene: Callable[..., Sce
     assert len(scene.esp.uploads) == result.plan.campaigns[0].batches == many.requests
     assert scene.knows(CAMPAIGN, persons)
     assert scene.told[-1] == (CAMPAIGN, many.count, many.count)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_descriptions_ask_for_no_more_than_is_documented(vendor: str) -> None:
+    ours, documented = DESTINATIONS[vendor].limits, DOCUMENTED[vendor]
+    for name, most in (
+        ("max_request_items", documented.items),
+        ("max_request_bytes", documented.bytes),
+        ("max_item_bytes", documented.item_bytes),
+    ):
+        assert most is None or (ours.of(name) or most + 1) <= most
+    rates = {(rate.requests, rate.seconds) for rate in ours.rates}
+    assert set(documented.rates) <= rates
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -622,13 +637,13 @@ SECOND = datetime(2026, 6, 2)
 def changed(new_scene: Callable[..., Scene], tmp_path: Path) -> Callable[..., Scene]:
     """Two nights: of the second, only two people have changed."""
 
-    def of(vendor: str, **more: Any) -> Scene:
-        scene = new_scene(small(vendor))
+    def of(vendor: str, since: datetime | None = FIRST, **more: Any) -> Scene:
+        scene = new_scene(small(vendor), Documented(items=3))
         write_night(scene.out, scene.destination, {CAMPAIGN: PEOPLE})
         folder = write_night(scene.out, scene.destination, {CAMPAIGN: PEOPLE}, SECOND)
         part = write_night(tmp_path / "part", scene.destination, {CAMPAIGN: PEOPLE[:2]}, SECOND)
         file = next((part / vendor).iterdir())
-        add_changes(folder, scene.destination, CAMPAIGN, FIRST, file, **more)
+        add_changes(folder, scene.destination, CAMPAIGN, since, file, **more)
         return scene
 
     return of
@@ -726,22 +741,32 @@ def test_changes_that_were_tampered_with_or_lie_elsewhere_are_not_pushed(changed
 
 
 def test_a_dry_run_sends_nothing_and_shows_nobody(tmp_path: Path, nights: Callable[[str], Path]) -> None:
-    for vendor in ("sendgrid", "braze_track", "listmonk"):
-        shutil.copytree(nights(vendor), tmp_path / vendor)
-        command = ("push", "--destination", vendor, "--out", tmp_path / vendor, "--now", "2026-06-01T04:00:00Z")
-        # an account is not even needed
-        shown = sendworthy(*command)
-        assert shown.returncode == 0, shown.stderr
-        told = json.loads(sendworthy(*command, "--json").stdout)
-        assert told["sent"] is False and told["campaigns"][0]["to_send"] == 7
-        example = json.dumps(told["example"], ensure_ascii=False)
-        assert CAMPAIGN in example and "2026-06-01T03:00:00Z" in example and "…" in example
-        assert "Nothing was sent" in shown.stdout and CAMPAIGN[:20] in shown.stdout
-        for text in (shown.stdout, shown.stderr, json.dumps(told, ensure_ascii=False)):
-            for person in PEOPLE:
-                assert person.user not in text and person.email not in text
-                assert not (person.first_name and person.first_name in text)
-        assert sorted(path.name for path in (tmp_path / vendor).iterdir()) == [".lock", "2026-06-01"], "nothing is written"
+    shutil.copytree(nights("sendgrid"), tmp_path / "out")
+    before = sorted(path.name for path in (tmp_path / "out").iterdir())
+    command = ("push", "--destination", "sendgrid", "--out", tmp_path / "out", "--now", "2026-06-01T04:00:00Z")
+    # an account is not even needed
+    shown = sendworthy(*command)
+    assert shown.returncode == 0, shown.stderr
+    told = json.loads(sendworthy(*command, "--json").stdout)
+    assert told["sent"] is False and told["campaigns"][0]["to_send"] == 7
+    assert "Nothing was sent" in shown.stdout and CAMPAIGN[:20] in shown.stdout
+    shows_nobody(shown.stdout + shown.stderr + json.dumps(told, ensure_ascii=False))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before, "nothing is written"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_the_example_shows_one_row_and_nobody(scene_of: Callable[[str], Scene], vendor: str) -> None:
+    scene = scene_of(vendor)
+    example = json.dumps(scene.plan().example, ensure_ascii=False)
+    assert CAMPAIGN in example and "2026-06-01T03:00:00Z" in example and "…" in example
+    shows_nobody(example)
+    assert not scene.esp.requests
+
+
+def shows_nobody(text: str) -> None:
+    for person in PEOPLE:
+        assert person.user not in text and person.email not in text
+        assert not (person.first_name and person.first_name in text)
 
 
 @pytest.mark.parametrize("name", sorted(set(DESTINATIONS) - set(VENDORS)))
@@ -761,13 +786,10 @@ def test_each_variable_is_asked_for_and_looked_at(scene_of: Callable[[str], Scen
     for variable in ADAPTERS[vendor].variables:
         assert f"`{variable.name}`" in page
         wrong = ["a b", "a\nb", "ü"]
-        wrong += ["http://esp.example", "ftp://x", "https://", "https://u:p@x"] if variable.is_address else []
+        wrong += ["http://esp.example", "ftp://x", "https:nohost-here", "https://u:p@x"] if variable.is_address else []
         wrong += [""] if variable.default is None else []
         for value in wrong:
-            scene.esp.__dict__["_environment"] = None
             with pytest.raises(SettingsError) as failed:
-                from sendworthy.push.work import push
-
                 push(scene.destination, scene.options(), {**good, variable.name: value})
             assert variable.name in "".join(problem.key for problem in failed.value.problems)
             assert not value or value not in str(failed.value.problems[0])
@@ -827,7 +849,7 @@ def test_masks() -> None:
     }
     assert masks.masked(plain) == masked
     words = 'odd@x.example, "Jörg" +49 171 2345678 k3y\n\u202eend'
-    assert masks.clean(words, ["k3y"], {"name": "Jörg"}) == 'o…@x…, "…" +… …  end'
+    assert masks.clean(words, ["k3y"], {"name": "Jörg"}) == 'o…@x…, "…" +… … end'
     assert len(masks.clean("x" * 10_000)) == masks.MOST_CHARACTERS + 1
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 _EMAIL = re.compile(r"[^\s@<>\"'(),;:]+@[^\s@<>\"'(),;:]+")
@@ -42,9 +44,12 @@ def clean(words: str, secrets: Collection[str] = (), values: Mapping[str, Any] |
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value."""
+    """Every text in a JSON value, also in JSON that is a text in it."""
     if isinstance(value, str):
         yield value
+        if value.startswith(("{", "[")):
+            with suppress(ValueError):
+                yield from texts(json.loads(value))
     elif isinstance(value, Mapping):
         for held in value.values():
             yield from texts(held)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -339,7 +341,8 @@ def _but_for(value: Any, shown: set[str]) -> Any:
     if isinstance(value, list):
         return [_but_for(held, shown) for held in value]
     if isinstance(value, str) and value.startswith("{"):
-        return masked("{")
+        with suppress(ValueError):
+            return _but_for(json.loads(value), shown)
     return value if value in shown or value in _WORDS else masked(value)
 
 

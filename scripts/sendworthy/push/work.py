@@ -14,7 +14,7 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, SettingsError
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 from sendworthy.manifest import find_night
-from sendworthy.push.calls import GOES_ON, TRIES, Answer, Caller, Clock, Request, Stopped
+from sendworthy.push.calls import GOES_ON, TRIES, Caller, Clock, Stopped
 from sendworthy.push.journal import TOO_LARGE, Refusal
 from sendworthy.push.masks import clean
 from sendworthy.push.plan import Options, Plan, Planned, journal_folder, make_plan, vendor_of
@@ -177,13 +177,13 @@ class _Worker:
         """Send a batch, with a record before it is sent, and before it is sent again."""
         is_again = self._journal.is_unknown(name, batch)
         batch = replace(batch, is_again=is_again)
-        self._journal.sending(name, batch, is_again)
+        self._journal.sending(name, batch, is_again and not self._vendor.looks_up)
 
-        def ask(request: Request) -> Answer:
-            return self._caller.ask(request, lambda: self._journal.sending(name, batch, True))
+        def again() -> None:
+            self._journal.sending(name, batch, True)
 
         try:
-            return self._understood(lambda: self._vendor.send(batch, ask))
+            return self._understood(lambda: self._vendor.send(batch, self._caller.ask, again))
         except (BatchRefused, SettingsError, Stopped) as error:
             if not is_again and not getattr(error, "is_unknown", False):
                 self._journal.returned(name, batch)

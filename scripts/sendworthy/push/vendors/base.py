@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
 from sendworthy.destinations import Destination
@@ -18,7 +18,17 @@ NOT_ALLOWED = frozenset({300, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 
 # what is sent over the network in clear may stay on this machine only
 _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
-Ask = Callable[[Request], Answer]
+Again = Callable[[], None]
+
+
+class Ask(Protocol):
+    """Asks a vendor, within its rates and again after a bad moment.
+
+    `on_again` is told before a request is sent once more that may have been taken.
+    """
+
+    def __call__(self, request: Request, on_again: Again = ...) -> Answer:
+        """The answer, whatever it is."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +87,13 @@ class JobLost(Exception):
 
 
 class Vendor(ABC):
-    """Hands batches to one vendor. Nothing is asked of it before `connect`."""
+    """Hands batches to one vendor. Nothing is asked of it before `connect`.
+
+    `looks_up`: it finds out whether a batch has arrived before it sends it again.
+    """
 
     variables: ClassVar[Sequence[Variable]]
+    looks_up: ClassVar[bool] = False
 
     def __init__(self, destination: Destination) -> None:
         self.destination = destination
@@ -97,8 +111,8 @@ class Vendor(ABC):
         """Look up what rows cannot be sent without."""
 
     @abstractmethod
-    def send(self, batch: Batch, ask: Ask) -> Sent:
-        """Send a batch. BatchRefused where none of it was taken."""
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
+        """Send a batch. BatchRefused where none of it was taken. `again` is told before it is sent once more."""
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
         """What became of a job; None: it is still at work."""

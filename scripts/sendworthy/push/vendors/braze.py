@@ -6,7 +6,7 @@ import json
 
 from sendworthy.destinations import Envelope
 from sendworthy.push.rows import Batch, Shape
-from sendworthy.push.vendors.base import Account, Ask, Refused, Sent, Variable, Vendor, judge
+from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, judge
 from sendworthy.push.vendors.plain import Plain
 
 
@@ -35,13 +35,13 @@ class Braze(Vendor):
             account["BRAZE_REST_URL"], {"Authorization": key, "Content-Type": "application/json"}
         )
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 201 can carry the errors of some of its objects."""
         envelope = self.shape.envelope
         body = json.dumps(
             {envelope.items: [row.values for row in batch.rows], **envelope.rest}, ensure_ascii=False
         ).encode()
-        answer = ask(lambda: self._plain.ask("POST", "/users/track", data=body))
+        answer = ask(lambda: self._plain.ask("POST", "/users/track", data=body), again)
         judge(self, answer)
         errors = (answer.data or {}).get("errors") or []
         return Sent([_refused(error) for error in errors])

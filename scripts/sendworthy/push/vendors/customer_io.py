@@ -16,6 +16,7 @@ from sendworthy.push.calls import READ_SECONDS, Answer, NoAnswer
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
+    Again,
     Ask,
     Refused,
     Sent,
@@ -75,10 +76,10 @@ class CustomerIo(Vendor):
 
         self._ask = ask
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 207, or a 200, can carry the errors of some of its operations."""
         operations = [_operation(row) for row in batch.rows]
-        answer = ask(lambda: self._ask(operations))
+        answer = ask(lambda: self._ask(operations), again)
         judge(self, answer)
         errors = (answer.data or {}).get("errors") or []
         return Sent([_refused(error) for error in errors])

@@ -9,6 +9,7 @@ from sendworthy.destinations import Envelope
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
+    Again,
     Ask,
     Refused,
     Sent,
@@ -46,10 +47,10 @@ class Iterable(Vendor):
             {"Api-Key": account["ITERABLE_API_KEY"], "Content-Type": "application/json"},
         )
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 200 names the users that failed, by address or id."""
         body = json.dumps({"users": [_user(row) for row in batch.rows]}).encode()
-        answer = ask(lambda: self._plain.ask("POST", "/api/users/bulkUpdate", data=body))
+        answer = ask(lambda: self._plain.ask("POST", "/api/users/bulkUpdate", data=body), again)
         judge(self, answer)
         told = answer.data if isinstance(answer.data, dict) else {}
         places = {**by_key(batch, "userId"), **by_key(batch, "email")}

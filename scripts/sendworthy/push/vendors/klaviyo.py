@@ -20,6 +20,7 @@ from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, NoAnswe
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
+    Again,
     Ask,
     JobLost,
     Refused,
@@ -78,7 +79,7 @@ class Klaviyo(Vendor):
         client.api_client.rest_client = RESTClientObject(client.configuration)
         self._profiles = client.Profiles
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Make a job of a batch."""
         query = {
             "data": {
@@ -86,7 +87,7 @@ class Klaviyo(Vendor):
                 "attributes": {"profiles": {"data": [_profile(row) for row in batch.rows]}},
             }
         }
-        answer = ask(lambda: _answer(self._profiles.bulk_import_profiles, query))
+        answer = ask(lambda: _answer(self._profiles.bulk_import_profiles, query), again)
         judge(self, answer, _named)
         return Sent(job=str(answer.data["data"]["id"]))
 

@@ -13,9 +13,9 @@ import re
 from typing import Any
 
 from sendworthy.destinations import Envelope
-from sendworthy.push.calls import Answer, NoAnswer
+from sendworthy.push.calls import NOT_TAKEN, Answer, NoAnswer
 from sendworthy.push.rows import Batch, Row, Shape
-from sendworthy.push.vendors.base import Account, Ask, JobLost, Refused, Sent, Variable, Vendor, judge
+from sendworthy.push.vendors.base import Account, Again, Ask, JobLost, Refused, Sent, Variable, Vendor, judge
 from sendworthy.push.vendors.plain import Plain
 
 _COLUMNS = ("email", "name", "attributes")
@@ -30,6 +30,7 @@ _SKIPPED = re.compile(r"skipping (?:invalid attributes JSON on )?line (\d+)\W+(.
 class Listmonk(Vendor):
     """Subscribers by address, with all of their attributes. listmonk has no Python client of its own."""
 
+    looks_up = True
     variables = (
         Variable("LISTMONK_URL", "the address of your instance", is_address=True),
         Variable("LISTMONK_USER", "the name of an API user with the right subscribers:import"),
@@ -47,25 +48,37 @@ class Listmonk(Vendor):
         token = base64.b64encode(pair.encode()).decode()
         self._plain = Plain(account["LISTMONK_URL"], {"Authorization": f"Basic {token}"})
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Begin an import. Its name says which batch it is: one that may have begun is looked for before it is sent again."""
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\n").writerows([_COLUMNS, *(_cells(row) for row in batch.rows)])
         file, name = text.getvalue().encode(), f"sendworthy-{batch.id}.csv"
         may_be_there = batch.is_again
 
-        def begin() -> Answer:
-            nonlocal may_be_there
+        def look() -> Answer:
             found = self._plain.ask("GET", _IMPORT)
             status = _status(found)
-            if not found.is_good or (may_be_there and status.get("name") == name):
-                return found
-            if status.get("status") in _AT_WORK:
+            if status.get("status") in _AT_WORK and not (may_be_there and status.get("name") == name):
                 raise NoAnswer("another import is at work there", is_unknown=False)
+            return found
+
+        def begin() -> Answer:
+            nonlocal may_be_there
+            if may_be_there:
+                found = look()
+                if not found.is_good or _status(found).get("name") == name:
+                    return found
+                again()
             may_be_there = True
             files = {"file": (name, file, "text/csv")}
-            return self._plain.ask("POST", _IMPORT, data={"params": _PARAMS}, files=files)
+            answer = self._plain.ask("POST", _IMPORT, data={"params": _PARAMS}, files=files)
+            may_be_there = answer.status not in NOT_TAKEN
+            if answer.status == 400:
+                # also where another import has begun in between
+                look()
+            return answer
 
+        judge(self, ask(look))
         judge(self, ask(begin))
         return Sent(job=name)
 

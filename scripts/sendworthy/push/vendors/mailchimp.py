@@ -8,7 +8,7 @@ import re
 from sendworthy.destinations import Envelope
 from sendworthy.errors import SettingsError
 from sendworthy.push.rows import Batch, Shape
-from sendworthy.push.vendors.base import Account, Ask, Refused, Sent, Variable, Vendor, by_key, judge
+from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, by_key, judge
 from sendworthy.push.vendors.plain import Plain
 
 _DATA_CENTRE = re.compile(r"[a-z]{2,3}\d{1,3}")
@@ -48,7 +48,7 @@ class Mailchimp(Vendor):
         )
         self._path = f"/3.0/lists/{account['MAILCHIMP_LIST_ID']}"
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 200 can carry members that were rejected."""
         envelope = self.shape.envelope
         body = json.dumps(
@@ -56,7 +56,7 @@ class Mailchimp(Vendor):
         ).encode()
         # a member without a field that the audience requires would be refused
         query = {"skip_merge_validation": "true"}
-        answer = ask(lambda: self._plain.ask("POST", self._path, params=query, data=body))
+        answer = ask(lambda: self._plain.ask("POST", self._path, params=query, data=body), again)
         judge(self, answer)
         places = by_key(batch, "email_address")
         return Sent(

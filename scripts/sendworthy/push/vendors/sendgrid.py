@@ -20,6 +20,7 @@ from sendworthy.push.calls import READ_SECONDS, Answer, NoAnswer
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
+    Again,
     Ask,
     JobLost,
     Refused,
@@ -84,10 +85,10 @@ class SendGrid(Vendor):
                 "create them with these names, of type text, under Marketing, Custom Fields.",
             )
 
-    def send(self, batch: Batch, ask: Ask) -> Sent:
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Make a job of a batch."""
         body = {"contacts": [self._contact(row) for row in batch.rows]}
-        answer = ask(lambda: _answer(self._client.marketing.contacts.put, request_body=body))
+        answer = ask(lambda: _answer(self._client.marketing.contacts.put, request_body=body), again)
         judge(self, answer, _named)
         return Sent(job=str(answer.data["job_id"]))
 
