@@ -144,7 +144,7 @@ class Esp:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 esp.handle(self, body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _handle  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _handle
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -224,7 +224,10 @@ class Esp:
         return _VENDORS[self.vendor](self, handler, path, query, body)
 
     def _take(
-        self, items: Mapping[str, tuple[str, dict[str, Any]]], size: int, store: Callable[[str, dict[str, Any]], None]
+        self,
+        items: Mapping[str, tuple[str, dict[str, Any]]],
+        size: int,
+        store: Callable[[str, dict[str, Any]], None],
     ) -> Reply | None:
         """Keep the limits, then store; items: by place, the person and what is set. A reply where nothing is stored."""
         keys = [key for key, _ in items.values()]
@@ -256,7 +259,10 @@ class Esp:
         read = json.loads(body)
         assert read.keys() == {"attributes"}, read.keys()
         items = {
-            str(place): (told["external_id"], {name: value for name, value in told.items() if name != "external_id"})
+            str(place): (
+                told["external_id"],
+                {name: value for name, value in told.items() if name != "external_id"},
+            )
             for place, told in enumerate(read["attributes"])
         }
         refused = self._take(items, len(body), self._merge)
@@ -279,7 +285,8 @@ class Esp:
             assert self.limits.item_bytes is None or len(json.dumps(told)) <= self.limits.item_bytes
             assert "" not in told["attributes"].values(), "an empty text would take the old value's place"
         items = {
-            str(place): (told["identifiers"]["id"], told["attributes"]) for place, told in enumerate(read["batch"])
+            str(place): (told["identifiers"]["id"], told["attributes"])
+            for place, told in enumerate(read["batch"])
         }
         refused = self._take(items, len(body), self._merge)
         if refused:
@@ -372,7 +379,14 @@ class Esp:
             }
             return Reply(
                 200,
-                {"data": {"type": "profile-bulk-import-job", "id": parts[0], "attributes": told, "links": {"self": path}}},
+                {
+                    "data": {
+                        "type": "profile-bulk-import-job",
+                        "id": parts[0],
+                        "attributes": told,
+                        "links": {"self": path},
+                    }
+                },
             )
         assert (handler.command, path.rstrip("/")) == ("POST", base), "never the subscribe call"
         read = json.loads(body)["data"]
@@ -381,7 +395,10 @@ class Esp:
         for told in profiles:
             assert self.limits.item_bytes is None or len(json.dumps(told)) <= self.limits.item_bytes
         items = {
-            str(place): (told["email"].lower(), {name: value for name, value in told.items() if name != "email"})
+            str(place): (
+                told["email"].lower(),
+                {name: value for name, value in told.items() if name != "email"},
+            )
             for place, told in enumerate(profiles)
         }
         assert len({key for key, _ in items.values()}) == len(items), "an address twice"
@@ -436,7 +453,11 @@ class Esp:
         assert handler.headers["Authorization"] == f"Bearer {SECRET}"
         if path == "/v3/marketing/field_definitions":
             fields = [
-                {"id": f"e{place}_T", "name": name, "field_type": "Number" if name == "loyalty_points" else "Text"}
+                {
+                    "id": f"e{place}_T",
+                    "name": name,
+                    "field_type": "Number" if name == "loyalty_points" else "Text",
+                }
                 for place, name in enumerate(self.FIELDS)
             ]
             return Reply(200, {"custom_fields": fields, "reserved_fields": []})
@@ -457,10 +478,14 @@ class Esp:
         read = json.loads(body)
         items = {}
         for place, told in enumerate(read["contacts"]):
-            custom = {self.FIELDS[int(name[1:-2])]: value for name, value in told.get("custom_fields", {}).items()}
+            custom = {
+                self.FIELDS[int(name[1:-2])]: value for name, value in told.get("custom_fields", {}).items()
+            }
             assert isinstance(custom.get("loyalty_points", 0), int)
             own = {name: value for name, value in told.items() if name not in ("email", "custom_fields")}
-            assert not {"", None} & {value for value in {**own, **custom}.values() if not isinstance(value, int)}
+            assert not {"", None} & {
+                value for value in {**own, **custom}.values() if not isinstance(value, int)
+            }
             items[str(place)] = (told["email"].lower(), {**own, **custom})
         refused = self._take(items, len(body), self._merge)
         if refused:
@@ -488,7 +513,7 @@ class Esp:
         if self.busy or (self.paused_jobs and last["name"]):
             return Reply(400, {"message": "An import is already running"})
         head = f"Content-Type: {handler.headers['Content-Type']}\r\n\r\n".encode()
-        form = BytesParser().parsebytes(head + body)
+        form: Any = BytesParser().parsebytes(head + body)
         parts = {part.get_param("name", header="Content-Disposition"): part for part in form.get_payload()}
         params = json.loads(parts["params"].get_payload(decode=True))
         assert params == {

@@ -48,7 +48,7 @@ class Person:
         return self.email.lower()
 
 
-NAMES = ("Quuxbury", "Zoë \N{SNOWMAN}", "O'Brien, \"Bo\"; x", None, "=1+1")
+NAMES = ("Quuxbury", "Zoë \N{SNOWMAN}", 'O\'Brien, "Bo"; x', None, "=1+1")
 
 
 def people(count: int, begin: int = 1, filler: str = "") -> list[Person]:
@@ -56,7 +56,7 @@ def people(count: int, begin: int = 1, filler: str = "") -> list[Person]:
     return [
         Person(
             f"user{number:06}",
-            NAMES[number % len(NAMES)] if not filler else filler,
+            filler or NAMES[number % len(NAMES)],
             None if number % 3 == 0 else "Łódź",
             None if number % 4 == 0 else str(number),
             None if number % 2 else "Harbour",
@@ -95,30 +95,56 @@ def row_of(vendor: str, campaign: str, person: Person, night: datetime) -> dict[
     keys = {"campaign_id": campaign, "dispatch_id": dispatch_id(campaign, person, night)}
     user = _told(campaign, person, night)
     no_user = _told(campaign, person, night, "user_id")
-    name, city, points, place = (value or "" for value in (person.first_name, person.city, person.points, person.place))
+    name, city, points, place = (
+        value or "" for value in (person.first_name, person.city, person.points, person.place)
+    )
     blank = {"sendworthy_blank_fields": _blank(person)}
     if vendor == "braze_track":
-        payload = {"external_id": person.user, **no_user, "first_name": person.first_name, "home_city": person.city}
+        payload = {
+            "external_id": person.user,
+            **no_user,
+            "first_name": person.first_name,
+            "home_city": person.city,
+        }
         return {**keys, "payload": json.dumps(payload, ensure_ascii=False)}
     if vendor == "customer_io":
         return {"id": person.user, **no_user, **blank, "first_name": name, "city": city}
     if vendor == "iterable":
-        return {"email": person.email, "userId": person.user, **no_user, **blank, "firstName": name, "city": city}
+        return {
+            "email": person.email,
+            "userId": person.user,
+            **no_user,
+            **blank,
+            "firstName": name,
+            "city": city,
+        }
     if vendor == "klaviyo":
         own = {"City": city, "First Name": name, "place_name": place}
         return {"Email Address": person.email, **user, **blank, **own}
     if vendor == "sendgrid":
-        return {"email": person.email, **user, **blank, "city": city, "first_name": name, "loyalty_points": points}
+        return {
+            "email": person.email,
+            **user,
+            **blank,
+            "city": city,
+            "first_name": name,
+            "loyalty_points": points,
+        }
     if vendor == "listmonk":
         attributes = {**user, "first_name": person.first_name}
-        return {**keys, "email": person.email, "name": name, "attributes": json.dumps(attributes, ensure_ascii=False)}
+        return {
+            **keys,
+            "email": person.email,
+            "name": name,
+            "attributes": json.dumps(attributes, ensure_ascii=False),
+        }
     assert vendor == "mailchimp"
-    payload = {
+    member = {
         "email_address": person.email,
         "status_if_new": "subscribed",
         "merge_fields": {**_tags(campaign, person, night), "FNAME": name},
     }
-    return {**keys, "payload": json.dumps(payload, ensure_ascii=False)}
+    return {**keys, "payload": json.dumps(member, ensure_ascii=False)}
 
 
 def _tags(campaign: str, person: Person, night: datetime) -> dict[str, str]:
@@ -193,14 +219,18 @@ def write_night(
                 connection.execute(
                     f"insert into {destination.model} values {values}", [cell for row in part for cell in row]
                 )
-            connection.execute("insert into marts.send_list select ?, range::varchar from range(?)", [campaign, len(persons)])
+            connection.execute(
+                "insert into marts.send_list select ?, range::varchar from range(?)", [campaign, len(persons)]
+            )
         told = {
             "run_id": f"{night:%Y%m%dT%H%M%SZ}-{run}",
             "as_of": iso(night),
             "versions": {"sendworthy": "0.1.0"},
             "sources": [],
         }
-        return export_night(connection, [destination], out, told, [entry(name, len(lists[name])) for name in lists]).parent
+        return export_night(
+            connection, [destination], out, told, [entry(name, len(lists[name])) for name in lists]
+        ).parent
 
 
 def entry(campaign: str, rows: int) -> dict[str, Any]:

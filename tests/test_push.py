@@ -1,5 +1,6 @@
 """`sendworthy push`: whatever the vendor does wrong, in the end it knows the list, no batch known as taken is sent again, and
-every refused row is named."""
+every refused row is named.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +47,7 @@ from sendworthy.push.work import push
 
 CAMPAIGN = "welcome__new__email"
 OTHER = "offer__everyone__email"
+NIGHT_CLOCK = "2026-06-01T04:00:00Z"
 # seven people in batches of three, in the order of their messages' ids, which is that of a list
 PEOPLE = sorted(people(7), key=lambda person: dispatch_id(CAMPAIGN, person, FIRST))
 BATCHES = 3
@@ -117,13 +119,36 @@ class Case:
 
 CASES = (
     Case("429", Fault("429", headers={"Retry-After": "7"}), "waits 7 seconds, sends it once more", waits=7),
-    Case("429, a date", Fault("429", headers={"Retry-After": "date"}), "waits until then, sends it once more", waits=30),
+    Case(
+        "429, a date",
+        Fault("429", headers={"Retry-After": "date"}),
+        "waits until then, sends it once more",
+        waits=30,
+    ),
     Case("500", Fault("500"), "waits a second, sends it once more", again=1),
-    Case("503, Retry-After", Fault("503", headers={"Retry-After": "9"}), "waits 9 seconds, sends it once more", again=1, waits=9),
+    Case(
+        "503, Retry-After",
+        Fault("503", headers={"Retry-After": "9"}),
+        "waits 9 seconds, sends it once more",
+        again=1,
+        waits=9,
+    ),
     Case("500 after it was taken", Fault("500", after=True), "sends it once more", arrives=2, again=1),
     Case("connection cut before it was taken", Fault("cut"), "sends it once more", again=1),
-    Case("connection cut after it was taken", Fault("cut", after=True), "sends it once more", arrives=2, again=1),
-    Case("no answer in time, and it was taken", Fault("late", after=True), "sends it once more", arrives=2, again=1),
+    Case(
+        "connection cut after it was taken",
+        Fault("cut", after=True),
+        "sends it once more",
+        arrives=2,
+        again=1,
+    ),
+    Case(
+        "no answer in time, and it was taken",
+        Fault("late", after=True),
+        "sends it once more",
+        arrives=2,
+        again=1,
+    ),
 )
 # who can look up whether a request has arrived does not send it twice
 LOOKS_IT_UP = ("listmonk",)
@@ -152,7 +177,9 @@ def test_a_fault_is_outlived(
     if case.waits < 2:
         assert sum(scene.clock.slept) < 6
     # and nothing is left to be sent
-    assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES - 1 + (1 if looked_up else case.sent)
+    assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES - 1 + (
+        1 if looked_up else case.sent
+    )
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -182,7 +209,9 @@ def test_what_is_rejected_in_a_good_answer_is_named_with_the_reason(
         assert "bad" in row["reason"] or vendor == "iterable"
     assert stat.S_IMODE((scene.folder / "refused.csv").stat().st_mode) == 0o600
     nothing_personal(scene)
-    assert scene.push().exit_code == 3 and len(scene.esp.uploads) == BATCHES, "what was refused is not sent again"
+    assert scene.push().exit_code == 3 and len(scene.esp.uploads) == BATCHES, (
+        "what was refused is not sent again"
+    )
 
 
 def refused_rows(scene: Scene) -> list[dict[str, str]]:
@@ -215,7 +244,9 @@ def test_a_request_that_is_refused_because_of_one_row_goes_without_it(
     assert result.outcomes[0].again == 0, "that it was not taken is known"
     uploads = len(scene.esp.uploads)
     # named: the batch, and the batch without the row; else halves: the batch, 1 + 2 rows, or 2 + 1 of them
-    assert uploads == BATCHES + (1 if names_it and vendor in ("klaviyo", "sendgrid") else 2 if uploads == 5 else 4)
+    assert uploads == BATCHES + (
+        1 if names_it and vendor in ("klaviyo", "sendgrid") else 2 if uploads == 5 else 4
+    )
     nothing_personal(scene)
     assert scene.push().exit_code == 3 and len(scene.esp.uploads) == uploads
 
@@ -237,7 +268,9 @@ def test_a_key_that_is_not_right_ends_it_and_is_shown_to_nobody(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_vendor_that_stays_away_ends_it_and_a_rerun_goes_on(scene_of: Callable[[str], Scene], vendor: str) -> None:
+def test_a_vendor_that_stays_away_ends_it_and_a_rerun_goes_on(
+    scene_of: Callable[[str], Scene], vendor: str
+) -> None:
     scene = scene_of(vendor)
     scene.esp.faults = {number: Fault("503") for number in range(2, 2 + calls.TRIES)}
     result = scene.push()
@@ -246,7 +279,13 @@ def test_a_vendor_that_stays_away_ends_it_and_a_rerun_goes_on(scene_of: Callable
     assert len(scene.esp.uploads) == 1 + calls.TRIES
     # half of each pause is left to chance
     backoff = [pause for pause in scene.clock.slept if pause >= 0.75]
-    assert [pause for pause in backoff if pause in (0.75, 1.5, 3.0, 6.0, 12.0)][-5:] == [0.75, 1.5, 3.0, 6.0, 12.0]
+    assert [pause for pause in backoff if pause in (0.75, 1.5, 3.0, 6.0, 12.0)][-5:] == [
+        0.75,
+        1.5,
+        3.0,
+        6.0,
+        12.0,
+    ]
     assert scene.push().exit_code == 0
     assert scene.knows(CAMPAIGN, PEOPLE) and set(scene.arrivals.values()) == {1}
 
@@ -299,7 +338,9 @@ def test_a_job_that_takes_too_long_is_asked_after_by_the_next_push(
 
 
 @pytest.mark.parametrize("vendor", ("klaviyo", "sendgrid", "listmonk"))
-def test_a_job_that_the_vendor_has_forgotten_is_sent_again(scene_of: Callable[[str], Scene], vendor: str) -> None:
+def test_a_job_that_the_vendor_has_forgotten_is_sent_again(
+    scene_of: Callable[[str], Scene], vendor: str
+) -> None:
     scene = scene_of(vendor)
     scene.esp.paused_jobs = 10_000
     scene.push()
@@ -384,7 +425,12 @@ def test_killed_in_the_middle_a_rerun_goes_on(tmp_path: Path, vendor: str, after
     write_night(tmp_path / "out", DESTINATIONS[vendor], {CAMPAIGN: persons})
     esp = Esp(vendor)
     try:
-        command = [sys.executable, "-c", "from sendworthy.cli import main; main()", *arguments(tmp_path, vendor)]
+        command = [
+            sys.executable,
+            "-c",
+            "from sendworthy.cli import main; main()",
+            *arguments(tmp_path, vendor),
+        ]
         environment = {**os.environ, **esp.environment}
         with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
             esp.victim = process.pid
@@ -404,8 +450,17 @@ def test_killed_in_the_middle_a_rerun_goes_on(tmp_path: Path, vendor: str, after
         esp.close()
 
 
-def arguments(root: Path, vendor: str) -> tuple[object, ...]:
-    return ("push", "--destination", vendor, "--out", root / "out", "--now", "2026-06-01T04:00:00Z", "--confirm")
+def arguments(root: Path, vendor: str) -> tuple[str, ...]:
+    return (
+        "push",
+        "--destination",
+        vendor,
+        "--out",
+        root / "out",
+        "--now",
+        "2026-06-01T04:00:00Z",
+        "--confirm",
+    )
 
 
 def test_two_pushes_at_once_send_nothing_twice(scene_of: Callable[[str], Scene]) -> None:
@@ -612,7 +667,9 @@ def test_a_rerun_sends_nothing_and_resync_sends_all_once_more(scene_of: Callable
 
 def test_campaigns_are_pushed_together_or_one_by_one(new_scene: Callable[..., Scene]) -> None:
     scene = new_scene(small("iterable"))
-    write_night(scene.out, scene.destination, {CAMPAIGN: PEOPLE, OTHER: PEOPLE[:2], "quiet__everyone__email": []})
+    write_night(
+        scene.out, scene.destination, {CAMPAIGN: PEOPLE, OTHER: PEOPLE[:2], "quiet__everyone__email": []}
+    )
     assert scene.push(campaigns=[OTHER]).exit_code == 0
     assert scene.knows(OTHER, PEOPLE[:2])
     plan = scene.plan()
@@ -718,7 +775,9 @@ def test_changes_say_what_did_not_arrive_before_them(changed: Callable[..., Scen
     assert note.startswith("1 rows") and "--resync" in note
 
 
-def test_changes_that_were_tampered_with_or_lie_elsewhere_are_not_pushed(changed: Callable[..., Scene]) -> None:
+def test_changes_that_were_tampered_with_or_lie_elsewhere_are_not_pushed(
+    changed: Callable[..., Scene],
+) -> None:
     scene = second(changed("braze_track", since=None))
     manifest = scene.out / "2026-06-02" / "manifest.json"
     text = manifest.read_text(encoding="utf-8")
@@ -743,7 +802,15 @@ def test_changes_that_were_tampered_with_or_lie_elsewhere_are_not_pushed(changed
 def test_a_dry_run_sends_nothing_and_shows_nobody(tmp_path: Path, nights: Callable[[str], Path]) -> None:
     shutil.copytree(nights("sendgrid"), tmp_path / "out")
     before = sorted(path.name for path in (tmp_path / "out").iterdir())
-    command = ("push", "--destination", "sendgrid", "--out", tmp_path / "out", "--now", "2026-06-01T04:00:00Z")
+    command = (
+        "push",
+        "--destination",
+        "sendgrid",
+        "--out",
+        tmp_path / "out",
+        "--now",
+        "2026-06-01T04:00:00Z",
+    )
     # an account is not even needed
     shown = sendworthy(*command)
     assert shown.returncode == 0, shown.stderr
@@ -786,7 +853,11 @@ def test_each_variable_is_asked_for_and_looked_at(scene_of: Callable[[str], Scen
     for variable in ADAPTERS[vendor].variables:
         assert f"`{variable.name}`" in page
         wrong = ["a b", "a\nb", "ü"]
-        wrong += ["http://esp.example", "ftp://x", "https:nohost-here", "https://u:p@x"] if variable.is_address else []
+        wrong += (
+            ["http://esp.example", "ftp://x", "https:nohost-here", "https://u:p@x"]
+            if variable.is_address
+            else []
+        )
         wrong += [""] if variable.default is None else []
         for value in wrong:
             with pytest.raises(SettingsError) as failed:
@@ -818,7 +889,7 @@ def test_sendgrid_without_a_custom_field_ends_before_anything_is_sent(
 ) -> None:
     scene = scene_of("sendgrid")
     monkeypatch.setattr(Esp, "FIELDS", ("sendworthy_user_id", "loyalty_points"))
-    with pytest.raises(SettingsError, match="no custom field .*sendworthy_campaign_id"):
+    with pytest.raises(SettingsError, match=r"no custom field .*sendworthy_campaign_id"):
         scene.push()
     assert not scene.esp.uploads
 
@@ -837,7 +908,15 @@ def test_an_answer_of_an_unknown_form_ends_it_in_words(
 
 
 def test_masks() -> None:
-    masked = {"email": "o…@e…", "name": "J…", "none": None, "yes": True, "n": "7…", "list": ["a…"], "empty": ""}
+    masked = {
+        "email": "o…@e…",
+        "name": "J…",
+        "none": None,
+        "yes": True,
+        "n": "7…",
+        "list": ["a…"],
+        "empty": "",
+    }
     plain = {
         "email": "odd_heron28@example.com",
         "name": "Jörg",

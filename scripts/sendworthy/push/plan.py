@@ -341,6 +341,7 @@ def _but_for(value: Any, shown: set[str]) -> Any:
     if isinstance(value, list):
         return [_but_for(held, shown) for held in value]
     if isinstance(value, str) and value.startswith("{"):
+        # a cell with JSON
         with suppress(ValueError):
             return _but_for(json.loads(value), shown)
     return value if value in shown or value in _WORDS else masked(value)

@@ -219,13 +219,13 @@ class _Worker:
     def _find_rows(self, name: str, batch: Batch, refused: BatchRefused) -> None:
         """A batch was refused whole: leave out the rows that the vendor names, or halve it until the row is found."""
         self._journal.returned(name, batch)
-        named = [row for row in refused.named if row.index is not None and row.index < len(batch.rows)]
-        if named and len({row.index for row in named}) < len(batch.rows):
-            for told in self._refusals(batch, named):
-                row = next(row for row in batch.rows if row.dispatch_id == told.dispatch_id)
+        named = [item for item in refused.named if item.index is not None and item.index < len(batch.rows)]
+        if named and len({item.index for item in named}) < len(batch.rows):
+            for told, item in zip(self._refusals(batch, named), named, strict=True):
+                row = batch.rows[item.index or 0]
                 one = Batch(batch.sha256, (row.place, row.place + 1), [row])
                 self._journal.ended(name, one, [told])
-            without = {row.index for row in named}
+            without = {item.index for item in named}
             rest = [row for index, row in enumerate(batch.rows) if index not in without]
             self._send(name, replace(batch, rows=rest))
         elif len(batch.rows) > 1 and self._halvings < MOST_HALVINGS:

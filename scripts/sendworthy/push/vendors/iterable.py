@@ -75,5 +75,5 @@ class Iterable(Vendor):
 
 
 def _user(row: Row) -> dict[str, Any]:
-    fields = filled(row, "email", "userId")
-    return {"email": row.values["email"], "userId": row.values["userId"], "dataFields": fields}
+    keys = {name: row.values[name] for name in ("email", "userId") if row.values.get(name)}
+    return {**keys, "dataFields": filled(row, "email", "userId")}

@@ -115,7 +115,9 @@ class Klaviyo(Vendor):
         cursor: str | None = None
         while True:
             page = {"page_size": _PAGE, **({"page_cursor": cursor} if cursor else {})}
-            answer = ask(partial(_answer, self._profiles.get_errors_for_bulk_import_profiles_job, job, **page))
+            answer = ask(
+                partial(_answer, self._profiles.get_errors_for_bulk_import_profiles_job, job, **page)
+            )
             judge(self, answer)
             for error in answer.data.get("data") or []:
                 told = error.get("attributes") or {}

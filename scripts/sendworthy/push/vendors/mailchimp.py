@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+
 from sendworthy.destinations import Envelope
 from sendworthy.errors import SettingsError
 from sendworthy.push.rows import Batch, Shape
