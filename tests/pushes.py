@@ -267,6 +267,8 @@ def add_changes(
     }
     counts = {"added": rows, "changed": 0, "removed": 0, "unchanged": 0}
     changes = {destination.name: {"since": iso(since) if since else None, **counts, "files": [file], **more}}
+    if more.get("files") == []:
+        (folder / name).unlink()
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     next(told for told in manifest["campaigns"] if told["campaign_id"] == campaign)["changes"] = changes
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

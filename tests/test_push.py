@@ -456,7 +456,7 @@ def arguments(root: Path, vendor: str) -> tuple[str, ...]:
         "--destination",
         vendor,
         "--out",
-        root / "out",
+        str(root / "out"),
         "--now",
         "2026-06-01T04:00:00Z",
         "--confirm",
@@ -727,6 +727,43 @@ def test_changes_go_after_the_night_that_they_build_on(changed: Callable[..., Sc
     assert {key for key, count in scene.arrivals.items() if count == 2} == changed_people
     assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES + 1, "once"
     assert scene.push(resync=True).exit_code == 0 and scene.knows(CAMPAIGN, PEOPLE, SECOND)
+
+
+def test_whoever_has_the_whole_list_has_its_changes(changed: Callable[..., Scene]) -> None:
+    scene = second(changed("braze_track"))
+    assert scene.push(resync=True).exit_code == 0
+    again = scene.push()
+    assert again.exit_code == 0 and len(scene.esp.uploads) == BATCHES and again.outcomes[0].is_whole
+
+
+def test_a_night_without_changes_waits_for_the_night_before_too(
+    changed: Callable[..., Scene], tmp_path: Path
+) -> None:
+    """Two nights in which nothing has changed look alike: neither may go before the one that it builds on."""
+    scene = second(changed("braze_track", files=[], added=0))
+    night = scene.out
+    scene.out = night / "2026-06-01"
+    assert scene.push().exit_code == 0
+    scene.out = night
+    assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES
+    fourth = write_night(night, scene.destination, {CAMPAIGN: PEOPLE}, datetime(2026, 6, 4))
+    part = next((tmp_path / "part" / "2026-06-02" / "braze_track").iterdir())
+    add_changes(fourth, scene.destination, CAMPAIGN, datetime(2026, 6, 3), part, files=[], added=0)
+    scene.now = datetime(2026, 6, 4) + NOW
+    result = scene.push()
+    assert result.exit_code == 3 and "2026-06-03" in result.plan.refused[0].refused
+
+
+def test_a_push_of_another_night_in_between_forgets_nothing(changed: Callable[..., Scene]) -> None:
+    scene = changed("braze_track", since=None)
+    night = scene.out
+    scene.esp.faults = {2: Fault("429", headers={"Retry-After": "7200"})}
+    assert second(scene).push().exit_code == 1
+    scene.out = night / "2026-06-01"
+    assert scene.push().exit_code == 0
+    scene.out = night
+    assert scene.push().exit_code == 0 and scene.knows(CAMPAIGN, PEOPLE, SECOND) is False
+    assert set(scene.arrivals.values()) == {2}, "each night's list once"
 
 
 def test_changes_do_not_go_where_the_night_before_has_not(changed: Callable[..., Scene]) -> None:

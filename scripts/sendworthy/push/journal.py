@@ -84,7 +84,8 @@ class Journal:
         self.path = folder / FILE
         self.night = night
         self._pushed: dict[str, Pushed] = {}
-        self._campaigns: dict[str, _State] = {}
+        # by campaign and night
+        self._states: dict[tuple[str, str], _State] = {}
         for record in _read(self.path):
             self._take(record)
 
@@ -95,22 +96,23 @@ class Journal:
             self._pushed[campaign] = Pushed(**told)
         elif event == "anew":
             self._pushed.pop(campaign, None)
-            self._campaigns.pop(campaign, None)
-        elif record["night"] == self.night:
-            self._of(campaign).take(record)
+            self._states.pop((campaign, record["night"]), None)
+        else:
+            self._states.setdefault((campaign, record["night"]), _State()).take(record)
 
     def _of(self, campaign: str) -> _State:
-        return self._campaigns.setdefault(campaign, _State())
+        return self._states.setdefault((campaign, self.night), _State())
 
     def begin(self) -> None:
-        """Make the file, without what older nights have left but for the last list of each campaign."""
+        """Make the file, without what a campaign's later list has made useless."""
         make_folder(self.path.parent)
         aside = self.path.with_suffix(".writing")
         with aside.open("w", encoding="utf-8") as file:
             for campaign, pushed in sorted(self._pushed.items()):
                 file.write(_line({"event": "pushed", "campaign": campaign, **asdict(pushed)}))
-            for state in self._campaigns.values():
-                for record in state.records:
+            for (campaign, night), state in self._states.items():
+                last = self._pushed.get(campaign)
+                for record in state.records if last is None or last.night <= night else ():
                     file.write(_line(record))
         flush(aside)
         swap_in(aside, self.path)
@@ -186,7 +188,7 @@ class Journal:
 
     def anew(self, campaign: str) -> None:
         """A list that has gone out whole shall go out once more."""
-        self._append({"event": "anew", "campaign": campaign})
+        self._append({"event": "anew", "campaign": campaign, "night": self.night})
 
     def _write(self, event: str, campaign: str, batch: Batch, **more: Any) -> None:
         place = {"night": self.night, "file": batch.sha256, "span": list(batch.span), "batch": batch.id}

@@ -17,7 +17,7 @@ from sendworthy.destinations import Destination
 from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
 from sendworthy.manifest import ListedCampaign, ListedFile, ListedForm, Manifest, read_manifest
 from sendworthy.push.calls import seconds_for
-from sendworthy.push.journal import Journal
+from sendworthy.push.journal import Journal, Pushed
 from sendworthy.push.masks import masked
 from sendworthy.push.rows import Row, Source, batches, told
 from sendworthy.push.vendors import VENDORS, Vendor
@@ -269,23 +269,29 @@ class _Planner:
             sources, is_changes = [self._source(file) for file in changes.files], True
             if changes.held_back is not None:
                 return self._refused(name, f"its changes are held back: {changes.held_back}")
-            is_same = last is not None and [source.sha256 for source in sources] == last.files
-            if not is_same and (last is None or last.night != changes.since):
+            is_out = self._is_out(last, sources) or self._is_out(last, whole)
+            if not is_out and (last is None or last.night != changes.since):
                 known = f"the last night pushed is {last.night}" if last else "no night of it was pushed"
                 return self._refused(
                     name,
                     f"its changes build on the night of {changes.since}, and {known}. Push that night first, or the whole list with --resync",
                 )
-            if last is not None and not is_same and (last.refused or last.expired):
+            if last is not None and not is_out and (last.refused or last.expired):
                 notes.append(
                     f"{last.refused + last.expired:,} rows of the night before did not arrive, and are in the changes only if they have changed; --resync sends all"
                 )
+        # whoever has the whole list has its changes
+        out = next((listed for listed in (sources, whole) if self._is_out(last, listed)), None)
+        if out is not None and not self._options.resync:
+            rows = sum(source.rows for source in out)
+            return Planned(name, out, is_changes, True, rows=rows, taken=rows, notes=notes)
+        is_anew = self._is_out(last, sources)
+        return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
+
+    def _is_out(self, last: Pushed | None, sources: Sequence[Source]) -> bool:
+        """Whether these files have gone out whole, this night."""
         files = [source.sha256 for source in sources]
-        is_done = last is not None and last.night == self._manifest.as_of and last.files == files
-        if is_done and not self._options.resync:
-            rows = sum(source.rows for source in sources)
-            return Planned(name, sources, is_changes, True, rows=rows, taken=rows, notes=notes)
-        return self._counted(Planned(name, sources, is_changes, notes=notes), is_done)
+        return last is not None and last.night == self._manifest.as_of and last.files == files
 
     def _source(self, file: ListedFile) -> Source:
         return Source(self._folder / file.file, file.file, file.sha256, file.rows, self._form)

@@ -18,6 +18,9 @@ from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError
 from sendworthy.list_files import group_requests
 from sendworthy.times import parse_time
 
+# the longest cell that is read: as long as the largest item that any vendor takes, many times over
+csv.field_size_limit(1 << 24)
+
 # rows from the first one (0) up to, and without, the second one
 Span = tuple[int, int]
 
