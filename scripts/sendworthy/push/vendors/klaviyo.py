@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
@@ -124,7 +125,8 @@ class Klaviyo(Vendor):
                 index = _index(told, places)
                 if index is not None:
                     found.setdefault(index, _refused(told, index))
-            cursor = (answer.data.get("links") or {}).get("next")
+            following = urlsplit((answer.data.get("links") or {}).get("next") or "").query
+            cursor = next(iter(parse_qs(following).get("page[cursor]", [])), None)
             if not cursor:
                 return list(found.values())
 
