@@ -124,7 +124,7 @@ class Esp:
         self.bad: dict[str, str] = {}
         self.poison: set[str] = set()
         self.names_poison = True
-        self.is_locked = False
+        self.locked_with = 0
         self.requests: list[tuple[float, str, str]] = []
         self.paused_jobs = 0
         self.busy = 0
@@ -215,8 +215,9 @@ class Esp:
     def _reply(
         self, handler: BaseHTTPRequestHandler, path: str, query: Mapping[str, list[str]], body: bytes
     ) -> Reply:
-        if self.is_locked:
-            return Reply(401, {"message": f"the key {SECRET} is not known"})
+        if self.locked_with:
+            headers = {"Location": f"{self.address}/elsewhere"} if self.locked_with == 302 else {}
+            return Reply(self.locked_with, {"message": f"the key {SECRET} is not known"}, headers)
         now = self.clock.now() if self.clock else 0.0
         for most, seconds in self.limits.rates if self.clock else ():
             if sum(1 for then, _, _ in self.requests if then > now - seconds) > most:

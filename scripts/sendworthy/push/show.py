@@ -62,9 +62,11 @@ def show_plan(plan: Plan) -> None:
     if plan.example is not None:
         out.print("One row of it, masked:")
         out.print_json(data=plan.example)
-    out.print(
-        f"At the rates that {escape(plan.destination.label)} names: {plan.seconds:,.0f} seconds at the least."
-    )
+    label = escape(plan.destination.label)
+    if plan.destination.limits.rates:
+        out.print(f"At the rates that {label} names: {plan.seconds:,.0f} seconds at the least.")
+    else:
+        out.print(f"{label} names no rate.")
     if sum(1 for item in plan.going if item.to_send) > 1:
         err.print(
             "[yellow]note[/] an ESP keeps one value of each attribute for a person: push a campaign (--campaign), send it, then push the next.",

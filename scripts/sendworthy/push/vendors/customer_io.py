@@ -63,6 +63,8 @@ class CustomerIo(Vendor):
         )
         answers: list[Answer] = []
         client.http.mount("https://", _Once(address.scheme))
+        # a redirected POST becomes a GET, and carries nothing
+        client.http.max_redirects = 0
         client.http.hooks["response"].append(lambda response, **more: answers.append(answer_of(response)))
 
         def ask(operations: list[dict[str, Any]]) -> Answer:
