@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from sendworthy.errors import EXIT_HELD_BACK, EXIT_USAGE, SettingsError
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_USAGE, SettingsError
 from sendworthy.private import keep_to_owner
 from sendworthy.project import Project, find_project
 from sendworthy.show import (
@@ -494,6 +494,76 @@ def verify(
         else:
             show_verified(verified)
         raise typer.Exit(verified.exit_code)
+
+
+@app.command()
+def push(
+    destination: Annotated[
+        str,
+        typer.Option("--destination", help="Where to: a destination that takes requests, as braze_track."),
+    ],
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Send it. Without it, nothing is sent: the counts are shown.")
+    ] = False,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="A night's folder, or the folder of nights: its newest one. Default: out/ in the project.",
+        ),
+    ] = None,
+    campaign: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--campaign", help="A campaign to push; may be repeated. Default: all that were released."
+        ),
+    ] = None,
+    resync: Annotated[
+        bool,
+        typer.Option("--resync", help="Push whole lists, also where the night has only what has changed."),
+    ] = False,
+    db: Annotated[
+        Path | None, typer.Option("--db", help="The published DuckDB file, to verify the lists against.")
+    ] = None,
+    max_age_hours: Annotated[
+        float, typer.Option("--max-age-hours", help="How far the night may lie behind the clock.", min=0)
+    ] = 36,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            "--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."
+        ),
+    ] = None,
+    project_dir: ProjectDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hand a night's verified lists to an ESP's API, batch by batch. Ended midway, a rerun goes on where it was."""
+    import os
+
+    from sendworthy.destinations import choose_destinations
+    from sendworthy.push import show
+    from sendworthy.push.plan import Options, make_plan
+    from sendworthy.push.work import push as push_night
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        (chosen,) = choose_destinations(project, [destination])
+        options = Options(
+            project.resolve(out_dir, "out"),
+            parse_time(now, "--now") if now else utc_now(),
+            timedelta(hours=max_age_hours),
+            db.expanduser().resolve() if db else None,
+            campaign or [],
+            resync,
+        )
+        if not confirm:
+            plan = make_plan(chosen, options)
+            print_json(show.plan_as_dict(plan)) if as_json else show.show_plan(plan)
+            raise typer.Exit(EXIT_HELD_BACK if plan.refused else EXIT_OK)
+        with show.Bar(as_json) as bar:
+            result = push_night(chosen, options, os.environ, bar)
+        print_json(show.result_as_dict(result)) if as_json else show.show_result(result)
+        raise typer.Exit(result.exit_code)
 
 
 @app.command()

@@ -84,8 +84,20 @@ class Limit(_Strict):
     is_verified: bool = True
 
 
+class Rate(_Strict):
+    """How many requests the destination takes within how many seconds, and whose page says so."""
+
+    requests: PositiveInt
+    seconds: PositiveInt
+    source: str
+    is_verified: bool = True
+
+
 class Limits(_Strict):
-    """What the destination takes at most; what is not said has no limit that is known. MB are millions of bytes."""
+    """What the destination takes at most; what is not said has no limit that is known. MB are millions of bytes.
+
+    Those of requests and items are kept by the lines of a file that are requests, and by `sendworthy push`.
+    """
 
     max_file_bytes: Limit | None = None
     max_rows: Limit | None = None
@@ -94,6 +106,7 @@ class Limits(_Strict):
     max_request_bytes: Limit | None = None
     max_item_bytes: Limit | None = None
     max_value_bytes: Limit | None = None
+    rates: list[Rate] = Field(default_factory=list)
 
     def of(self, name: str) -> int | None:
         """A limit by its name, None where there is none."""

@@ -1,0 +1,357 @@
+"""What a push would send: the lists of a night that may go out, held against the journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+
+from sendworthy.delivery import MANIFEST
+from sendworthy.destinations import Destination
+from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
+from sendworthy.manifest import ListedCampaign, ListedFile, ListedForm, Manifest, read_manifest
+from sendworthy.push.calls import seconds_for
+from sendworthy.push.journal import Journal, Pushed
+from sendworthy.push.masks import masked
+from sendworthy.push.rows import Row, Source, batches, told
+from sendworthy.push.vendors import VENDORS, Vendor
+from sendworthy.verify import Check, verify
+
+# beside the nights, and not in one: a night's folder holds what its manifest names, and is replaced whole
+FOLDER = "push"
+
+# how the lists of the other destinations travel
+BY_FILE = {
+    "generic": "your own job reads the file and the manifest",
+    "generic_jsonl": "your own job reads the file and the manifest",
+    "generic_parquet": "your own job reads the file and the manifest",
+    "braze": "somebody uploads the file under Audience, Import Users; `braze_track` can be pushed",
+    "braze_cdi": "a job copies the file into the bucket that Cloud Data Ingestion reads; `braze_track` can be pushed",
+}
+
+
+class MayNotGo(SendworthyError):
+    """The lists do not hold: nothing was sent."""
+
+    exit_code = EXIT_HELD_BACK
+
+
+class Changes(BaseModel):
+    """A campaign's changes since an earlier night, as the manifest has them; keys of later versions are let through."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    since: str | None
+    added: NonNegativeInt = 0
+    changed: NonNegativeInt = 0
+    removed: NonNegativeInt = 0
+    unchanged: NonNegativeInt = 0
+    held_back: str | None = None
+    files: list[ListedFile] = []
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a push is told: where the lists are, which campaigns, and by which time."""
+
+    out: Path
+    now: datetime
+    max_age: timedelta
+    database: Path | None = None
+    campaigns: Sequence[str] = ()
+    resync: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A campaign's list, and what of it is still to be sent. `refused`: why none of it may go."""
+
+    campaign_id: str
+    sources: list[Source] = field(default_factory=list)
+    is_changes: bool = False
+    is_done: bool = False
+    rows: int = 0
+    to_send: int = 0
+    expired: int = 0
+    taken: int = 0
+    batches: int = 0
+    too_large: int = 0
+    refused: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[str]:
+        """What the list is known by in the journal."""
+        return [source.sha256 for source in self.sources]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be sent to one destination."""
+
+    destination: Destination
+    vendor: Vendor
+    form: ListedForm
+    night: str
+    folder: Path
+    journal: Journal
+    now: datetime
+    campaigns: list[Planned]
+    columns: list[str]
+    example: Any
+
+    @property
+    def refused(self) -> list[Planned]:
+        """The campaigns that may not go."""
+        return [campaign for campaign in self.campaigns if campaign.refused]
+
+    @property
+    def going(self) -> list[Planned]:
+        """The campaigns of which something is to be sent, or to be written down as sent."""
+        return [campaign for campaign in self.campaigns if not campaign.refused and not campaign.is_done]
+
+    @property
+    def seconds(self) -> float:
+        """How long it takes at the least."""
+        return seconds_for(sum(item.batches for item in self.going), self.destination.limits.rates)
+
+
+def journal_folder(night: Path, destination: str) -> Path:
+    """Where the journal of a destination lies, beside the nights."""
+    return night.resolve().parent / FOLDER / destination
+
+
+def vendor_of(destination: Destination) -> Vendor:
+    """The adapter of a destination; SettingsError where its lists travel as files."""
+    found = VENDORS.get(destination.name)
+    if found is None:
+        how = BY_FILE.get(destination.name, "nobody has written how to push it (docs/push.md)")
+        raise SettingsError(
+            f"{destination.name} is not pushed: its lists are files, and {how}.",
+            f"these can be pushed: {', '.join(sorted(VENDORS))}.",
+        )
+    return found(destination)
+
+
+def make_plan(destination: Destination, options: Options) -> Plan:
+    """Look at the newest night, or the named one, as `sendworthy verify` does, and at the journal. Nothing is sent."""
+    vendor = vendor_of(destination)
+    verified = verify(options.out, options.now, options.max_age, options.database)
+    manifest: Manifest | None = None
+    plain: dict[str, Any] = {}
+    if verified.run_id is not None:
+        manifest, plain = read_manifest(verified.folder / MANIFEST)
+    changes, faults = _changes_of(plain, destination.name)
+    named = {file.file for entry in changes.values() for file in entry.files}
+    failed = [check for check in verified.failed if not _is_about(check, named)]
+    if failed or faults or manifest is None:
+        raise MayNotGo(
+            f"the lists in {verified.folder} must not be sent; nothing was sent.",
+            "`sendworthy verify` says the same, and what to do.",
+            details=[*(line for check in failed for line in _told(check)), *faults],
+        )
+    form = manifest.forms.get(destination.name)
+    if form is None:
+        raise SettingsError(
+            f"{verified.folder} holds no lists for {destination.name}; nothing was sent.",
+            f"write them: sendworthy export --destination {destination.name}",
+        )
+    beside = journal_folder(verified.folder, destination.name)
+    journal = Journal(beside, manifest.as_of)
+    planner = _Planner(vendor, form, manifest, verified.folder, journal, options)
+    campaigns = [
+        planner.plan(campaign, changes.get(campaign.campaign_id))
+        for campaign in _chosen(manifest, destination, options.campaigns)
+    ]
+    return Plan(
+        destination,
+        vendor,
+        form,
+        manifest.as_of,
+        beside,
+        journal,
+        options.now,
+        campaigns,
+        planner.columns,
+        planner.example,
+    )
+
+
+def _is_about(check: Check, files: set[str]) -> bool:
+    """Whether a check failed for nothing but files of changes, which are held against the manifest as they are read."""
+    found = {finding.where for finding in check.findings if not finding.is_note}
+    return check.name == "unnamed" and found <= files
+
+
+def _told(check: Check) -> Iterator[str]:
+    for finding in check.findings:
+        if not finding.is_note:
+            yield f"{check.name}: {finding.where}: {finding.what}"
+
+
+def _changes_of(plain: Mapping[str, Any], destination: str) -> tuple[dict[str, Changes], list[str]]:
+    """The changes of each campaign for a destination, and what is wrong with how the manifest says them."""
+    found: dict[str, Changes] = {}
+    faults: list[str] = []
+    for campaign in plain.get("campaigns", []):
+        entry = (campaign.get("changes") or {}).get(destination)
+        if entry is None:
+            continue
+        try:
+            read = Changes.model_validate(entry)
+        except ValidationError as error:
+            faults.append(f"{campaign['campaign_id']}: its changes: {error.errors()[0]['msg']}")
+            continue
+        wrong = [file for file in read.files if not _lies_below(file.file, destination)]
+        if wrong:
+            faults.append(
+                f"{campaign['campaign_id']}: it has changes that do not lie below {destination}/changes/"
+            )
+        found[campaign["campaign_id"]] = read
+    return found, faults
+
+
+def _lies_below(file: str, destination: str) -> bool:
+    parts = file.split("/")
+    return parts[:2] == [destination, "changes"] and len(parts) == 3 and parts[2] not in ("", ".", "..")
+
+
+def _chosen(manifest: Manifest, destination: Destination, names: Sequence[str]) -> list[ListedCampaign]:
+    """The released campaigns that have a list for the destination, of those that are named, if any are."""
+    there = {
+        campaign.campaign_id: campaign
+        for campaign in manifest.campaigns
+        if any(file.destination == destination.name for file in campaign.files)
+    }
+    for name in names:
+        if name not in there:
+            raise SettingsError(
+                f"the night has no list of the campaign {name!r} for {destination.name}; nothing was sent.",
+                did_you_mean(name, there, "name one that was released; the manifest has them."),
+            )
+    return [there[name] for name in dict.fromkeys(names)] if names else list(there.values())
+
+
+class _Planner:
+    """Goes through the lists once, to count them; keeps one row as the example."""
+
+    def __init__(
+        self,
+        vendor: Vendor,
+        form: ListedForm,
+        manifest: Manifest,
+        folder: Path,
+        journal: Journal,
+        options: Options,
+    ) -> None:
+        self._vendor, self._form, self._manifest = vendor, form, manifest
+        self._folder, self._journal, self._options = folder, journal, options
+        self.columns: list[str] = []
+        self.example: Any = None
+
+    def plan(self, campaign: ListedCampaign, changes: Changes | None) -> Planned:
+        """What of a campaign is to be sent."""
+        name, last = campaign.campaign_id, self._journal.last(campaign.campaign_id)
+        whole = [
+            self._source(file) for file in campaign.files if file.destination == self._vendor.destination.name
+        ]
+        notes = []
+        # the changes since no night are the whole list
+        if changes is None or self._options.resync or changes.since is None:
+            sources, is_changes = whole, False
+        else:
+            sources, is_changes = [self._source(file) for file in changes.files], True
+            if changes.held_back is not None:
+                return self._refused(name, f"its changes are held back: {changes.held_back}")
+            is_out = self._is_out(last, sources) or self._is_out(last, whole)
+            if not is_out and (last is None or last.night != changes.since):
+                known = f"the last night pushed is {last.night}" if last else "no night of it was pushed"
+                return self._refused(
+                    name,
+                    f"its changes build on the night of {changes.since}, and {known}. Push that night first, or the whole list with --resync",
+                )
+            if last is not None and not is_out and (last.refused or last.expired):
+                notes.append(
+                    f"{last.refused + last.expired:,} rows of the night before did not arrive, and are in the changes only if they have changed; --resync sends all"
+                )
+        # whoever has the whole list has its changes
+        out = next((listed for listed in (sources, whole) if self._is_out(last, listed)), None)
+        if out is not None and not self._options.resync:
+            rows = sum(source.rows for source in out)
+            return Planned(name, out, is_changes, True, rows=rows, taken=rows, notes=notes)
+        is_anew = self._is_out(last, sources)
+        return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
+
+    def _is_out(self, last: Pushed | None, sources: Sequence[Source]) -> bool:
+        """Whether these files have gone out whole, this night."""
+        files = [source.sha256 for source in sources]
+        return last is not None and last.night == self._manifest.as_of and last.files == files
+
+    def _source(self, file: ListedFile) -> Source:
+        return Source(self._folder / file.file, file.file, file.sha256, file.rows, self._form)
+
+    def _refused(self, name: str, why: str) -> Planned:
+        return Planned(name, refused=why)
+
+    def _counted(self, planned: Planned, is_anew: bool) -> Planned:
+        """The same with its rows and batches. Reading to the end proves that the files are those of the manifest."""
+        rows = to_send = expired = count = too_large = taken = 0
+        limits = self._vendor.destination.limits
+        for source in planned.sources:
+            done = [] if is_anew else self._journal.done(planned.campaign_id, source.sha256)
+            rows += source.rows
+            taken += sum(end - begin for begin, end in done)
+            for batch in batches(source, self._vendor.shape, limits, self._options.now, done):
+                expired += batch.expired
+                too_large += len(batch.too_large)
+                to_send += len(batch.rows)
+                count += 1 if batch.rows else 0
+                for row in batch.rows[:1]:
+                    self._look_at(row)
+        return Planned(
+            planned.campaign_id,
+            planned.sources,
+            planned.is_changes,
+            rows=rows,
+            to_send=to_send,
+            expired=expired,
+            taken=taken,
+            batches=count,
+            too_large=too_large,
+            notes=planned.notes,
+        )
+
+    def _look_at(self, row: Row) -> None:
+        if not self.columns:
+            self.columns = list(row.values)
+            self.example = self._masked(row)
+
+    def _masked(self, row: Row) -> Any:
+        """A row as it would be sent, with every value masked but for what is the same for many."""
+        says = self._form.says
+        shown = {
+            told(row.values, place) for place in (says.campaign, says.variant, says.send_at, says.valid_until)
+        }
+        return _but_for(self._vendor.shape.item(row), {text for text in shown if text})
+
+
+def _but_for(value: Any, shown: set[str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _but_for(held, shown) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_but_for(held, shown) for held in value]
+    if isinstance(value, str) and value.startswith("{"):
+        # a cell with JSON
+        with suppress(ValueError):
+            return _but_for(json.loads(value), shown)
+    return value if value in shown or value in _WORDS else masked(value)
+
+
+# of the protocols, and no person's
+_WORDS = ("person", "identify", "profile", "subscribed", "none")

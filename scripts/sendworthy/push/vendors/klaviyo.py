@@ -1,0 +1,188 @@
+"""Klaviyo: bulk profile import jobs, through its client `klaviyo_api`. It knows people by their address.
+
+What is sent twice changes nothing the second time. Never its bulk subscribe call, which takes back that somebody has
+unsubscribed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
+
+from sendworthy.destinations import Envelope
+from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, NoAnswer
+from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.push.vendors.base import (
+    Account,
+    Again,
+    Ask,
+    JobLost,
+    Refused,
+    Sent,
+    Variable,
+    Vendor,
+    by_key,
+    filled,
+    judge,
+    missing_extra,
+)
+
+# a column of the list that is a property of Klaviyo's own, and where it stands in a profile
+_OWN = {"Email Address": "email", "First Name": "first_name", "Last Name": "last_name"}
+_PLACE = {"City": "city", "Country": "country"}
+# what is around the profiles of a request
+_AROUND = {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {}}}}
+_POINTER = re.compile(r"/profiles/data/(\d+)(?:/|$)")
+_PAGE = 100
+
+
+class Klaviyo(Vendor):
+    """Profiles by address, with the properties that hold something."""
+
+    variables = (
+        Variable(
+            "KLAVIYO_API_KEY",
+            "a private key with profiles:read, profiles:write, lists:read, lists:write",
+            is_secret=True,
+        ),
+        Variable(
+            "KLAVIYO_URL", "another address of the API", default="https://a.klaviyo.com", is_address=True
+        ),
+    )
+
+    @property
+    def shape(self) -> Shape:
+        """Profiles in the object of a job."""
+        return Shape(_profile, Envelope(items="data"), more_bytes=len(json.dumps(_AROUND)))
+
+    def connect(self, account: Account) -> None:
+        """Make the client. It tries again by itself: that is taken from it."""
+        try:
+            from klaviyo_api import KlaviyoAPI
+            from openapi_client.api_arg_options import USE_DICTIONARY_FOR_RESPONSE_DATA
+            from openapi_client.rest import RESTClientObject
+        except ImportError:
+            raise missing_extra("Klaviyo", "klaviyo_api", "push-klaviyo") from None
+        client = KlaviyoAPI(
+            account["KLAVIYO_API_KEY"],
+            max_retries=0,
+            test_host=account["KLAVIYO_URL"],
+            options={USE_DICTIONARY_FOR_RESPONSE_DATA: True},
+        )
+        client.configuration.retries = False
+        client.api_client.rest_client = RESTClientObject(client.configuration)
+        self._profiles = client.Profiles
+
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
+        """Make a job of a batch."""
+        query = {
+            "data": {
+                "type": "profile-bulk-import-job",
+                "attributes": {"profiles": {"data": [_profile(row) for row in batch.rows]}},
+            }
+        }
+        answer = ask(lambda: _answer(self._profiles.bulk_import_profiles, query), again)
+        judge(self, answer, _named)
+        return Sent(job=str(answer.data["data"]["id"]))
+
+    def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
+        """What became of a job: the profiles that failed, and why."""
+        answer = ask(lambda: _answer(self._profiles.get_bulk_import_profiles_job, job))
+        if answer.status in (404, 410):
+            raise JobLost
+        judge(self, answer)
+        told = answer.data["data"]["attributes"]
+        if told["status"] in ("queued", "processing"):
+            return None
+        refused = self._errors(job, batch, ask) if told.get("failed_count") else []
+        count = int(told.get("failed_count") or 0)
+        if told["status"] == "cancelled":
+            count = max(count, len(batch.rows) - int(told.get("completed_count") or 0))
+        unnamed = count - len(refused)
+        if unnamed > 0:
+            refused.append(Refused(None, told["status"], "Klaviyo counts them, and names nobody", unnamed))
+        return Sent(refused)
+
+    def _errors(self, job: str, batch: Batch, ask: Ask) -> list[Refused]:
+        found: dict[int, Refused] = {}
+        places = by_key(batch, "Email Address")
+        cursor: str | None = None
+        while True:
+            page = {"page_size": _PAGE, **({"page_cursor": cursor} if cursor else {})}
+            answer = ask(
+                partial(_answer, self._profiles.get_errors_for_bulk_import_profiles_job, job, **page)
+            )
+            judge(self, answer)
+            for error in answer.data.get("data") or []:
+                told = error.get("attributes") or {}
+                index = _index(told, places)
+                if index is not None:
+                    found.setdefault(index, _refused(told, index))
+            following = urlsplit((answer.data.get("links") or {}).get("next") or "").query
+            cursor = next(iter(parse_qs(following).get("page[cursor]", [])), None)
+            if not cursor:
+                return list(found.values())
+
+
+def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
+    """What a call of the client comes to."""
+    from openapi_client.exceptions import ApiException
+
+    try:
+        data = call(*arguments, _request_timeout=(CONNECT_SECONDS, READ_SECONDS), **more)
+    except ApiException as error:
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        try:
+            data = json.loads(error.body or "null")
+        except ValueError:
+            data = None
+        return Answer(int(error.status or 0), headers, data)
+    except urllib3.exceptions.HTTPError as error:
+        is_unreached = isinstance(error, (NewConnectionError, ConnectTimeoutError, SSLError))
+        words = (
+            "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
+        )
+        raise NoAnswer(f"{words} ({type(error).__name__})", is_unknown=not is_unreached) from None
+    return Answer(200, {}, data)
+
+
+def _profile(row: Row) -> dict[str, Any]:
+    cells = filled(row)
+    own = {name: cells[column] for column, name in _OWN.items() if column in cells}
+    place = {name: cells[column] for column, name in _PLACE.items() if column in cells}
+    properties = {column: cell for column, cell in cells.items() if column not in {*_OWN, *_PLACE}}
+    attributes = {**own, **({"location": place} if place else {}), "properties": properties}
+    return {"type": "profile", "attributes": attributes}
+
+
+def _named(answer: Answer) -> Sequence[Refused]:
+    """The profiles that an answer of 400 points to."""
+    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+    found: dict[int, Refused] = {}
+    for error in errors or []:
+        index = _index(error, {})
+        if index is None:
+            return []
+        found.setdefault(index, _refused(error, index))
+    return list(found.values())
+
+
+def _index(error: dict[str, Any], places: dict[str, int]) -> int | None:
+    pointer = _POINTER.search(str((error.get("source") or {}).get("pointer", "")))
+    if pointer:
+        return int(pointer[1])
+    payload = json.dumps(error.get("original_payload") or {}).lower()
+    return next((index for address, index in places.items() if address and f'"{address}"' in payload), None)
+
+
+def _refused(error: dict[str, Any], index: int) -> Refused:
+    return Refused(
+        index, str(error.get("code") or "error"), str(error.get("detail") or error.get("title") or "")
+    )

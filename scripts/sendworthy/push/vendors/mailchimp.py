@@ -1,0 +1,72 @@
+"""Mailchimp: POST /lists/{list_id}. It knows people by their address, and what is sent twice changes nothing the second time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+from sendworthy.destinations import Envelope
+from sendworthy.errors import SettingsError
+from sendworthy.push.rows import Batch, Shape
+from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, by_key, judge
+from sendworthy.push.vendors.plain import Plain
+
+_DATA_CENTRE = re.compile(r"[a-z]{2,3}\d{1,3}")
+
+
+class Mailchimp(Vendor):
+    """Its client, mailchimp_marketing, is of 2022, and hides the headers of an answer."""
+
+    variables = (
+        Variable("MAILCHIMP_API_KEY", "an API key; its end, as -us21, names the data centre", is_secret=True),
+        Variable("MAILCHIMP_LIST_ID", "the id of the audience"),
+        Variable(
+            "MAILCHIMP_URL", "another address than that of the data centre", default="", is_address=True
+        ),
+    )
+
+    @property
+    def shape(self) -> Shape:
+        """The members of the file, as they are."""
+        envelope = self.destination.envelope or Envelope(items="members")
+        return Shape(lambda row: row.values, envelope, is_ascii=False)
+
+    def connect(self, account: Account) -> None:
+        """Make the connection."""
+        key = account["MAILCHIMP_API_KEY"]
+        centre = key.rpartition("-")[2]
+        address = account["MAILCHIMP_URL"]
+        if not address and not _DATA_CENTRE.fullmatch(centre):
+            raise SettingsError(
+                "MAILCHIMP_API_KEY does not end with a data centre, as -us21; nothing was sent.",
+                "copy the key once more, or name the address in MAILCHIMP_URL.",
+            )
+        token = base64.b64encode(f"sendworthy:{key}".encode()).decode()
+        self._plain = Plain(
+            address or f"https://{centre}.api.mailchimp.com",
+            {"Authorization": f"Basic {token}", "Content-Type": "application/json"},
+        )
+        self._path = f"/3.0/lists/{account['MAILCHIMP_LIST_ID']}"
+
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
+        """Send a batch; a 200 can carry members that were rejected."""
+        envelope = self.shape.envelope
+        body = json.dumps(
+            {envelope.items: [row.values for row in batch.rows], **envelope.rest}, ensure_ascii=False
+        ).encode()
+        # a member without a field that the audience requires would be refused
+        query = {"skip_merge_validation": "true"}
+        answer = ask(lambda: self._plain.ask("POST", self._path, params=query, data=body), again)
+        judge(self, answer)
+        places = by_key(batch, "email_address")
+        return Sent(
+            [
+                Refused(
+                    places.get(str(error.get("email_address", "")).lower()),
+                    str(error.get("error_code") or "error"),
+                    str(error.get("error", "")),
+                )
+                for error in (answer.data or {}).get("errors") or []
+            ]
+        )

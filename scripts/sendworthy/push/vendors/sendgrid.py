@@ -1,0 +1,188 @@
+"""SendGrid: PUT /v3/marketing/contacts through its client `sendgrid`. It knows people by their address.
+
+What is sent twice changes nothing the second time. Custom fields go by the ids of an account, which are looked up first.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import re
+import socket
+import urllib.error
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sendworthy.destinations import Destination, Envelope
+from sendworthy.errors import SettingsError
+from sendworthy.push.calls import READ_SECONDS, Answer, NoAnswer
+from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.push.vendors.base import (
+    Account,
+    Again,
+    Ask,
+    JobLost,
+    Refused,
+    Sent,
+    Variable,
+    Vendor,
+    by_key,
+    filled,
+    is_address,
+    judge,
+    missing_extra,
+)
+from sendworthy.push.vendors.plain import Plain
+
+_RESERVED = ("email", "first_name", "last_name", "city", "country")
+_PLACE = re.compile(r"contacts\[(\d+)\]")
+
+
+class SendGrid(Vendor):
+    """Contacts by address, with the fields that hold something."""
+
+    variables = (
+        Variable("SENDGRID_API_KEY", "an API key with the right Marketing", is_secret=True),
+        Variable(
+            "SENDGRID_URL",
+            "https://api.eu.sendgrid.com for the European region",
+            default="https://api.sendgrid.com",
+            is_address=True,
+        ),
+    )
+
+    def __init__(self, destination: Destination) -> None:
+        super().__init__(destination)
+        # of a custom field's name: its id, and whether it holds numbers. Before the look-up, an id is as long as the name
+        self._fields: dict[str, tuple[str, bool]] = {}
+
+    @property
+    def shape(self) -> Shape:
+        """One contact a person."""
+        return Shape(self._contact, Envelope(items="contacts"))
+
+    def connect(self, account: Account) -> None:
+        """Make the client."""
+        try:
+            from sendgrid import SendGridAPIClient
+        except ImportError:
+            raise missing_extra("SendGrid", "sendgrid", "push-sendgrid") from None
+        # it logs the key and whole requests
+        logging.getLogger("python_http_client").setLevel(logging.CRITICAL)
+        self._client = SendGridAPIClient(account["SENDGRID_API_KEY"], host=account["SENDGRID_URL"]).client
+
+    def prepare(self, columns: Sequence[str], ask: Ask) -> None:
+        """Look up the ids of the custom fields; SettingsError names those that are not there."""
+        answer = ask(lambda: _answer(self._client.marketing.field_definitions.get))
+        judge(self, answer)
+        for field in answer.data.get("custom_fields") or []:
+            self._fields[field["name"]] = (field["id"], field.get("field_type") == "Number")
+        missing = [name for name in columns if name not in _RESERVED and name not in self._fields]
+        if missing:
+            raise SettingsError(
+                f"SendGrid has no custom field {', '.join(missing)}; nothing was sent.",
+                "create them with these names, of type text, under Marketing, Custom Fields.",
+            )
+
+    def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
+        """Make a job of a batch."""
+        body = {"contacts": [self._contact(row) for row in batch.rows]}
+        answer = ask(lambda: _answer(self._client.marketing.contacts.put, request_body=body), again)
+        judge(self, answer, _named)
+        return Sent(job=str(answer.data["job_id"]))
+
+    def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
+        """What became of a job: the contacts that failed, and why."""
+        answer = ask(lambda: _answer(self._client.marketing.contacts.imports._(job).get))
+        if answer.status in (404, 410):
+            raise JobLost
+        judge(self, answer)
+        status, results = answer.data.get("status"), answer.data.get("results") or {}
+        if status not in ("completed", "errored", "failed"):
+            return None
+        count = int(results.get("errored_count") or 0)
+        if status == "failed":
+            count = count or len(batch.rows)
+        refused = _errors(str(results.get("errors_url") or ""), batch, ask) if count else []
+        if count > len(refused):
+            words = "SendGrid counts them, and names nobody"
+            refused.append(Refused(None, str(status), words, count - len(refused)))
+        return Sent(refused)
+
+    def _contact(self, row: Row) -> dict[str, Any]:
+        cells = filled(row)
+        own = {name: cells[name] for name in _RESERVED if name in cells}
+        custom = {}
+        for name, cell in cells.items():
+            if name not in _RESERVED:
+                field, is_number = self._fields.get(name, (name, False))
+                custom[field] = _number(cell) if is_number else cell
+        return {**own, "custom_fields": custom}
+
+
+def _number(cell: str) -> float | str:
+    try:
+        return int(cell) if cell.lstrip("-").isdigit() else float(cell)
+    except ValueError:
+        return cell
+
+
+def _answer(call: Callable[..., Any], **more: Any) -> Answer:
+    """What a call of the client comes to."""
+    from python_http_client.exceptions import HTTPError
+
+    try:
+        response = call(timeout=READ_SECONDS, **more)
+        return Answer(response.status_code, _headers(response.headers), _json(response.body))
+    except HTTPError as error:
+        return Answer(int(error.status_code), _headers(error.headers), _json(error.body))
+    except urllib.error.URLError as error:
+        is_unreached = isinstance(error.reason, (ConnectionRefusedError, socket.gaierror))
+        words = (
+            "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
+        )
+        raise NoAnswer(f"{words} ({type(error.reason).__name__})", is_unknown=not is_unreached) from None
+    except (OSError, http.client.HTTPException) as error:
+        words = "the connection was cut, or no answer came in time"
+        raise NoAnswer(f"{words} ({type(error).__name__})", is_unknown=True) from None
+
+
+def _headers(told: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (told or {}).items()}
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _named(answer: Answer) -> Sequence[Refused]:
+    """The contacts that an answer of 400 points to."""
+    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+    found: dict[int, Refused] = {}
+    for error in errors or []:
+        place = _PLACE.search(str(error.get("field", "")))
+        if not place:
+            return []
+        found.setdefault(int(place[1]), Refused(int(place[1]), "invalid", str(error.get("message", ""))))
+    return list(found.values())
+
+
+def _errors(address: str, batch: Batch, ask: Ask) -> list[Refused]:
+    """The file that a job's errors lie in: a line of it that holds an address of the batch is that contact's error.
+
+    No page says what else is in it, so it is read line by line and by the addresses alone. It lies elsewhere: no key goes there.
+    """
+    if not is_address(address):
+        return []
+    answer = ask(lambda: Plain(address, {}).text())
+    places = by_key(batch, "email")
+    found: dict[int, Refused] = {}
+    for line in str(answer.data or "").splitlines() if answer.is_good else ():
+        index = next((place for email, place in places.items() if email and email in line.lower()), None)
+        if index is not None:
+            found.setdefault(index, Refused(index, "errored", line))
+    return list(found.values())
