@@ -46,7 +46,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class TakenBack:
-    """What came of it: `cancelled` this time, `before` of the same night, one mapping a campaign as in the manifest."""
+    """What came of it.
+
+    `new_files` of the landing zone that the night has not read; `people` of whom something is new and who have a message that
+    is not due; messages `cancelled` this time, and `before` of the same night; one mapping a campaign as in the manifest.
+    """
 
     as_of: datetime
     now: datetime
@@ -178,11 +182,16 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str
 def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
     with warehouse.connect(aside, read_only=True) as connection:
+        connection.execute(f"attach {warehouse.literal(wanted.database)} as published (read_only)")
         (counted,) = warehouse.rows(
             connection,
             """
             select
-                (select count(*) from landing.landing_files) as new_files,
+                (
+                    select count(*)
+                    from landing.landing_files as found
+                    anti join published.ops.source_counts as read using (table_name, file)
+                ) as new_files,
                 (select count(*) from landing.people_with_news) as people,
                 (select count(*) from marts.cancellations) as cancelled
             """,

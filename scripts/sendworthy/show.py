@@ -276,8 +276,10 @@ def show_taken_back(taken: TakenBack) -> None:
     """What was taken back, campaign by campaign, and where the files are."""
     for warning in taken.warnings:
         err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
-    if not taken.new_files:
-        out.print(f"nothing has landed since the night of {iso(taken.as_of)}.")
+    if not taken.people:
+        out.print(
+            f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."
+        )
     if taken.campaigns:
         table = Table(title=f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}")
         table.add_column("campaign", no_wrap=True)

@@ -76,6 +76,8 @@ def _fill(
             and cancellations.user_id not like 'erased:%'
         """
     )
+    # what writes lines has a cursor of its own, which sees no temporary table
+    connection.execute("attach ':memory:' as aside (read_write)")
     campaigns = _counted(connection, str(run["as_of"]))
     forms: dict[str, Any] = {}
     for destination in destinations:
@@ -89,6 +91,7 @@ def _fill(
                     **{"since": run["as_of"], "added": 0, "changed": 0},
                     **{"removed": removed, "files": files},
                 }
+    connection.execute("detach aside")
     manifest = {**run, "destinations": forms, "campaigns": campaigns}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
     (aside / MANIFEST).write_bytes(text.encode())
@@ -132,7 +135,7 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, destination: Destination) 
     )
     connection.execute(
         f"""
-        create or replace temp table taken_off as
+        create or replace table aside.taken_off as
         select {selected}, {identifier(destination.campaign_column)} as row_campaign, {identifier(destination.message_column)} as row_key
         from {destination.model}
         where {identifier(destination.message_column)} in (select dispatch_id from taken_back)
@@ -195,7 +198,7 @@ def _make_plain_rows(
     selected = f"to_json(struct_pack({fields}))::varchar as payload" if lines else ", ".join(_PLAIN)
     connection.execute(
         f"""
-        create or replace temp table taken_off as
+        create or replace table aside.taken_off as
         select {selected}, campaign_id as row_campaign, dispatch_id as row_key
         from taken_back
         where list_contains(?, channel)
@@ -214,7 +217,7 @@ def _write(
     folder: Path,
 ) -> list[dict[str, Any]]:
     """One campaign's files for one destination, none where it has no rows."""
-    source = f"from taken_off where row_campaign = {literal(campaign_id)}"
+    source = f"from aside.taken_off where row_campaign = {literal(campaign_id)}"
     ((there,),) = connection.execute(f"select count(*) {source}").fetchall()
     if not there:
         return []

@@ -539,6 +539,8 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
                 yield Finding(where, f"{row['added']:,} messages are not so in the ledger of dispatches")
             if row["missing"] > 0:
                 yield Finding(where, f"{row['missing']:,} messages of the ledger are not so in the list")
+    if not warehouse.has_table(night.connection, "ledger", "cancellations"):
+        return
     ((taken_back,),) = night.connection.execute(
         "select count(*) from ledger.cancellations where dispatch_id in (select dispatch_id from delivered)"
     ).fetchall()
