@@ -8,8 +8,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import random
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,13 +22,15 @@ from typing import Any
 import duckdb
 import pytest
 from deliveries import Delivered
-from nights import FIRST, Place, copy_project, sendworthy
+from nights import FIRST, SECOND, Place, copy_project, sendworthy
+from sendworthy.delivery import unfinished
 
 NOW = "2026-06-01T05:00:00Z"
 BEFORE_NOW = "2026-06-01 04:59:59"
 DROP = "landed_on=2026-06-01/part-0000.csv"
 
 MOMENT = timedelta(microseconds=1)
+MOVED_TO = "somebody.else@example.org"
 
 CART = "abandoned_cart__cart_item_added__email"
 CASUAL = "discount__casual__sms"
@@ -37,6 +42,37 @@ RATING = "rating_request__order_completed__email"
 CONFIRMATION = "confirmation__order_completed__email"
 CHURN = "feedback_request__churn_risk__email"
 LAPSING = "win_back__lapsing__sms"
+
+DESTINATIONS = ("--destination", "generic", "--destination", "braze_track", "--destination", "braze")
+
+EVENTS = (
+    "order_completed",
+    "return_requested",
+    "feedback_submitted",
+    "payment_failed",
+    "subscription_cancelled",
+)
+REPORTS = ("bounced_hard", "complained", "unsubscribed", "clicked", "bounced_soft")
+# what the gates say, and is no reason to take a message back
+NO_NEWS = [
+    *(
+        "signup_unknown",
+        "too_soon",
+        "too_late",
+        "cooldown",
+        "incomplete_personalization",
+        "outside_pilot",
+        "holdout",
+    ),
+    *(
+        "excluded:slow_onboarding",
+        "excluded:churn_risk",
+        "duplicate_address",
+        "same_content",
+        "channel_cap",
+        "total_cap",
+    ),
+]
 
 CONTRACT = {
     "events": ("event_id", "user_id", "event_name", "occurred_at", "received_at", "properties"),
@@ -88,7 +124,23 @@ class Story:
     def run(self, *options: object, now: str = NOW) -> subprocess.CompletedProcess[str]:
         return sendworthy("cancellations", "--raw", "raw", "--now", now, *options, cwd=self.place.root)
 
-    def someone(self, campaign: str, also: str = "true", is_due: bool = False) -> dict[str, Any]:
+    def run_killed_in(self, function: str, now: str = NOW) -> subprocess.CompletedProcess[str]:
+        """The same, ended by the system as soon as it gets to a function of the module."""
+        program = f"""
+import os, sys
+from sendworthy import cancellations, cli
+def end(*arguments, **named): os.kill(os.getpid(), 9)
+cancellations.{function} = end
+sys.argv = ["sendworthy", "cancellations", "--raw", "raw", "--now", {now!r}]
+cli.main()
+"""
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=self.place.root, capture_output=True, text=True, timeout=600
+        )
+
+    def someone(
+        self, campaign: str, also: str = "true", is_due: bool = False, is_only_one: bool = True
+    ) -> dict[str, Any]:
         """Somebody with this one message, valid when it is due, of whom nothing else is told here."""
         with duckdb.connect(str(self.place.database), read_only=True) as connection:
             cursor = connection.execute(
@@ -101,13 +153,15 @@ class Story:
                     list.campaign_id = ?
                     and (list.send_at < ?::timestamp) = ?
                     and list.valid_until >= list.send_at
-                    and (select count(*) from marts.send_list as others where others.user_id = list.user_id) = 1
+                    and (
+                        not ? or (select count(*) from marts.send_list as others where others.user_id = list.user_id) = 1
+                    )
                     and not list_contains(?, list.user_id)
                     and {also}
                 order by list.user_id
                 limit 1
                 """,
-                [campaign, NOW.rstrip("Z"), is_due, sorted(self.used)],
+                [campaign, NOW.rstrip("Z"), is_due, is_only_one, sorted(self.used)],
             )
             names = [column[0] for column in cursor.description or []]
             found = cursor.fetchone()
@@ -139,12 +193,13 @@ class Story:
         )
 
     def report(
-        self, kind: str, channel: str = "email", at: str = BEFORE_NOW
+        self, kind: str, channel: str = "email", at: str = BEFORE_NOW, campaign: str | None = None
     ) -> Callable[[dict[str, Any]], None]:
         return lambda person: self.add(
             "message_events",
             message_event_id=f"news-{len(self.news.get('message_events', []))}",
             user_id=person["user_id"],
+            campaign_id=campaign,
             channel=channel,
             event_type=kind,
             occurred_at=at,
@@ -178,10 +233,10 @@ class Story:
 
         return tell
 
-    def land(self) -> None:
+    def land(self, drop: str = DROP) -> None:
         """Tickets are one file, which is written over; all else is a new drop."""
         for table, rows in self.news.items():
-            path = self.raw / (f"{table}.csv" if table == "support_tickets" else f"{table}/{DROP}")
+            path = self.raw / (f"{table}.csv" if table == "support_tickets" else f"{table}/{drop}")
             path.parent.mkdir(parents=True, exist_ok=True)
             if table == "support_tickets":
                 with path.open(encoding="utf-8", newline="") as file:
@@ -198,7 +253,7 @@ class Story:
 def tell_the_news(story: Story) -> None:
     """One case of each reason, and what comes near it."""
     case, event, report, ticket, profile = story.case, story.event, story.report, story.ticket, story.profile
-    order = {"order_id": "news", "total": 10}
+    order: dict[str, Any] = {"order_id": "news", "total": 10}
 
     # exceptions: from the trigger on, a microsecond less is nothing; without one, within the cooldown
     case(CART, ["exception:order_completed"], event("order_completed", **order))
@@ -213,6 +268,14 @@ def tell_the_news(story: Story) -> None:
     case(CASUAL, ["exception:order_completed"], event("order_completed", **order))
     case(LOYAL, [], event("order_completed", **order))
     case(CASUAL, [], event("order_completed", **order), is_due=True)
+
+    step_2 = "onboarding__slow_onboarding__email__step_2"
+    case(
+        "onboarding__slow_onboarding__push__step_3",
+        [f"exception:message_unsubscribed:{step_2}"],
+        report("unsubscribed", "in_app", campaign=step_2),
+        is_only_one=False,
+    )
 
     # exclusions
     case(INTERESTED, ["excluded:has_open_ticket"], ticket())
@@ -252,7 +315,7 @@ def tell_the_news(story: Story) -> None:
     case(CONFIRMATION, ["hard_bounced"], report("bounced_hard"))
 
     # the address
-    case(ACTIVE, ["address_changed"], profile(email="somebody.else@example.org"))
+    case(ACTIVE, ["address_changed"], profile(email=MOVED_TO, max_messages_per_week=1))
     case(ACTIVE, [], profile(email=lambda person: f" {person['address'].upper()} "))
     case(ACTIVE, ["unreachable"], profile(email="no address"))
     case(ACTIVE, ["unreachable", "channel_opt_out"], profile(email=None, email_opt_in=False))
@@ -298,9 +361,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     tell_the_news(story)
     story.land()
     story.lists = _files(root / "out" / FIRST)
-    done = story.run(
-        "--json", "--destination", "generic", "--destination", "braze_track", "--destination", "braze"
-    )
+    killed = story.run_killed_in("warehouse.publish")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert not story.folder.exists() and not ledger(story), "killed before it counts, nothing is there"
+    done = story.run("--json", *DESTINATIONS)
     assert done.returncode == 0, done.stdout + done.stderr
     story.told = json.loads(done.stdout)
     return story
@@ -332,7 +396,14 @@ def test_each_message_is_taken_back_for_its_reasons_and_no_other_is(story: Story
     told = {reason.partition(":")[0] for why in found.values() for reason in why}
     assert told == {
         *("expired", "erased", "address_changed", "unreachable", "hard_bounced", "complained"),
-        *("channel_opt_out", "consent_unknown", "topic_opt_out", "globally_suppressed", "excluded", "exception"),
+        *(
+            "channel_opt_out",
+            "consent_unknown",
+            "topic_opt_out",
+            "globally_suppressed",
+            "excluded",
+            "exception",
+        ),
     }
 
 
@@ -427,15 +498,176 @@ def test_explain_says_that_a_message_was_taken_back_and_why(story: Story) -> Non
     ]
 
 
-def test_the_same_again_changes_nothing(story: Story) -> None:
+def test_the_same_again_changes_nothing_and_finishes_what_was_killed(story: Story) -> None:
     before, files = story.place.query("select * from ledger.cancellations order by all"), _files(story.folder)
     published = story.place.database.stat()
-    done = story.run(
-        "--json", "--destination", "generic", "--destination", "braze_track", "--destination", "braze"
-    )
+    # as if killed when it counted, and the files were not in their place; and a night of another database was, too
+    out = story.folder.parent
+    story.folder.rename(out / f".{FIRST}.cancellations.writing")
+    (out / ".2026-05-01.writing").mkdir()
+    done = story.run("--json", *DESTINATIONS)
     told = json.loads(done.stdout)
     assert (told["cancelled"], told["cancelled_before"]) == (0, len(before))
     assert story.place.query("select * from ledger.cancellations order by all") == before
     assert _files(story.folder) == files
+    assert sorted(path.name for path in out.glob(".*.*")) == [".2026-05-01.writing"]
     # nobody who reads it is disturbed where nothing is to be said
     assert story.place.database.stat().st_ino == published.st_ino
+
+
+def test_the_file_of_a_night_on_spark_has_no_raw_rows_and_is_enough(story: Story, tmp_path: Path) -> None:
+    """All but what landed too late in a file that the night has read: that waits for the next one."""
+    shutil.copyfile(story.place.database, tmp_path / "of_spark.duckdb")
+    with duckdb.connect(str(tmp_path / "of_spark.duckdb")) as connection:
+        connection.execute("delete from ledger.cancellations")
+        connection.execute("drop schema staging cascade")
+    done = story.run("--db", tmp_path / "of_spark.duckdb", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(tmp_path / "of_spark.duckdb"), read_only=True) as connection:
+        found = connection.execute("select dispatch_id, reasons from ledger.cancellations").fetchall()
+    assert dict(found) == ledger(story)
+
+
+def test_a_night_at_that_time_would_say_the_same(story: Story, tmp_path: Path) -> None:
+    """The same models on everything, with as_of = now: of everybody with news, no reason more and none less."""
+    now = "2026-06-01T06:00:00Z"
+    root = Place(shutil.copytree(story.place.root, tmp_path / "project", symlinks=True))
+    other = Story(root)
+    chance = random.Random(11)
+    people = [
+        user
+        for (user,) in root.query(
+            "select distinct user_id from ledger.dispatches where send_at >= timestamp '2026-06-01 06:00:00' order by all"
+        )
+    ]
+    for number, user in enumerate(chance.sample(people, 250)):
+        at = f"2026-06-01 0{chance.randrange(7)}:{chance.randrange(60):02}:00"
+        person = {"user_id": user}
+        tell = chance.choice(
+            [
+                *(
+                    other.event(name, at, order_id=f"r{number % 9}", score=chance.randrange(11))
+                    for name in EVENTS
+                ),
+                *(other.report(kind, chance.choice(("email", "sms", "push")), at) for kind in REPORTS),
+                other.ticket(
+                    chance.choice(("open", "solved")), chance.choice(("complaint", "billing")), updated_at=at
+                ),
+                other.profile(at, email_opt_in=chance.choice((True, False, None)), topics_opted_out="offers"),
+            ]
+        )
+        tell(person)
+        if number % 3 == 0:
+            other.event("order_refunded", at, order_id=f"r{number % 9}")(person)
+    other.land("landed_on=2026-06-02/part-0000.csv")
+    done = other.run("--json", now=now)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(done.stdout)["people"] > 200
+
+    # the night does not count what is in question, and does not know of the taking back
+    shutil.copyfile(root.database, tmp_path / "night.duckdb")
+    with duckdb.connect(str(tmp_path / "night.duckdb")) as connection:
+        connection.execute("delete from ledger.dispatches where send_at >= timestamp '2026-06-01 06:00:00'")
+        connection.execute("delete from ledger.cancellations")
+    night = sendworthy(
+        *("nightly", "--raw", "raw", "--as-of", now, "--db", tmp_path / "night.duckdb"),
+        *("--out", tmp_path / "out", "--docs", tmp_path / "docs", "--allow-stale"),
+        cwd=root.root,
+    )
+    assert night.returncode in (0, 3), night.stdout + night.stderr
+    news = {user for rows in other.news.values() for user in {row["user_id"] for row in rows}}
+    with duckdb.connect(str(root.database), read_only=True) as connection:
+        connection.execute(f"attach '{tmp_path / 'night.duckdb'}' as night (read_only)")
+        compared = connection.execute(
+            """
+            select
+                dispatches.user_id,
+                list_filter(coalesce(cancellations.reasons, []), lambda r: r not in ('expired', 'erased', 'address_changed')),
+                list_filter(decisions.reasons, lambda r: not list_contains(?, r))
+            from ledger.dispatches as dispatches
+            inner join ledger.decisions as first_night using (as_of, user_id, campaign_id)
+            inner join night.marts.campaign_decisions as decisions
+                on dispatches.user_id = decisions.user_id
+                and dispatches.campaign_id = decisions.campaign_id
+                and first_night.trigger_at is not distinct from decisions.trigger_at
+            left join ledger.cancellations as cancellations on dispatches.dispatch_id = cancellations.dispatch_id
+            where
+                dispatches.send_at >= timestamp '2026-06-01 06:00:00'
+                and (cancellations.cancelled_at is null or cancellations.cancelled_at = timestamp '2026-06-01 06:00:00')
+                and list_contains(?, dispatches.user_id)
+            order by all
+            """,
+            [NO_NEWS, sorted(news)],
+        ).fetchall()
+    assert len(compared) > 200
+    assert len([mine for _, mine, _ in compared if mine]) > 60
+    assert not [row for row in compared if row[1] != row[2]]
+
+
+def test_a_rerun_of_the_night_leaves_off_what_was_taken_back(story: Story) -> None:
+    before = story.place.query("select * from ledger.cancellations order by all")
+    assert story.place.night(FIRST, "--raw", "raw").returncode == 0
+    assert story.place.query("select * from ledger.cancellations order by all") == before
+    assert (
+        story.place.query(
+            "select dispatch_id from marts.send_list intersect select dispatch_id from ledger.cancellations"
+        )
+        == []
+    )
+    assert story.place.query("select count(*) from marts.send_list") > [(900,)]
+    (user, campaign) = story.place.query(
+        "select user_id, campaign_id from ledger.cancellations where reasons = ['address_changed']"
+    )[0]
+    assert story.place.query(
+        "select decision, reasons from marts.campaign_decisions where user_id = ? and campaign_id = ?",
+        [user, campaign],
+    ) == [("suppress", ["cooldown"])]
+    told = sendworthy("explain", user, campaign, "--json", cwd=story.place.root)
+    assert json.loads(told.stdout)["campaigns"][0]["words"][-1] == (
+        f"taken back at {NOW}: they have another address now"
+    )
+    # what was on the first lists is still told by its id
+    assert story.run("--json", "--destination", "generic").returncode == 0
+    named = {
+        row["dispatch_id"]
+        for name, content in _files(story.folder).items()
+        if name.endswith(".csv")
+        for row in csv.DictReader(content.decode().splitlines())
+    }
+    assert named == {row[1] for row in story.place.query("select * from ledger.cancellations")}
+
+
+def test_the_next_night_does_not_count_it_as_sent(story: Story) -> None:
+    """Neither in the cooldown of seven days nor in their own limit of one message a week."""
+    (user, campaign) = story.place.query(
+        "select user_id, campaign_id from ledger.cancellations where reasons = ['address_changed']"
+    )[0]
+    assert story.place.night(SECOND, "--raw", "raw").returncode == 0
+    assert story.place.query(
+        "select campaign_id, address from marts.send_list where user_id = ?", [user]
+    ) == [(campaign, MOVED_TO)]
+    erased = story.place.query("select count(*) from ledger.cancellations where user_id like 'erased:%'")
+    assert erased == [(1,)], "who asked to be forgotten is renamed there too"
+    assert not story.folder.exists(), "and the files that named them are gone"
+
+
+def test_what_cannot_be_done_is_said(story: Story, tmp_path: Path) -> None:
+    for options, now, code, words in (
+        ((), "2026-06-01T23:59:59Z", 2, "lies before the published night"),
+        ((), "2026-06-03T12:00:01Z", 1, "is 36 hours old, and 36 are allowed"),
+        (("--db", tmp_path / "none.duckdb"), NOW, 2, "there is no published file"),
+        (("--raw", tmp_path / "none"), NOW, 2, "is no folder"),
+        (("--raw", tmp_path), "2026-06-02T05:00:00Z", 1, "found neither"),
+    ):
+        done = story.run(*options, now=now)
+        assert (done.returncode, words in done.stderr) == (code, True), done.stderr
+    done = story.run(now="2026-06-02T05:00:00Z")
+    assert done.returncode == 0 and "nothing new has landed" in done.stdout
+
+
+def test_a_killed_taking_back_is_not_taken_for_a_night(tmp_path: Path) -> None:
+    for name in (f".{FIRST}.cancellations.writing", f".{FIRST}.writing"):
+        assert unfinished(tmp_path, "run") is None
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text('{"run_id": "run"}', encoding="utf-8")
+    assert unfinished(tmp_path, "run") == (tmp_path / f".{FIRST}.writing", {"run_id": "run"})

@@ -1,8 +1,9 @@
 {#
     What `sendworthy cancellations` reads. The models are those of a night whose logical time is `now`; only what they see is
     less: the people who have a message that is not due yet and of whom something new is there, each with all of their history.
-    History comes from the published file (attached as `published`), news from the files that its night has not read. Nothing
-    else knows about either: whoever changes how drops are read changes land() and this file.
+    History comes from the published file (attached as `published`), news from the files that its night has not read. A night on
+    Spark leaves its raw rows in the lake: then history comes from the landing zone too, all files are read, and of those that the
+    night has read only what is later than the night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
 
     DuckDB only, because the published file is a DuckDB file, whatever engine built it.
 #}
@@ -68,6 +69,14 @@
 {% endmacro %}
 
 
+{% macro published_has_history() %}
+    {#- whether the raw rows that the night has read are in the published file -#}
+    {{ return(run_query(
+        "select count(*) from duckdb_tables() where database_name = 'published' and schema_name = 'staging'"
+    ).rows[0][0] > 0) }}
+{% endmacro %}
+
+
 {% macro files_with_news(table, files, single) %}
     {#-
         of the files of a table, those in which the published night cannot have seen everything: it has not read them, they are
@@ -80,7 +89,8 @@
         "select file from published.ops.source_counts where table_name = " ~ sql_text(table)
     ).columns[0].values() | list %}
     {% set found = [] %}
-    {% for file in files if file.path in single or relative_to_landing(file.path) not in read or file.written_at >= began %}
+    {% set needs_all = not published_has_history() %}
+    {% for file in files if needs_all or file.path in single or relative_to_landing(file.path) not in read or file.written_at >= began %}
         {% do found.append(file.path) %}
     {% endfor %}
     {{ return(found) }}
@@ -146,13 +156,15 @@
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
             where user_id in (select user_id from landing.people_with_news)
-            union all
-            {# what was from the future may have come to pass #}
-            select {{ columns }}, null as problem, file, null as raw_row
-            from published.staging.base_landing__{{ table.name }}
-            where
-                user_id in (select user_id from landing.people_with_news)
-                and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+            {%- if published_has_history() %}
+                union all
+                {# what was from the future may have come to pass #}
+                select {{ columns }}, null as problem, file, null as raw_row
+                from published.staging.base_landing__{{ table.name }}
+                where
+                    user_id in (select user_id from landing.people_with_news)
+                    and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+            {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
     {% endfor %}
@@ -175,12 +187,15 @@
     {% set landed = "landing.landed_" ~ table.name %}
     {% set known = "published.staging.base_landing__" ~ table.name %}
     {% set read_before = "file in (select file from published.ops.source_counts where table_name = " ~ sql_text(table.name) ~ ")" %}
+    {% set night = "(select as_of from published.intermediate.int_nights__as_of)" %}
     {% set id = identifying_columns(table.name) | first %}
     {% set columns = table.columns | map(attribute="name") | join(", ") %}
     {% set query %}
         select user_id from {{ landed }} where not {{ read_before }}
         union all
-        {% if id -%}
+        {% if not published_has_history() -%}
+            select user_id from {{ landed }} where {{ newest_column(table.name) }} >= {{ night }}
+        {%- elif id -%}
             select user_id from {{ landed }} as landed anti join {{ known }} as known on landed.{{ id }} = known.{{ id }} where {{ read_before }}
         {%- else -%}
             select user_id from (
@@ -189,12 +204,14 @@
                 select {{ columns }} from {{ known }}
             ) as versions
         {%- endif %}
-        union all
-        {# it had landed, and was later than the night #}
-        select user_id from {{ known }}
-        where
-            {{ newest_column(table.name) }} >= (select as_of from published.intermediate.int_nights__as_of)
-            and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+        {% if published_has_history() -%}
+            union all
+            {# it had landed, and was later than the night #}
+            select user_id from {{ known }}
+            where
+                {{ newest_column(table.name) }} >= {{ night }}
+                and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+        {%- endif %}
     {% endset %}
     {{ return(query) }}
 {% endmacro %}

@@ -63,12 +63,14 @@ def _fill(
             cancellations.dispatch_id,
             cancellations.user_id,
             cancellations.campaign_id,
-            dispatches.channel,
+            campaigns.channel,
             strftime(dispatches.send_at, '%Y-%m-%dT%H:%M:%SZ') as send_at,
             strftime(cancellations.cancelled_at, '%Y-%m-%dT%H:%M:%SZ') as cancelled_at,
             array_to_string(cancellations.reasons, ';') as reasons
         from ledger.cancellations as cancellations
-        inner join ledger.dispatches as dispatches using (as_of, dispatch_id, campaign_id, user_id)
+        inner join settings.campaigns as campaigns using (campaign_id)
+        -- a rerun of the night has not dispatched it again
+        left join ledger.dispatches as dispatches using (as_of, dispatch_id)
         where
             -- of the night, and of an earlier one whose messages were still due then
             cancellations.cancelled_at >= (select as_of from intermediate.int_nights__as_of)
