@@ -23,6 +23,11 @@ def cancellations_of(date: str) -> str:
     return f"{date}.cancellations"
 
 
+def is_cancellations(folder: Path) -> bool:
+    """Whether a folder is called like one of what was taken back."""
+    return _CANCELLATIONS.fullmatch(folder.name) is not None
+
+
 def cancellations_in(out: Path) -> dict[Path, str]:
     """The folders of what was taken back, each with the date of its night."""
     found = {path: _CANCELLATIONS.fullmatch(path.name) for path in out.iterdir()} if out.is_dir() else {}
