@@ -210,6 +210,7 @@
             select user_id from {{ known }}
             where
                 {{ newest_column(table.name) }} >= {{ night }}
+                and {{ newest_column(table.name) }} < {{ utc_time(night_setting("as_of")) }}
                 and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
         {%- endif %}
     {% endset %}
