@@ -301,6 +301,8 @@ TABLES: list[Table] = [
           [(["b", "a", "c"], ["a", "b"], ["excluded:b", "excluded:a"]), (["a"], ["b"], []), ([], ["a"], []), (["a"], [], []),
            (["a", "a"], ["a"], ["excluded:a", "excluded:a"]), (None, ["a"], None), (["a"], None, []), ([None], [None], [])]),
     Table("list_intersection", ["first", "second", "it's \\ "], TWO_LISTS, [(["a"], ["a"], ["it's \\ a"])]),
+    Table("list_without", ["list", ["a", "it's \\ "]], LIST,
+          [(["b", "a", "c", "b"], ["b", "c", "b"]), (["it's \\ "], []), (["A"], ["A"]), ([], []), (None, None)]),
     Table("joined_lists", [["first", "second", "first"]], TWO_LISTS,
           [(["a"], ["b", "c"], ["a", "b", "c", "a"]), ([], ["b"], ["b"]), ([], [], [])]),
     Table("joined_lists", [["list"]], LIST, [(["a"], ["a"]), ([], [])]),

@@ -311,6 +311,17 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
         "valid_until",
     )
     fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
+    connection.execute(
+        "create table ledger.cancellations (as_of timestamp, dispatch_id varchar, campaign_id varchar,"
+        " user_id varchar, cancelled_at timestamp, reasons varchar[])"
+    )
+    cancelled = [row for row in ledger if row.get("cancelled_at")]
+    of_cancelled = ("as_of", "dispatch_id", "campaign_id", "user_id", "cancelled_at")
+    fill(
+        connection,
+        "ledger.cancellations",
+        [(*(row[name] for name in of_cancelled), ["expired"]) for row in cancelled],
+    )
 
 
 @contextmanager

@@ -88,6 +88,7 @@ class SparkWarehouse(Warehouse):
                 *(seed.relation for seed in self.seeds),
                 "ledger.decisions",
                 "ledger.dispatches",
+                "ledger.cancellations",
             ]:
                 file = folder / f"{relation}.parquet"
                 connection.execute(f"copy {relation} to '{file}' (format parquet)")

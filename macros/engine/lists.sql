@@ -54,6 +54,29 @@
 {%- endmacro %}
 
 
+{% macro list_without(list, texts) %}
+    {#- the items of a list but these texts -#}
+    {{ return(adapter.dispatch("list_without", "sendworthy")(list, texts)) }}
+{% endmacro %}
+
+{% macro duckdb__list_without(list, texts) -%}
+    list_filter({{ list }}, lambda item: item not in ({{ sql_texts(texts) }}))
+{%- endmacro %}
+
+{% macro spark__list_without(list, texts) -%}
+    filter({{ list }}, item -> item not in ({{ sql_texts(texts) }}))
+{%- endmacro %}
+
+{% macro sql_texts(values) %}
+    {#- texts as SQL literals, separated by commas -#}
+    {% set literals = [] %}
+    {% for value in values %}
+        {% do literals.append(sql_text(value)) %}
+    {% endfor %}
+    {{ return(literals | join(", ")) }}
+{% endmacro %}
+
+
 {% macro joined_lists(lists) %}{{ return(adapter.dispatch("joined_lists", "sendworthy")(lists)) }}{% endmacro %}
 
 {% macro duckdb__joined_lists(lists) %}flatten([{{ lists | join(", ") }}]){% endmacro %}

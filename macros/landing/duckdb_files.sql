@@ -11,8 +11,10 @@
     {% set files = [] %}
     {% set paths = run_query(sql).columns[0].values() | list %}
     {% if paths %}
-        {% for row in run_query("select filename, size from read_blob(" ~ duckdb__path_list(paths) ~ ") order by filename").rows %}
-            {% do files.append({"path": row[0], "size": row[1]}) %}
+        {% for row in run_query(
+            "select filename, size, epoch_us(last_modified) from read_blob(" ~ duckdb__path_list(paths) ~ ") order by filename"
+        ).rows %}
+            {% do files.append({"path": row[0], "size": row[1], "written_at": row[2]}) %}
         {% endfor %}
     {% endif %}
     {{ return(files) }}

@@ -10,14 +10,16 @@
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
         {% set tables = landing_contract() %}
         {% do run_query("create schema if not exists landing") %}
+        {% if is_taking_back() %} {% do ask_the_published() %} {% endif %}
         {% set found = [] %}
         {% for table in tables %}
             {% set files = landing_files(table) %}
-            {% do create_landing_view(table, files) %}
+            {% do create_landing_view(table, files, ("landed_" if is_taking_back() else "") ~ table.name) %}
             {% for file in files %}
                 {% do found.append({"table": table.name, "file": file}) %}
             {% endfor %}
         {% endfor %}
+        {% if is_taking_back() %} {% do narrow_to_those_in_question(tables) %} {% endif %}
         {% do record_landing_files(found) %}
     {% endif %}
 {% endmacro %}
@@ -54,7 +56,8 @@
     {% set root = landing_folder() %}
     {% set single = [] %}
     {% set drops = [] %}
-    {% for file in list_files(root, table.name) %}
+    {% set listed = list_files(root, table.name) %}
+    {% for file in listed %}
         {% set name = file.path.split("/") | last %}
         {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
         {% if not name.startswith(("_", ".")) %}
@@ -96,6 +99,9 @@
             "it is there more than once (" ~ single | join(", ") ~ (", " ~ table.name ~ "/" if drops else "") ~ "), and nothing says which one counts.",
             "keep one of them.",
         ) %}
+    {% endif %}
+    {% if is_taking_back() %}
+        {% set paths = files_with_news(table.name, listed | selectattr("path", "in", paths) | list, single) %}
     {% endif %}
     {% set files = describe_files(paths) %}
     {% for file in files %}
@@ -144,9 +150,9 @@
 {% endmacro %}
 
 
-{% macro create_landing_view(table, files) %}
+{% macro create_landing_view(table, files, view) %}
     {% set sql %}
-        create or replace view landing.{{ table.name }} as
+        create or replace view landing.{{ view }} as
         with
             {# <column>: the value in the contract's type, null where it does not fit; <column>_is_empty: nothing was given #}
             delivered as (

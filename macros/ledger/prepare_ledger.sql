@@ -1,5 +1,5 @@
 {#
-    The two ledgers exist from the first night on. Only `sendworthy nightly` writes them (and carries them from the published
+    The ledgers exist from the first night on. Only `sendworthy nightly` writes them (and carries them from the published
     file into the night's build); `dbt build` alone reads them, so that caps and cooldowns count what was sent.
 #}
 {% macro prepare_ledger() %}
@@ -9,8 +9,10 @@
         {% do run_query("create schema if not exists ops") %}
         {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
         {% do run_query("drop table if exists ops.audited") %}
-        {% do run_query(ledger_table("decisions")) %}
-        {% do run_query(ledger_table("dispatches")) %}
+        {#- where messages are taken back, land() makes views of the published ones -#}
+        {% for name in ["decisions", "dispatches", "cancellations"] if not is_taking_back() %}
+            {% do run_query(ledger_table(name)) %}
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 
@@ -41,10 +43,15 @@
             ["primary_reason", "text"], ["reasons", "list(text)"], ["variant", "text"], ["trigger_at", "timestamp"],
             ["priority", "integer"], ["lost_to", "list(text)"], ["send_at", "timestamp"],
         ]) }}
-    {% else %}
+    {% elif name == "dispatches" %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
             ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"],
+        ]) }}
+    {% else %}
+        {{ return([
+            ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],
+            ["cancelled_at", "timestamp"], ["reasons", "list(text)"],
         ]) }}
     {% endif %}
 {% endmacro %}

@@ -1,9 +1,10 @@
 {% macro night_setting(name) %}
     {#-
         What changes from night to night (raw, as_of, wall_clock): the variable, or the environment variable SENDWORTHY_<NAME>,
-        which goes first. `sendworthy nightly` sets the latter, because dbt parses everything anew when a variable changes.
+        which goes first. `sendworthy nightly` sets the latter, because dbt parses everything anew when a variable changes, and a
+        model that has asked for an environment variable while it was parsed when that one changes: so nobody asks before it runs.
     -#}
-    {{ return(env_var("SENDWORTHY_" ~ name | upper, "") or var(name)) }}
+    {{ return((env_var("SENDWORTHY_" ~ name | upper, "") if execute else "") or var(name)) }}
 {% endmacro %}
 
 

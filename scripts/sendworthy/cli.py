@@ -567,6 +567,50 @@ def push(
 
 
 @app.command()
+def cancellations(
+    project_dir: ProjectDir = None,
+    raw: Annotated[
+        Path | None, typer.Option("--raw", help="The landing zone. Default: data/sample in the project.")
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(
+            "--now",
+            help="The time, UTC, at which a message must be due to be taken back, and before which something must have happened to count. Default: the clock.",
+        ),
+    ] = None,
+    db: Database = None,
+    out_dir: Out = None,
+    destination: Destinations = None,
+    max_age_hours: Annotated[
+        float, typer.Option("--max-age-hours", help="How far the night may lie behind --now.", min=0)
+    ] = 36,
+    as_json: AsJson = False,
+) -> None:
+    """Take back what must not go out any more: read what has landed since the night, and name its messages that are not due yet."""
+    from sendworthy.cancellations import Wanted, as_dict, take_back
+    from sendworthy.destinations import choose_destinations
+    from sendworthy.show import show_taken_back
+    from sendworthy.stages import Stages
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        wanted = Wanted(
+            raw=project.resolve(raw, "data/sample"),
+            database=project.resolve(db, "sendworthy.duckdb"),
+            out=project.resolve(out_dir, "out"),
+            now=parse_time(now, "--now") if now else utc_now(),
+            max_age=timedelta(hours=max_age_hours),
+            destinations=choose_destinations(project, destination or []),
+        )
+        taken = take_back(project, wanted, Stages(err))
+        if as_json:
+            print_json(as_dict(taken))
+        else:
+            show_taken_back(taken)
+
+
+@app.command()
 def ingest(
     files: Annotated[list[Path], typer.Argument(help="Files of reports, or folders of them. gzip is fine.")],
     source: Annotated[

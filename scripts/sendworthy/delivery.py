@@ -1,4 +1,4 @@
-"""A night's folder below --out: written aside, put in its place in one step, and what a killed night has left there."""
+"""A folder below --out, a night's or its cancellations': written aside, put in its place in one step, and what a killed night has left there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,24 @@ from sendworthy.lasting import make_folder, swap_in
 from sendworthy.lock import hold
 
 MANIFEST = "manifest.json"
-_LEFT_BEHIND = re.compile(r"\.(\d{4}-\d{2}-\d{2})\.(writing|retired)")
+_CANCELLATIONS = re.compile(r"(\d{4}-\d{2}-\d{2})\.cancellations")
+_LEFT_BEHIND = re.compile(r"\.(\d{4}-\d{2}-\d{2}(?:\.cancellations)?)\.(writing|retired)")
+
+
+def cancellations_of(date: str) -> str:
+    """The name of the folder, beside a night's, of what was taken back from it."""
+    return f"{date}.cancellations"
+
+
+def is_cancellations(folder: Path) -> bool:
+    """Whether a folder is called like one of what was taken back."""
+    return _CANCELLATIONS.fullmatch(folder.name) is not None
+
+
+def cancellations_in(out: Path) -> dict[Path, str]:
+    """The folders of what was taken back, each with the date of its night."""
+    found = {path: _CANCELLATIONS.fullmatch(path.name) for path in out.iterdir()} if out.is_dir() else {}
+    return {path: match[1] for path, match in sorted(found.items()) if match and path.is_dir()}
 
 
 @contextmanager
@@ -25,12 +42,16 @@ def only_writer(out: Path) -> Iterator[None]:
         yield
 
 
-def begin_aside(out: Path, date: str) -> Path:
-    """An empty folder for the night of `date`, which no reader looks at. What killed nights have left is removed."""
+def begin_aside(out: Path, name: str) -> Path:
+    """An empty folder for what is going to be `name`, which no reader looks at: the date of a night, or its cancellations.
+
+    What killed nights have left is removed; beside a night's cancellations it stays, for the night may still be delivered.
+    """
     for path in out.iterdir():
-        if _LEFT_BEHIND.fullmatch(path.name):
+        left = _LEFT_BEHIND.fullmatch(path.name)
+        if left and (left[1] == name or not _CANCELLATIONS.fullmatch(name)):
             shutil.rmtree(path)
-    aside = out / f".{date}.writing"
+    aside = out / f".{name}.writing"
     aside.mkdir()
     return aside
 
@@ -63,6 +84,7 @@ def unfinished(out: Path, run_id: str | None) -> tuple[Path, dict[str, Any]] | N
             manifest = json.loads((path / MANIFEST).read_bytes())
         except (OSError, ValueError):
             continue
-        if _LEFT_BEHIND.fullmatch(path.name) and manifest.get("run_id") == run_id:
+        left = _LEFT_BEHIND.fullmatch(path.name)
+        if left and not _CANCELLATIONS.fullmatch(left[1]) and manifest.get("run_id") == run_id:
             return path, manifest
     return None

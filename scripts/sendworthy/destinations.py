@@ -128,6 +128,8 @@ class Description(Form):
 
     label: str
     blank: Blank
+    # false: a row is a message, and what is taken back is named by its dispatch id
+    keeps_people: bool = True
     limits: Limits = Limits()
 
     @property

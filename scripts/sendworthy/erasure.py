@@ -123,16 +123,19 @@ def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
         where decisions.user_id = erased.user_id
         """,
     )
-    return decided + _count(
-        connection,
-        """
-        update ledger.dispatches
-        set
-            user_id = erased.pseudonym,
-            dispatch_id = md5(campaign_id || ':' || erased.pseudonym || ':' || strftime(as_of, '%Y-%m-%d'))
-        from erased
-        where dispatches.user_id = erased.user_id
-        """,
+    return decided + sum(
+        _count(
+            connection,
+            f"""
+            update ledger.{ledger} as messages
+            set
+                user_id = erased.pseudonym,
+                dispatch_id = md5(campaign_id || ':' || erased.pseudonym || ':' || strftime(as_of, '%Y-%m-%d'))
+            from erased
+            where messages.user_id = erased.user_id
+            """,
+        )
+        for ledger in ("dispatches", "cancellations")
     )
 
 

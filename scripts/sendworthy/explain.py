@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import duckdb
 
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
+from sendworthy.times import iso
 
 # One sentence a reason; what stands behind a colon in the reason fills {detail}.
 REASONS = {
@@ -34,6 +35,14 @@ REASONS = {
     "same_content": "another campaign of the same content group reaches them tonight",
     "channel_cap": "the limit of messages on {channel} is reached",
     "total_cap": "the limit of messages over all channels, or their own, is reached",
+}
+
+
+# Why a message was taken back, where no gate says so.
+TAKEN_BACK = {
+    "expired": "it would expire before it was due",
+    "erased": "they asked to be forgotten",
+    "address_changed": "they have another address now",
 }
 
 
@@ -74,6 +83,7 @@ def explain(
             )
         segments = customer[0]["segments"] if customer else []
         held_back = _held_back(connection, as_of)
+        taken_back = _taken_back(connection, user_id, as_of)
         triggers = {
             row["event_name"]: row["newest_at"]
             for row in warehouse.rows(
@@ -86,7 +96,8 @@ def explain(
     for campaign in settings:
         decision = decisions.get(campaign["campaign_id"])
         if decision:
-            explained.append(_decided(campaign, decision, campaign["campaign_id"] in held_back))
+            decided = _decided(campaign, decision, campaign["campaign_id"] in held_back)
+            explained.append(_with_taking_back(decided, campaign, taken_back.get(campaign["campaign_id"])))
         elif as_of == published:
             words = [_no_candidate(campaign, segments, triggers, as_of)]
             explained.append(
@@ -136,6 +147,37 @@ def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[st
     return {row["campaign_id"] for row in found}
 
 
+def _taken_back(
+    connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime
+) -> dict[str, dict[str, Any]]:
+    """What was taken back of a user's messages of the date of a night, by campaign."""
+    if not warehouse.has_table(connection, "ledger", "cancellations"):
+        return {}
+    found = warehouse.rows(
+        connection,
+        """
+        select campaign_id, cancelled_at, reasons
+        from ledger.cancellations
+        where user_id = ? and as_of::date = ?::date
+        """,
+        [user_id, as_of],
+    )
+    return {row["campaign_id"]: row for row in found}
+
+
+def _with_taking_back(
+    explained: Explanation, campaign: dict[str, Any], taken_back: dict[str, Any] | None
+) -> Explanation:
+    """A message that was sent is not any more; one that a rerun suppresses says why it does."""
+    if taken_back is None:
+        return explained
+    why = "; ".join(reason_in_words(reason, campaign) for reason in taken_back["reasons"])
+    words = f"taken back at {iso(taken_back['cancelled_at'])}: {why}"
+    if explained.decision != "send":
+        return replace(explained, words=[*explained.words, words])
+    return replace(explained, decision="taken back", reasons=taken_back["reasons"], words=[words])
+
+
 def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: bool) -> Explanation:
     words = [reason_in_words(reason, campaign) for reason in decision["reasons"]]
     if decision["lost_to"]:
@@ -161,7 +203,7 @@ def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: b
 def reason_in_words(reason: str, campaign: dict[str, Any]) -> str:
     """A reason code as a sentence, filled from the campaign's settings (a row of settings.campaigns)."""
     code, _, detail = reason.partition(":")
-    return REASONS[code].format(
+    return (REASONS | TAKEN_BACK)[code].format(
         detail=detail,
         min_age=_hours(campaign["min_age_hours"]),
         max_age=_hours(campaign["max_age_hours"]),

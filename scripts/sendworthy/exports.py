@@ -14,7 +14,7 @@ import duckdb
 from sendworthy.delivery import MANIFEST, begin_aside, only_writer, put_in_place
 from sendworthy.destinations import Destination, as_form
 from sendworthy.lasting import flush_tree
-from sendworthy.list_files import write_parts
+from sendworthy.list_files import Part, write_parts
 from sendworthy.warehouse import rows
 
 
@@ -90,21 +90,23 @@ def _write_list(
     folder: Path,
 ) -> list[dict[str, Any]]:
     """One campaign's files for one destination: of each its path below the night's folder, rows, bytes and sha256."""
-    listed: list[dict[str, Any]] = []
-    for part in write_parts(connection, destination, campaign_id, run_id, folder):
-        path = folder / part.file
-        listed.append(
-            {
-                "bytes": path.stat().st_size,
-                "destination": destination.name,
-                "file": part.file,
-                "rows": part.rows,
-                "sha256": sha256(path),
-            }
-        )
+    parts = write_parts(connection, destination, campaign_id, run_id, folder)
+    listed = [describe_file(folder, destination.name, part) for part in parts]
     if left_out := _left_out(connection, destination, campaign_id):
         listed[0]["left_out"] = left_out
     return listed
+
+
+def describe_file(folder: Path, destination: str, part: Part) -> dict[str, Any]:
+    """A file as the manifest of its `folder` names it."""
+    path = folder / part.file
+    return {
+        "bytes": path.stat().st_size,
+        "destination": destination,
+        "file": part.file,
+        "rows": part.rows,
+        "sha256": sha256(path),
+    }
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,38 @@ def write_parts(
     """
     relation = connection.execute(f"select * from {destination.model} limit 0").description or []
     columns = destination.columns([column[0] for column in relation])
+    rows_sql = (
+        f"from {destination.model} where {identifier(destination.campaign_column)} = {literal(campaign_id)}"
+    )
+    return write_rows(
+        connection,
+        destination,
+        campaign_id,
+        run_id,
+        folder,
+        columns,
+        rows_sql,
+        destination.message_column,
+    )
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    campaign_id: str,
+    run_id: str,
+    folder: Path,
+    columns: Sequence[str],
+    rows_sql: str,
+    key: str,
+) -> list[Part]:
+    """Write the rows of `rows_sql` (`from ...`) in the order of the column `key`, in the files of a campaign's list."""
     most = destination.limits.of("max_columns")
     if most and len(columns) > most:
         raise _too_large(destination, campaign_id, f"the list has {len(columns):,} columns", "max_columns")
     (folder / destination.name).mkdir(exist_ok=True)
     listed = ", ".join(identifier(column) for column in columns)
-    order = f"order by {identifier(destination.message_column)}"
-    rows_sql = (
-        f"from {destination.model} where {identifier(destination.campaign_column)} = {literal(campaign_id)}"
-    )
+    order = f"order by {identifier(key)}"
     list_sql = f"select {listed} {rows_sql} {order}"
     paths = _Paths(destination, campaign_id, run_id, folder)
     if destination.format == "jsonl":

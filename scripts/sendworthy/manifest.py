@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, StringConstraints, ValidationError
 
-from sendworthy.delivery import MANIFEST
+from sendworthy.delivery import MANIFEST, is_cancellations
 from sendworthy.destinations import Form, Places, list_path
 from sendworthy.errors import SettingsError
 from sendworthy.times import parse_time
@@ -142,6 +142,11 @@ def find_night(folder: Path) -> Path:
     if not folder.is_dir():
         raise SettingsError(
             f"there is no folder {folder}.", "name the folder of a night, or the one that --out named."
+        )
+    if is_cancellations(folder):
+        raise SettingsError(
+            f"{folder} holds what was taken back, and no night.",
+            "name the folder of its night; `sendworthy cancellations` writes this one again.",
         )
     if not (folder / MANIFEST).exists():
         nights = [path for path in folder.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir()]

@@ -256,7 +256,7 @@ def build_warehouse(
             project,
             engine.program,
             # what the gate checks campaign by campaign must not end the whole night
-            ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate"],
+            ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate", "tag:cancellations+"],
             engine.target,
             engine.prepare(build),
             settings,

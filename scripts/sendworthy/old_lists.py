@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from sendworthy.delivery import MANIFEST
+from sendworthy.delivery import MANIFEST, cancellations_in
 from sendworthy.destinations import Envelope, Form
 from sendworthy.lasting import flush, flush_tree, swap_in
 from sendworthy.manifest import UnknownForm, read_manifest
@@ -57,10 +57,11 @@ def forget(out: Path, users: Collection[str], key: bytes | None) -> Forgotten:
     """Take people out of every night's lists below `out`. Can be interrupted at any time and run again."""
     if not users:
         return Forgotten(0, [], [])
+    problems = _remove_cancellations(out)
     mark = _mark(users, key)
     searched = _read_searched(out) if mark else {}
     still = {}
-    rows, nights, problems = 0, [], []
+    rows, nights = 0, []
     for night in nights_in(out):
         try:
             if mark is None or searched.get(night.name) != [mark, _digest(night / MANIFEST)]:
@@ -78,6 +79,21 @@ def forget(out: Path, users: Collection[str], key: bytes | None) -> Forgotten:
     if mark and still != searched:
         _write_searched(out, still)
     return Forgotten(rows, nights, problems)
+
+
+def _remove_cancellations(out: Path) -> list[str]:
+    """Remove what was taken back from nights: it names people, some under no dispatch id, and was for the hours after its night.
+
+    Returns what could not be removed, in words. The ledger keeps what was taken back, and `sendworthy cancellations` writes the
+    files of the published night again.
+    """
+    problems = []
+    for folder in cancellations_in(out):
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror or type(error).__name__}")
+    return problems
 
 
 class _Unreadable(Exception):

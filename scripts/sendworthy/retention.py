@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy import warehouse
+from sendworthy.delivery import cancellations_in
 from sendworthy.errors import SettingsError
 from sendworthy.lasting import flush
 from sendworthy.leftovers import PREVIEWS
@@ -20,7 +21,11 @@ from sendworthy.project import Project
 from sendworthy.settings import read_retention, validate_settings
 
 # each with a row a night in the published file
-TABLES = {"decisions": "ledger.decisions", "dispatches": "ledger.dispatches", "runs": "ops.runs"}
+TABLES = {
+    "decisions": ("ledger.decisions",),
+    "dispatches": ("ledger.dispatches", "ledger.cancellations"),
+    "runs": ("ops.runs",),
+}
 
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REMOVING = re.compile(r"\.\d{4}-\d{2}-\d{2}\.removing")
@@ -103,12 +108,14 @@ def _remove_rows(
 
     def count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
         return {
-            what: int(
+            what: sum(
                 connection.execute(
                     f"select count(*) from {table} where {old}", [before[what], sorted(stay)]
                 ).fetchall()[0][0]
+                for table in tables
+                if warehouse.has_table(connection, *table.split("."))
             )
-            for what, table in TABLES.items()
+            for what, tables in TABLES.items()
         }
 
     with warehouse.connect(database, read_only=True) as connection:
@@ -118,8 +125,10 @@ def _remove_rows(
     build = warehouse.new_build(database)
     shutil.copyfile(database, build)
     with warehouse.connect(build) as connection:
-        for what, table in TABLES.items():
-            connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])
+        for what, tables in TABLES.items():
+            for table in tables:
+                if warehouse.has_table(connection, *table.split(".")):
+                    connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])
     warehouse.publish(build, database, anew=True)
     return counts
 
@@ -143,8 +152,16 @@ def _remove_nights(folder: Path, before: datetime, stay: set[str], dry_run: bool
             aside = night.with_name(f".{night.name}.removing")
             night.rename(aside)
             shutil.rmtree(aside)
+        _remove_cancellations(folder)
         flush(folder)
     return len(old)
+
+
+def _remove_cancellations(folder: Path) -> None:
+    """What was taken back goes with the lists of its night."""
+    for path, date in cancellations_in(folder).items():
+        if not (folder / date).exists():
+            shutil.rmtree(path)
 
 
 def _logs(project: Project) -> Iterator[Path]:

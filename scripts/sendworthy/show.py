@@ -22,6 +22,7 @@ from sendworthy.times import iso
 
 if TYPE_CHECKING:
     from sendworthy.alerts import Told
+    from sendworthy.cancellations import TakenBack
     from sendworthy.coverage import Coverage
     from sendworthy.retention import Removed
     from sendworthy.verify import Check, Verified
@@ -269,3 +270,24 @@ def coloured(decision: str) -> str:
     return {"send": "[green]send[/]", "control": "[cyan]control[/]", "suppress": "[red]suppress[/]"}.get(
         decision, f"[dim]{decision}[/]"
     )
+
+
+def show_taken_back(taken: TakenBack) -> None:
+    """What was taken back, campaign by campaign, and where the files are."""
+    for warning in taken.warnings:
+        err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+    if not taken.people:
+        out.print(
+            f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."
+        )
+    if taken.campaigns:
+        table = Table(title=f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}")
+        table.add_column("campaign", no_wrap=True)
+        table.add_column("messages", justify="right")
+        table.add_column("reasons", ratio=1)
+        for campaign in taken.campaigns:
+            why = ", ".join(f"{reason} {count:,}" for reason, count in campaign["reasons"].items())
+            table.add_row(campaign["campaign_id"], f"{campaign['cancelled']:,}", escape(why))
+        out.print(table)
+    before = f", after {taken.before:,} before" if taken.before else ""
+    out.print(f"{taken.cancelled:,} messages are taken back now{before}; the manifest is {taken.manifest}")

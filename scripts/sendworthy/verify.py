@@ -14,7 +14,7 @@ import duckdb
 
 from sendworthy import warehouse
 from sendworthy.delivered import contents, load_lists
-from sendworthy.delivery import MANIFEST
+from sendworthy.delivery import MANIFEST, cancellations_of
 from sendworthy.destinations import Form, model_of
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK
 from sendworthy.exports import sha256
@@ -539,6 +539,17 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
                 yield Finding(where, f"{row['added']:,} messages are not so in the ledger of dispatches")
             if row["missing"] > 0:
                 yield Finding(where, f"{row['missing']:,} messages of the ledger are not so in the list")
+    if not warehouse.has_table(night.connection, "ledger", "cancellations"):
+        return
+    ((taken_back,),) = night.connection.execute(
+        "select count(*) from ledger.cancellations where dispatch_id in (select dispatch_id from delivered)"
+    ).fetchall()
+    if taken_back:
+        yield Finding(
+            "all files",
+            f"{taken_back:,} messages were taken back since: drop those that the folder {cancellations_of(night.manifest.as_of[:10])} names",
+            is_note=True,
+        )
 
 
 def _look_at_suppression(night: _Night) -> Iterator[Finding]:

@@ -17,7 +17,7 @@ from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 
 # What lives longer than a night, and is carried from the published file into the next build.
-CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
+CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ledger.cancellations", "ops.runs")
 
 
 # What is appended night by night: (column, type), as the macro ledger_table has it.
@@ -32,6 +32,10 @@ LEDGERS = {
         *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("user_id", "varchar")),
         *(("campaign_id", "varchar"), ("channel", "varchar"), ("variant", "varchar")),
         *(("send_at", "timestamp"), ("valid_until", "timestamp")),
+    ),
+    "cancellations": (
+        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
+        *(("user_id", "varchar"), ("cancelled_at", "timestamp"), ("reasons", "varchar[]")),
     ),
 }
 
@@ -166,7 +170,7 @@ def read_campaigns(
 
 
 def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:
-    """The two ledgers, if they are not there yet."""
+    """The ledgers, if they are not there yet."""
     connection.execute("create schema if not exists ledger")
     for table, columns in LEDGERS.items():
         columns_sql = ", ".join(f"{name} {kind}" for name, kind in columns)
@@ -174,7 +178,7 @@ def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def copy_ledgers(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write the two ledgers as `<folder>/<ledger>/part-0.parquet`, for an engine that cannot read this file; times in UTC."""
+    """Write the ledgers as `<folder>/<ledger>/part-0.parquet`, for an engine that cannot read this file; times in UTC."""
     for table, columns in LEDGERS.items():
         place = folder / table
         place.mkdir(parents=True)
@@ -223,7 +227,7 @@ def _keep_released(
 
 
 def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
-    """Append the night to both ledgers; what the same night wrote before is replaced, nothing else is touched."""
+    """Append the night to the ledgers of decisions and dispatches; what the same night wrote before is replaced, nothing else is touched."""
     connection.execute("begin")
     for table in ("decisions", "dispatches"):
         # who was erased since is not decided about again, and still was on that night's lists
@@ -293,6 +297,15 @@ def last_finished(connection: duckdb.DuckDBPyConnection) -> datetime | None:
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether the file has a table; an older version of the project may not have written it."""
+    known = connection.execute(
+        "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
+        [schema, table],
+    ).fetchall()
+    return bool(known[0][0])
 
 
 def audited_run(connection: duckdb.DuckDBPyConnection) -> str | None:

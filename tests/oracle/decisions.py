@@ -175,7 +175,9 @@ def timing_gate(campaign: Campaign, person: Facts, as_of: datetime) -> list[str]
 
 
 def cooldown_gate(campaign: Campaign, person: Facts, as_of: datetime) -> list[str]:
-    """`cooldown`: this campaign was sent to the user within cooldown_days, or is under way."""
+    """`cooldown`: this campaign was sent to the user within cooldown_days, is under way, or was taken back on this date."""
+    if campaign.campaign_id in person.taken_back:
+        return ["cooldown"]
     if campaign.cooldown_days is None:
         return []
     same = [message for message in person.sent if message.campaign_id == campaign.campaign_id]

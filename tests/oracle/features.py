@@ -41,6 +41,7 @@ class Facts:
     messages: list[Row] = field(default_factory=list)  # seen rows of `message_events`, oldest first
     mentions: list[Row] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    taken_back: set[str] = field(default_factory=set)  # campaigns, on the night's own date
     addresses: dict[str, str | None] = field(default_factory=dict)  # channel -> usable address
     features: dict[str, Any] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
@@ -123,7 +124,8 @@ def sent_messages(
 ) -> list[Sent]:
     """Everything that counts as sent: `sent` message events, and dispatches that none of them has confirmed.
 
-    A dispatch_id counts once. Dispatches of this night (a rerun replaces them) and of later ones do not count.
+    A dispatch_id counts once. Dispatches of this night (a rerun replaces them) and of later ones do not count, nor do
+    those that were taken back before the night.
     """
     result: list[Sent] = []
     confirmed: dict[str, Row] = {}
@@ -147,6 +149,9 @@ def sent_messages(
 
     dispatches: dict[str, Mapping[str, Any]] = {}
     for dispatch in ledger:
+        cancelled_at = dispatch.get("cancelled_at")
+        if cancelled_at and cancelled_at < as_of:
+            continue
         if dispatch["as_of"] < as_of and dispatch["dispatch_id"] not in confirmed:
             dispatches.setdefault(dispatch["dispatch_id"], dispatch)
     for dispatch in dispatches.values():
@@ -198,6 +203,9 @@ def gather(
     for row in landing.rows["social_mentions"]:
         if row["posted_at"] < as_of and row["user_id"] in people:
             people[row["user_id"]].mentions.append(row)
+    for mine in ledger:
+        if mine.get("cancelled_at") and mine["as_of"].date() == as_of.date() and mine["user_id"] in people:
+            people[mine["user_id"]].taken_back.add(mine["campaign_id"])
     for message in sent_messages(landing.rows["message_events"], ledger, as_of):
         if message.user_id in people:
             people[message.user_id].sent.append(message)

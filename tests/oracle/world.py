@@ -704,6 +704,10 @@ class _Maker:
             "channel": next(c for c in ("email", "sms", "push") if f"__{c}" in campaign_id),
             "send_at": max(send_at, night),
         }
+        # of its own, so that worlds stay what they were but for this
+        chance = random.Random(row["dispatch_id"])
+        if chance.random() < 0.25:
+            row["cancelled_at"] = chance.choice((night, AS_OF - SECOND, AS_OF, AS_OF + 5 * SECOND))
         self.ledger.append(row)
         for _ in range(rng.choice((0, 0, 1, 2)) if nights_ago else 0):
             at = row["send_at"] + rng.choice((rng.randint(0, 1200) * SECOND, DAY, 7 * DAY))

@@ -31,11 +31,16 @@ with
     ),
 
     final as (
-        select campaign_id, user_id, trigger_at
-        from triggered
-        union all
-        select campaign_id, user_id, trigger_at
-        from untriggered
+        {% if is_taking_back() %}
+            -- the gates judge once more what is dispatched, each message from its own trigger on
+            select campaign_id, user_id, trigger_at from ({{ dispatches_in_question() }}) as dispatches
+        {% else %}
+            select campaign_id, user_id, trigger_at
+            from triggered
+            union all
+            select campaign_id, user_id, trigger_at
+            from untriggered
+        {% endif %}
     )
 
 select *

@@ -3,6 +3,8 @@ with
 
     dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
 
+    cancellations as (select * from {{ ref("stg_ledger__cancellations") }}),
+
     -- a message that is reported twice under one dispatch is one message, sent when it was last reported
     reported as (
         select
@@ -16,18 +18,21 @@ with
         group by user_id, coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id)
     ),
 
-    -- ours, of the nights before this one; one not yet due counts too
+    taken_back as (select distinct dispatch_id from cancellations where cancelled_at < {{ as_of() }}),
+
+    -- ours, of the nights before this one; one not yet due counts too, one that was taken back does not
     dispatched as (
         select
-            user_id,
-            'dispatch:' || dispatch_id as message_id,
-            max(campaign_id) as campaign_id,
-            max(channel) as channel,
-            max(send_at) as sent_at,
-            max(as_of) as dispatched_as_of
+            dispatches.user_id,
+            'dispatch:' || dispatches.dispatch_id as message_id,
+            max(dispatches.campaign_id) as campaign_id,
+            max(dispatches.channel) as channel,
+            max(dispatches.send_at) as sent_at,
+            max(dispatches.as_of) as dispatched_as_of
         from dispatches
-        where as_of < {{ as_of() }}
-        group by user_id, 'dispatch:' || dispatch_id
+        left join taken_back on dispatches.dispatch_id = taken_back.dispatch_id
+        where dispatches.as_of < {{ as_of() }} and taken_back.dispatch_id is null
+        group by dispatches.user_id, 'dispatch:' || dispatches.dispatch_id
     ),
 
     -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the

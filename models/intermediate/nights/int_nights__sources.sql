@@ -1,15 +1,7 @@
-{%- set newest = {
-    "users": "updated_at",
-    "events": "occurred_at",
-    "support_tickets": "updated_at",
-    "message_events": "occurred_at",
-    "social_mentions": "posted_at",
-    "erasure_requests": "requested_at",
-} -%}
-
 with
     counted as (
-        {%- for table, time in newest.items() %}
+        {%- for table in landing_tables() %}
+            {%- set time = newest_column(table) %}
             select
                 '{{ table }}' as table_name,
                 count(*) as rows_staged,

@@ -1,0 +1,218 @@
+{#
+    What `sendworthy cancellations` reads. The models are those of a night whose logical time is `now`; only what they see is
+    less: the people who have a message that is not due yet and of whom something new is there, each with all of their history.
+    History comes from the published file (attached as `published`), news from the files that its night has not read. A night on
+    Spark leaves its raw rows in the lake: then history comes from the landing zone too, all files are read, and of those that the
+    night has read only what is later than the night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
+
+    DuckDB only, because the published file is a DuckDB file, whatever engine built it.
+#}
+{% macro is_taking_back() %}
+    {# SENDWORTHY_PUBLISHED: the published file, set by `sendworthy cancellations` alone; not asked for while dbt parses, see night_setting #}
+    {{ return(execute and env_var("SENDWORTHY_PUBLISHED", "") != "") }}
+{% endmacro %}
+
+
+{% macro dispatches_in_question() %}
+    {# a query: what is dispatched, not due yet, and not taken back so far; nothing where nobody asks #}
+    {% if is_taking_back() %} {{ return("select * from landing.dispatches_in_question") }} {% endif %}
+    {% set columns = [
+        ["as_of", "timestamp"],
+        ["dispatch_id", "text"],
+        ["user_id", "text"],
+        ["campaign_id", "text"],
+        ["channel", "text"],
+        ["send_at", "timestamp"],
+        ["valid_until", "timestamp"],
+        ["trigger_at", "timestamp"],
+        ["address_key", "text"],
+    ] %}
+    {% set nothing = [] %}
+    {% for name, type in columns %}
+        {% do nothing.append("cast(null as " ~ engine_type(type) ~ ") as " ~ name) %}
+    {% endfor %}
+    {{ return("select " ~ nothing | join(", ") ~ " where false") }}
+{% endmacro %}
+
+
+{% macro ask_the_published() %}
+    {#- before the landing zone is looked at: what is in question #}
+    {% set now = utc_time(night_setting("as_of")) %}
+    {% do run_query("attach " ~ sql_text(env_var("SENDWORTHY_PUBLISHED")) ~ " as published (read_only)") %}
+    {% do run_query("create schema if not exists landing") %}
+    {% set sql %}
+        create or replace table landing.dispatches_in_question as
+        select
+            dispatches.as_of,
+            dispatches.dispatch_id,
+            dispatches.user_id,
+            dispatches.campaign_id,
+            dispatches.channel,
+            dispatches.send_at,
+            dispatches.valid_until,
+            decisions.trigger_at,
+            {{ lowered("send_list.address") }} as address_key
+        from published.ledger.dispatches as dispatches
+        left join published.ledger.decisions as decisions
+            on dispatches.as_of = decisions.as_of
+            and dispatches.user_id = decisions.user_id
+            and dispatches.campaign_id = decisions.campaign_id
+        left join published.marts.send_list as send_list on dispatches.dispatch_id = send_list.dispatch_id
+        where
+            dispatches.send_at >= {{ now }}
+            and not {{ is_pseudonym("dispatches.user_id") }}
+            and dispatches.dispatch_id not in (select dispatch_id from published.ledger.cancellations)
+        -- an earlier night that was run again later may have dispatched it twice
+        qualify row_number() over (partition by dispatches.campaign_id, dispatches.user_id order by dispatches.as_of desc) = 1
+    {% endset %}
+    {% do run_query(sql) %}
+{% endmacro %}
+
+
+{% macro published_has_history() %}
+    {#- whether the raw rows that the night has read are in the published file -#}
+    {{ return(run_query(
+        "select count(*) from duckdb_tables() where database_name = 'published' and schema_name = 'staging'"
+    ).rows[0][0] > 0) }}
+{% endmacro %}
+
+
+{% macro files_with_news(table, files, single) %}
+    {#-
+        of the files of a table, those in which the published night cannot have seen everything: it has not read them, they are
+        the table's only file, which is written over, or somebody has written them since it began
+    -#}
+    {% set began = run_query(
+        "select epoch_us(max(started_at)) from published.ops.runs where run_id = (select run_id from published.ops.audited)"
+    ).rows[0][0] %}
+    {% set read = run_query(
+        "select file from published.ops.source_counts where table_name = " ~ sql_text(table)
+    ).columns[0].values() | list %}
+    {% set found = [] %}
+    {% set needs_all = not published_has_history() %}
+    {% for file in files if needs_all or file.path in single or relative_to_landing(file.path) not in read or file.written_at >= began %}
+        {% do found.append(file.path) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro identifying_columns(table) %}
+    {#- what tells whether a row of a file that is read once more has been seen; none: all of its columns, because it is a version -#}
+    {{ return({"events": ["event_id"], "message_events": ["message_event_id"], "social_mentions": ["mention_id"]}.get(table, [])) }}
+{% endmacro %}
+
+
+{% macro newest_column(table) %}
+    {#- the time of a table's rows that says whether a rule sees them -#}
+    {{ return({
+        "users": "updated_at",
+        "events": "occurred_at",
+        "support_tickets": "updated_at",
+        "message_events": "occurred_at",
+        "social_mentions": "posted_at",
+        "erasure_requests": "requested_at",
+    }[table]) }}
+{% endmacro %}
+
+
+{% macro narrow_to_those_in_question(tables) %}
+    {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people of whom something is new -#}
+    {% set queries = [] %}
+    {% for table in tables %}
+        {% do queries.append(rows_with_news(table)) %}
+    {% endfor %}
+    {% set sql %}
+        create or replace table landing.people_with_news as
+        with
+            {# lines of the suppression list of the project that the night did not have #}
+            suppressed as (
+                select user_id, {{ lowered(trimmed("address")) }} as address from settings.global_suppressions
+                except
+                select user_id, {{ lowered(trimmed("address")) }} as address from published.settings.global_suppressions
+            ),
+            addresses as (
+                {%- for column in ["email", "phone", "push_token"] %}
+                    select user_id, {{ lowered(trimmed(column)) }} as address
+                    from published.intermediate.int_users__current
+                    where user_id in (select user_id from landing.dispatches_in_question) and exists (from suppressed)
+                    {{ "union all" if not loop.last }}
+                {%- endfor %}
+            ),
+            news as (
+                {{ queries | join(" union all ") }}
+                union all
+                select user_id from suppressed
+                union all
+                select user_id from addresses where address in (select address from suppressed where address is not null)
+            )
+        select distinct user_id from news where user_id in (select user_id from landing.dispatches_in_question)
+    {% endset %}
+    {% do run_query(sql) %}
+    {% for table in tables %}
+        {% set columns = table.columns | map(attribute="name") | join(", ") %}
+        {% set sql %}
+            create or replace view landing.{{ table.name }} as
+            select {{ columns }}, problem, file, raw_row
+            from landing.landed_{{ table.name }}
+            where user_id in (select user_id from landing.people_with_news)
+            {%- if published_has_history() %}
+                union all
+                {# what was from the future may have come to pass #}
+                select {{ columns }}, null as problem, file, null as raw_row
+                from published.staging.base_landing__{{ table.name }}
+                where
+                    user_id in (select user_id from landing.people_with_news)
+                    and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+            {%- endif %}
+        {% endset %}
+        {% do run_query(sql) %}
+    {% endfor %}
+    {#- what is in question has not been sent, and must not speak against itself -#}
+    {% do run_query("create schema if not exists ledger") %}
+    {% for ledger in ["dispatches", "cancellations"] %}
+        {% do run_query(
+            "create or replace view ledger." ~ ledger ~ " as select * from published.ledger." ~ ledger
+            ~ " where user_id in (select user_id from landing.people_with_news)"
+            ~ " and dispatch_id not in (select dispatch_id from landing.dispatches_in_question)"
+        ) %}
+    {% endfor %}
+    {#- no decision of another night is asked for -#}
+    {% do run_query(ledger_table("decisions")) %}
+{% endmacro %}
+
+
+{% macro rows_with_news(table) %}
+    {#- a query: the people (user_id) of whom a table has rows that the rules of the published night have not seen -#}
+    {% set landed = "landing.landed_" ~ table.name %}
+    {% set known = "published.staging.base_landing__" ~ table.name %}
+    {% set read_before = "file in (select file from published.ops.source_counts where table_name = " ~ sql_text(table.name) ~ ")" %}
+    {% set night = "(select as_of from published.intermediate.int_nights__as_of)" %}
+    {% set id = identifying_columns(table.name) | first %}
+    {% set columns = table.columns | map(attribute="name") | join(", ") %}
+    {% set query %}
+        select user_id from {{ landed }} where not {{ read_before }}
+        union all
+        {% if not published_has_history() -%}
+            select user_id from {{ landed }} where {{ newest_column(table.name) }} >= {{ night }}
+        {%- elif id -%}
+            select user_id from {{ landed }} as landed anti join {{ known }} as known on landed.{{ id }} = known.{{ id }} where {{ read_before }}
+        {%- else -%}
+            select user_id from (
+                select {{ columns }} from {{ landed }} where {{ read_before }}
+                except
+                select {{ columns }} from {{ known }}
+            ) as versions
+        {%- endif %}
+        {% if published_has_history() -%}
+            union all
+            {# it had landed, and was later than the night #}
+            select user_id from {{ known }}
+            where
+                {{ newest_column(table.name) }} >= {{ night }}
+                and {{ newest_column(table.name) }} < {{ utc_time(night_setting("as_of")) }}
+                and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+        {%- endif %}
+    {% endset %}
+    {{ return(query) }}
+{% endmacro %}
