@@ -27,6 +27,7 @@ from sendworthy.alerts import (
     send_alerts,
 )
 from sendworthy.causes import UNNAMED_FILE
+from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
@@ -139,6 +140,8 @@ def _run_night(
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
+            warnings += tell(connection, options.destinations, campaigns, as_of)
+            warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
@@ -285,6 +288,15 @@ def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key
     return [
         f"people who asked to be erased may still be in {problem}. Mend or remove it; the next night tries again."
         for problem in problems
+    ]
+
+
+def still_known(erased: Erased) -> list[str]:
+    """What no list can do: name the people who asked to be erased where a destination still knows them."""
+    return [
+        f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
+        "ids, which are those of your erasure requests. No list names them any more."
+        for destination, people in erased.told
     ]
 
 
@@ -451,6 +463,7 @@ def reexport(database: Path, out: Path, destinations: Sequence[Destination], all
         campaigns = [json.loads(row["details"]) for row in recorded]
         run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
         _needs_models(connection, destinations)
+        work_out_again(connection, destinations, campaigns, recorded[0]["as_of"])
         return export_night(connection, destinations, out, run, campaigns)
 
 

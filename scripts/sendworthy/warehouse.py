@@ -17,7 +17,7 @@ from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 
 # What lives longer than a night, and is carried from the published file into the next build.
-CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ops.runs")
+CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ledger.deliveries", "ops.runs")
 
 
 # What is appended night by night: (column, type), as the macro ledger_table has it.
