@@ -25,10 +25,9 @@ class Esp:
 
     name: str
     records: dict[Any, dict[str, str]] = field(default_factory=dict)
-    loaded: str | None = None  # the night that was loaded last
-    said: set[tuple[Any, str]] = field(
-        default_factory=set
-    )  # every value that was ever set, by whom and where
+    # the night that was loaded last, and the one before it
+    loaded: str | None = None
+    before: str | None = None
 
     # -- what the vendor does with a file
 
@@ -44,7 +43,6 @@ class Esp:
                 record.pop(name, None)
             else:
                 record[name] = value
-                self.said.add((person, name))
 
     def _load_cells(self, path: Path) -> None:
         key = {"braze": "external_id", "customer_io": "id", "klaviyo": "Email Address"}.get(
@@ -72,9 +70,10 @@ class Esp:
             assert set(line) == {"members", "update_existing"} and line["update_existing"] is True
             for member in line["members"]:
                 person = member["email_address"].lower()
-                assert person in self.records or member.get("status_if_new") == "subscribed", (
-                    "nobody is subscribed so"
-                )
+                if person not in self.records and member.get("status_if_new") != "subscribed":
+                    # an error in the answer, and nobody new; it must be one who is taken off a list
+                    assert member["merge_fields"]["SWDISPATCH"] == "", "somebody is left out"
+                    continue
                 assert "status" not in member
                 assert all(isinstance(value, str) for value in member["merge_fields"].values())
                 self._merge(person, {tag: value or None for tag, value in member["merge_fields"].items()})

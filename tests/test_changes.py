@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,9 +14,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from harness import Warehouse
+from harness import Warehouse, fill
 from nights import ROOT
-from sendworthy import changes, warehouse as published
+from sendworthy import changes
+from sendworthy import warehouse as published
 from sendworthy.destinations import load_destinations
 from sendworthy.erasure import erase
 from sendworthy.exports import export_night
@@ -24,7 +26,7 @@ from simulated_esps import CLEARS, LOADERS, Esp
 from vendor_rules import MAILCHIMP
 
 KNOWN = load_destinations(ROOT)
-BEGIN = datetime(2026, 6, 1)
+BEGIN, DAY = datetime(2026, 6, 1), timedelta(days=1)
 # who prints what; `offer` is no e-mail, `quiet` often reaches nobody
 CAMPAIGNS = {
     "basket": ("email", ("first_name", "cart_product_name")),
@@ -109,61 +111,70 @@ class Place:
     """A warehouse with a hand-made send list under the project's own exports, and an ESP for every destination."""
 
     connection: duckdb.DuckDBPyConnection
+    models: Warehouse
     root: Path
     esps: dict[str, Esp] = field(default_factory=lambda: {name: Esp(name) for name in KNOWN})
     runs: int = 0
     held_back: list[tuple[str, str]] = field(default_factory=list)
+    # every value that was ever decided on, by ESP: of whom, and its name there
+    ever: dict[str, set[tuple[Any, str]]] = field(default_factory=dict)
+    # whether every run was loaded, so that the warehouse knows just what each ESP holds
+    is_certain: bool = True
 
     def decide(
-        self, night: datetime, messages: list[Message], closed: set[str], resync: bool = False
+        self,
+        night: datetime,
+        messages: list[Message],
+        closed: frozenset[str] = frozenset(),
+        resync: bool = False,
     ) -> dict[str, Any]:
         """What a night does from the send list on; gives the manifest."""
         self.runs += 1
-        going = [message for message in messages if message.campaign not in closed]
-        self.connection.execute("delete from marts.send_list; delete from intermediate.int_nights__as_of")
-        self.connection.execute("insert into intermediate.int_nights__as_of values (?)", [night])
+        self.connection.execute("delete from marts.send_list")
         rows = [
             (
                 *(message.dispatch, message.user, message.campaign, message.channel, message.address),
-                *(
-                    message.variant,
-                    message.send_at,
-                    message.send_at + timedelta(hours=24),
-                    ["order_completed"],
-                ),
+                *(message.variant, message.send_at, message.send_at + DAY, ["order_completed"]),
                 json.dumps(message.values, ensure_ascii=False),
             )
-            for message in going
+            for message in messages
+            if message.campaign not in closed
         ]
         # in any order: the files have theirs
         random.Random(self.runs).shuffle(rows)
-        for row in rows:
-            self.connection.execute(f"insert into marts.send_list values ({', '.join('?' * 10)})", row)
+        fill(self.connection, "marts.send_list", rows)
+        for name in KNOWN:
+            # a view would be worked out again for each file
+            model = self.models.models[f"export_{name}"]
+            self.connection.execute(f"create or replace table {model.relation} as {model.sql}")
         campaigns = [self.entry(campaign, messages, campaign in closed) for campaign in CAMPAIGNS]
         changes.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
-        return self.export(night, campaigns)
-
-    def export(
-        self, night: datetime, campaigns: list[dict[str, Any]], is_again: bool = False
-    ) -> dict[str, Any]:
+        for name, esp in self.esps.items():
+            for campaign in CAMPAIGNS:
+                self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
         run_id = f"{night:%Y%m%dT%H%M%SZ}-{self.runs:08x}"
         run = {"run_id": run_id, "as_of": f"{night:%Y-%m-%dT%H:%M:%SZ}"}
-        if not is_again:
-            published.record_run(
-                self.connection,
-                {"run_id": run_id, "as_of": night, "run": json.dumps(run)},
-                [
-                    {
-                        "campaign_id": item["campaign_id"],
-                        "status": item["status"],
-                        "details": json.dumps(item),
-                    }
-                    for item in campaigns
-                ],
-            )
+        published.record_run(
+            self.connection,
+            {"run_id": run_id, "as_of": night, "run": json.dumps(run)},
+            [
+                {
+                    "campaign_id": item["campaign_id"],
+                    "status": item["status"],
+                    "details": json.dumps(item),
+                }
+                for item in campaigns
+            ],
+        )
+        return self.export(run, campaigns)
+
+    def export(self, run: dict[str, Any], campaigns: list[dict[str, Any]]) -> dict[str, Any]:
+        """Write the lists and the changes, and verify them now and then."""
         path = export_night(self.connection, list(KNOWN.values()), self.root, run, campaigns)
-        found = verify(path.parent, night, timedelta(hours=36)).failed
-        assert found == [], found
+        night = datetime.fromisoformat(run["as_of"].rstrip("Z"))
+        if self.runs % 4 == 1:
+            found = verify(path.parent, night, timedelta(hours=36)).failed
+            assert found == [], found
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return manifest
 
@@ -177,50 +188,55 @@ class Place:
             "gate": {"passed": not is_closed, "messages": send, "failed": ["x"] if is_closed else []},
         }
 
-    def files(self, night: datetime) -> dict[str, bytes]:
-        """The files of changes, without the run that is in some of their names."""
-        folder = self.root / f"{night:%Y-%m-%d}"
-        return {
-            f"{path.parent.parent.name}/{path.name.partition('.')[0]}": path.read_bytes()
-            for path in sorted(folder.glob("*/changes/*"))
-        }
-
     def load(
-        self, night: datetime, manifest: dict[str, Any], messages: list[Message], closed: set[str]
+        self, manifest: dict[str, Any], messages: list[Message], closed: frozenset[str] = frozenset()
     ) -> None:
         """Load each campaign's changes in order, and look after each at what every ESP holds."""
-        folder = self.root / f"{night:%Y-%m-%d}"
+        folder = self.root / manifest["as_of"][:10]
         for name, esp in self.esps.items():
             for entry in manifest["campaigns"]:
                 told = entry["changes"].get(name)
                 assert (told is None) == (esp.by_address and entry["channel"] != "email")
                 if told is None:
                     continue
-                assert told["since"] in (None, esp.loaded, manifest["as_of"]), (
-                    "changes that build on another night"
-                )
+                # in an unbroken chain a night may be loaded twice
+                is_again = esp.loaded == manifest["as_of"] and told["since"] == esp.before
+                assert told["since"] == esp.loaded or is_again or told.get("resync"), "built on another night"
                 mine = expected(esp, entry["campaign_id"], messages)
                 if entry["campaign_id"] in closed:
                     assert told["files"] == [] and "held back" in told["held_back"]
-                    continue
-                if "held_back" in told:
+                elif "held_back" in told:
                     self.held_back.append((name, entry["campaign_id"]))
-                    self.check_reason(esp, told, mine, entry["campaign_id"], manifest, messages)
-                    continue
-                esp.load([folder / file["file"] for file in told["files"]])
-                check(esp, entry["campaign_id"], mine, told, messages)
-            esp.loaded = manifest["as_of"]
+                    self.check_reason(esp, told, mine, messages)
+                else:
+                    esp.load([folder / file["file"] for file in told["files"]])
+                    self.check(esp, entry["campaign_id"], mine, told)
+            if esp.loaded != manifest["as_of"]:
+                esp.before, esp.loaded = esp.loaded, manifest["as_of"]
+
+    def check(self, esp: Esp, campaign: str, mine: dict[Any, Message], told: dict[str, Any]) -> None:
+        """Right after a campaign was loaded: just its list has its messages, with just the values that are printed."""
+        holders = esp.holders(campaign)
+        lost = holders.keys() - mine.keys()
+        # nobody has the address any more, so no file can say it; the manifest counts them
+        unknown = told.get("unknown", 0)
+        assert len(lost) == unknown if self.is_certain else len(lost) <= unknown, (esp.name, campaign, lost)
+        assert holders.keys() - lost == mine.keys(), (esp.name, campaign)
+        for person, message in mine.items():
+            record = holders[person]
+            where = (esp.name, campaign, person)
+            assert esp.trace(record, "dispatch") == message.dispatch, where
+            assert esp.trace(record, "variant") == message.variant, where
+            assert esp.trace(record, "send_at") == f"{message.send_at:%Y-%m-%dT%H:%M:%SZ}", where
+            assert esp.trace(record, "valid_until") == f"{message.send_at + DAY:%Y-%m-%dT%H:%M:%SZ}", where
+            held = esp.values(record)
+            assert {name: held.get(name) for name in message.values} == message.values, where
+        assert told["added"] + told["changed"] + told["unchanged"] == len(mine)
 
     def check_reason(
-        self,
-        esp: Esp,
-        told: dict[str, Any],
-        mine: dict[Any, Message],
-        campaign: str,
-        manifest: Any,
-        messages: Any,
+        self, esp: Esp, told: dict[str, Any], mine: dict[Any, Message], messages: list[Message]
     ) -> None:
-        """It is held back because somebody would be shown an old value, and for no other reason."""
+        """It is held back because somebody would be shown an old value, and for no other reason; nobody is named."""
         assert esp.name not in CLEARS and told["files"] == []
         blank = {
             (person, esp.called(name))
@@ -228,19 +244,33 @@ class Place:
             for name, value in message.values.items()
             if value is None
         }
-        # of somebody with whom an address is shared, too
-        others = {
-            (person, esp.called(name))
-            for other in CAMPAIGNS
-            for person, message in expected(esp, other, messages).items()
-            for name, value in message.values.items()
-            if value is not None
+        held = {(person, name) for person, record in esp.records.items() for name in record}
+        # or would be, as somebody else of the same address is told it tonight
+        for campaign in CAMPAIGNS:
+            held |= values_of(esp, expected(esp, campaign, messages))
+        stale = blank & (held if self.is_certain else self.ever[esp.name])
+        assert stale, (esp.name, told)
+        assert any(name in told["held_back"] for _, name in stale)
+        private = {word for message in messages for word in (message.user, message.address)}
+        assert not [word for word in private if word in told["held_back"]]
+
+    def files(self, manifest: dict[str, Any]) -> dict[str, bytes]:
+        """The files of changes, without the run that is in some of their names."""
+        folder = self.root / manifest["as_of"][:10]
+        return {
+            f"{path.parent.parent.name}/{path.name.partition('.')[0]}": path.read_bytes()
+            for path in sorted(folder.glob("*/changes/*"))
         }
-        stale = blank & (esp.said | others)
-        assert stale, (esp.name, campaign)
-        fields = {name for _, name in stale}
-        assert any(name in told["held_back"] for name in fields)
-        assert not any(message.user in told["held_back"].split() for message in messages)
+
+
+def values_of(esp: Esp, mine: dict[Any, Message]) -> set[tuple[Any, str]]:
+    """Which values are told of whom."""
+    return {
+        (person, esp.called(name))
+        for person, message in mine.items()
+        for name, value in message.values.items()
+        if value is not None
+    }
 
 
 def expected(esp: Esp, campaign: str, messages: list[Message]) -> dict[Any, Message]:
@@ -254,28 +284,6 @@ def expected(esp: Esp, campaign: str, messages: list[Message]) -> dict[Any, Mess
     return mine
 
 
-def check(
-    esp: Esp, campaign: str, mine: dict[Any, Message], told: dict[str, Any], messages: list[Message]
-) -> None:
-    """Right after a campaign was loaded: just its list has its messages, with just the values that are printed."""
-    holders = esp.holders(campaign)
-    lost = holders.keys() - mine.keys()
-    # nobody has the address any more, so no file can say it; the manifest counts them
-    assert len(lost) == told.get("unknown", 0), (esp.name, campaign, lost)
-    assert holders.keys() - lost == mine.keys(), (esp.name, campaign)
-    for person, message in mine.items():
-        record = holders[person]
-        where = (esp.name, campaign, person)
-        assert esp.trace(record, "dispatch") == message.dispatch, where
-        assert esp.trace(record, "variant") == message.variant, where
-        assert esp.trace(record, "send_at") == f"{message.send_at:%Y-%m-%dT%H:%M:%SZ}", where
-        due = message.send_at + timedelta(hours=24)
-        assert esp.trace(record, "valid_until") == f"{due:%Y-%m-%dT%H:%M:%SZ}", where
-        held = esp.values(record)
-        assert {name: held.get(name) for name in message.values} == message.values, where
-    assert told["added"] + told["changed"] + told["unchanged"] == len(mine)
-
-
 @pytest.fixture
 def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
     connection = warehouse.open()
@@ -286,47 +294,103 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
             send_at timestamp, valid_until timestamp, cancel_on varchar[], merge_values varchar
         );
         create table marts.merge_field_tags (dialect varchar, merge_field varchar, merge_tag varchar);
-        create table intermediate.int_nights__as_of (as_of timestamp);
         create table intermediate.int_users__channels (user_id varchar, channel varchar, address varchar, address_key varchar);
+        create table intermediate.int_users__erased (user_id varchar);
+        create table intermediate.int_users__erased_addresses (address varchar);
+        create table ops.quarantine (raw_row varchar);
+        create table settings.global_suppressions (user_id varchar, address varchar);
         """
     )
-    for merge_field, tag in MAILCHIMP.items():
-        connection.execute(
-            "insert into marts.merge_field_tags values ('mailchimp', ?, ?)", [merge_field, tag]
-        )
-    for name in KNOWN:
-        warehouse.run_model(connection, f"export_{name}", as_of=BEGIN)
+    fill(connection, "marts.merge_field_tags", [("mailchimp", *pair) for pair in MAILCHIMP.items()])
     published.create_runs(connection)
     published.create_ledgers(connection)
-    yield Place(connection, tmp_path / "out")
+    yield Place(connection, warehouse, tmp_path / "out")
     connection.close()
 
 
 def know(place: Place, world: World) -> None:
     """The addresses of tonight."""
     place.connection.execute("delete from intermediate.int_users__channels")
-    for user in world.people:
-        address = world.addresses[user]
-        place.connection.execute(
-            "insert into intermediate.int_users__channels values (?, 'email', ?, lower(?))",
-            [user, address, address],
-        )
+    rows = [(user, "email", world.addresses[user], world.addresses[user].lower()) for user in world.people]
+    fill(place.connection, "intermediate.int_users__channels", rows)
+
+
+def forget(place: Place, world: World, user: str) -> None:
+    """Somebody asks to be erased; the team deletes the profiles at the ESPs, as it is told to."""
+    del world.people[user]
+    know(place, world)
+    place.connection.execute("insert into intermediate.int_users__erased values (?)", [user])
+    addresses = {world.addresses[user].lower()} - {world.addresses[other].lower() for other in world.people}
+    fill(
+        place.connection,
+        "intermediate.int_users__erased_addresses",
+        [(address,) for address in addresses],
+    )
+    erased = dict(erase(place.connection, None).told)
+    assert {"braze", "generic"} <= erased.keys() <= KNOWN.keys() and set(erased.values()) == {1}
+    for esp in place.esps.values():
+        for person in list(esp.records):
+            if person == user or user in person or person in addresses:
+                del esp.records[person]
+
+
+def meddle(place: Place) -> None:
+    """Somebody edits profiles by hand, where the files can take it back."""
+    for name in CLEARS:
+        for record in place.esps[name].records.values():
+            for merge_field in VALUES if not name.startswith("generic") else ():
+                record[place.esps[name].called(merge_field)] = "by hand"
 
 
 @pytest.mark.parametrize("clears", [True, False], ids=["values come and go", "values mostly stay"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_ten_nights_leave_each_esp_with_the_list_and_the_values(
     place: Place, seed: int, clears: bool
 ) -> None:
     world = World(random.Random(f"{seed}{clears}"), clears=clears)
+    erased = f"u{seed + 1}"
     for number in range(10):
-        night = BEGIN + timedelta(days=number)
+        night = BEGIN + number * DAY
         world.change()
+        if number == 8:
+            forget(place, world, erased)
         know(place, world)
         messages = world.messages(night)
         # one campaign is held back by the gate, in the middle
-        closed = {"hello"} if number == 4 else set()
+        closed = frozenset({"hello"} if number == 4 else ())
         manifest = place.decide(night, messages, closed)
-        place.load(night, manifest, messages, closed)
+        if number == 6:  # nobody loads this night ...
+            continue
+        if number == 7:  # ... so that the next one does not follow on what is loaded
+            for entry in manifest["campaigns"]:
+                assert all(
+                    told["since"] != place.esps[name].loaded for name, told in entry["changes"].items()
+                )
+            manifest = place.decide(night, messages, resync=True)
+            meddle(place)
+        if number == 9:  # nobody loads the first run of this one
+            world.change()
+            messages = world.messages(night)
+            manifest = place.decide(night, messages)
+        files = place.files(manifest)
+        place.load(manifest, messages, closed)
+        if number in (2, 7):  # the same once more, loaded once more; a resync stays one
+            again = place.decide(night, messages)
+            assert place.files(again) == files
+            place.load(again, messages)
+        if number == 5:  # once more, and otherwise; and then that once more
+            place.is_certain = False
+            world.change()
+            messages = world.messages(night)
+            manifest = place.decide(night, messages)
+            other = place.files(manifest)
+            assert other != files
+            place.load(manifest, messages)
+            again = place.decide(night, messages)
+            assert place.files(again) == other
+            place.load(again, messages)
+        if number >= 8:
+            told = b"".join(place.files(manifest).values()).decode("utf-8", "replace")
+            assert not re.search(rf"\b{erased}\b", told)
     assert place.esps.keys() == LOADERS.keys() == KNOWN.keys()
     assert all(esp.records for esp in place.esps.values())

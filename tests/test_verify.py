@@ -16,6 +16,7 @@ import pytest
 from deliveries import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
 from nights import ROOT, sendworthy
 from sendworthy import warehouse
+from sendworthy.changes import tell
 from sendworthy.destinations import as_form, choose_destinations, load_destinations
 from sendworthy.errors import SettingsError
 from sendworthy.exports import export_night
@@ -74,7 +75,9 @@ create view exports.export_braze as
 select
     user_id as external_id, campaign_id as sendworthy_campaign_id, dispatch_id as sendworthy_dispatch_id,
     variant as sendworthy_variant, strftime(send_at, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_send_at,
-    strftime(valid_until, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_valid_until, merge_values ->> 'last_name' as last_name
+    strftime(valid_until, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_valid_until,
+    case when merge_values ->> 'last_name' is null then 'last_name' else 'none' end as sendworthy_blank_fields,
+    merge_values ->> 'last_name' as last_name
 from marts.send_list;
 """
 
@@ -134,6 +137,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
         warehouse.create_runs(connection)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
+        tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
         warehouse.record_run(
             connection,
             {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},

@@ -107,7 +107,10 @@ def work_out(
     begin: Change = {"since": iso(since) if since else None, "added": 0, "changed": 0, "removed": 0}
     begin |= {"unchanged": 0, "files": []}
     if newest and newest > as_of:
-        why = f"the night of {iso(newest)} has told {destination.name} newer things. To go back to this one, load what `sendworthy export --resync` writes"
+        why = (
+            f"the night of {iso(newest)} has told {destination.name} newer things. To send this night all the same, load its "
+            "full lists, and `sendworthy export --resync` after the next newer night"
+        )
         return {
             campaign["campaign_id"]: {**begin, "since": None, "held_back": why, "out_of_order": True}
             for campaign in taken

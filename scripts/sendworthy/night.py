@@ -442,29 +442,60 @@ def record_run(
     )
 
 
-def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
-    """Write the lists of the published night once more; returns the manifest's path."""
+def reexport(
+    database: Path,
+    out: Path,
+    destinations: Sequence[Destination],
+    allow_stale: bool,
+    resync: bool = False,
+) -> Path:
+    """Write the lists of the published night once more; returns the manifest's path.
+
+    `resync`: with changes that take nothing for granted of what the destinations hold, which is remembered.
+    """
     warehouse.open_published(database)
     # a night at work may just be taking somebody out of these lists
-    with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
-        run_id = warehouse.audited_run(connection)
-        if run_id is None:
-            raise SettingsError(
-                f"{database} was built by dbt alone: its lists have not been audited.",
-                "run `sendworthy nightly`; only audited lists are exported.",
-            )
-        recorded = warehouse.rows(
-            connection,
-            "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
-            [run_id],
+    with warehouse.only_night(database):
+        if not resync:
+            with warehouse.connect(database, read_only=True) as connection:
+                run, campaigns = _read_run(connection, database, destinations, allow_stale)
+                work_out_again(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"))
+                return export_night(connection, destinations, out, run, campaigns)
+        build = warehouse.copy_published(database)
+        with only_writer(out):
+            with warehouse.connect(build) as connection:
+                run, campaigns = _read_run(connection, database, destinations, allow_stale)
+                tell(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"), resync=True)
+                warehouse.record_details(connection, run["run_id"], campaigns)
+                aside = write_aside(connection, destinations, out, run, campaigns)
+            warehouse.publish(build, database)
+            return deliver(aside)
+
+
+def _read_run(
+    connection: duckdb.DuckDBPyConnection,
+    database: Path,
+    destinations: Sequence[Destination],
+    allow_stale: bool,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run of the published night, and its campaigns, as the manifest has them; an error where it must not be exported."""
+    run_id = warehouse.audited_run(connection)
+    if run_id is None:
+        raise SettingsError(
+            f"{database} was built by dbt alone: its lists have not been audited.",
+            "run `sendworthy nightly`; only audited lists are exported.",
         )
-        if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
-            refuse_stale(recorded[0]["as_of"], utc_now())
-        campaigns = [json.loads(row["details"]) for row in recorded]
-        run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
-        _needs_models(connection, destinations)
-        work_out_again(connection, destinations, campaigns, recorded[0]["as_of"])
-        return export_night(connection, destinations, out, run, campaigns)
+    recorded = warehouse.rows(
+        connection,
+        "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
+        [run_id],
+    )
+    if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
+        refuse_stale(recorded[0]["as_of"], utc_now())
+    campaigns = [json.loads(row["details"]) for row in recorded]
+    run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+    _needs_models(connection, destinations)
+    return run, campaigns
 
 
 def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:

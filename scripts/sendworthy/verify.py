@@ -424,8 +424,9 @@ def _look_at_run(night: _Night) -> Iterator[Finding]:
         entry = told.get(campaign_id, {})
         entry.pop("files", None)
         recorded_changes = without_files(known.get(campaign_id, {}).pop("changes", {}))
-        for name, change in without_files(entry.pop("changes", {})).items():
-            if change != recorded_changes.get(name):
+        told_changes = without_files(entry.pop("changes", {}))
+        for name in sorted(told_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
+            if told_changes.get(name) != recorded_changes.get(name):
                 yield Finding(campaign_id, f"the manifest and the run differ in its changes for {name}")
         wrong = sorted(
             key

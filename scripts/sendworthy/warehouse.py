@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,6 +131,15 @@ def new_build(published: Path) -> Path:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
         connection.execute("detach published")
+    return build
+
+
+def copy_published(published: Path) -> Path:
+    """A build file that is the published one, to be changed and put in its place."""
+    folder = forget_build(published)
+    make_folder(folder)
+    build = folder / "build.duckdb"
+    shutil.copyfile(published, build)
     return build
 
 
@@ -276,6 +286,17 @@ def record_run(
         connection.execute(
             f"insert into ops.runs ({', '.join(row)}) values ({', '.join('?' for _ in row)})",
             list(row.values()),
+        )
+
+
+def record_details(
+    connection: duckdb.DuckDBPyConnection, run_id: str, campaigns: Sequence[Mapping[str, object]]
+) -> None:
+    """Replace what is recorded of a run's campaigns."""
+    for campaign in campaigns:
+        connection.execute(
+            "update ops.runs set details = ? where run_id = ? and campaign_id = ?",
+            [json.dumps(campaign), run_id, campaign["campaign_id"]],
         )
 
 
