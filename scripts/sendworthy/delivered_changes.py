@@ -78,6 +78,22 @@ def _counts_of(campaign: ListedCampaign, name: str, change: ListedChanges) -> It
     )
 
 
+def _whole_lists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
+    """The lists that could be read and have as many rows as they should: only these can say who is on them."""
+    seen = dict(connection.execute("select file, count(*) from delivered group by all").fetchall())
+    there = {file for (file,) in connection.execute("select file from loaded").fetchall()}
+    return [
+        f"{name} {campaign.campaign_id}"
+        for campaign in manifest.campaigns
+        for name in campaign.changes
+        if all(
+            file.file in there and seen.get(file.file, 0) == file.rows
+            for file in campaign.files
+            if file.destination == name
+        )
+    ]
+
+
 def _rows_of(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
     headers = rows(
         connection,
@@ -104,6 +120,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Itera
                     row_campaign_id <> campaign_id
                     and not ({_LEFT} and row_campaign_id in ('', {literal(NOBODY)})) as is_foreign,
                     not ({_LEFT})
+                    and list_contains(?, destination || ' ' || campaign_id)
                     and (destination, campaign_id, dispatch_id)
                     not in (select (destination, campaign_id, dispatch_id) from delivered) as is_unlisted,
                     not ({_LEFT}) and count(*) over (partition by destination, dispatch_id) > 1 as is_repeated
@@ -119,6 +136,7 @@ def _rows_of(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Itera
         having alien + unlisted + repeated > 0
         order by file
         """,
+        [_whole_lists(connection, manifest)],
     ):
         for count, what in (
             (row["alien"], "of its rows say that they are of another campaign"),
