@@ -28,6 +28,8 @@ class Esp:
     # the night that was loaded last, and the one before it
     loaded: str | None = None
     before: str | None = None
+    # how many merge fields were set to what they were already, or cleared where nothing was: they are paid for
+    wasted: int = 0
 
     # -- what the vendor does with a file
 
@@ -39,6 +41,8 @@ class Esp:
         """A value sets, None removes, what is not there stays."""
         record = self.records.setdefault(person, {})
         for name, value in values.items():
+            is_known = record.get(name) == value and "sendworthy" not in name and not name.startswith("SW")
+            self.wasted += is_known
             if value is None:
                 record.pop(name, None)
             else:

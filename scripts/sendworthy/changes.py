@@ -237,7 +237,7 @@ def _same_night(resync: bool) -> str:
 
 
 def _fields(destination: Destination, resync: bool) -> str:
-    """One row a message and field that it prints: the hash of the value ('' is blank), and whether it must be told."""
+    """One row a message and field that it prints: the hash of the value ('' is blank), and whether the record may hold another."""
     # a resync clears whatever may be there; what cannot clear anything is asked only for what was ever told
     always = "true" if destination.blank.can_remove else "wanted.hash <> ''"
     return f"""
@@ -315,14 +315,22 @@ def _held_back(connection: duckdb.DuckDBPyConnection, destination: Destination) 
 
 def _told(resync: bool) -> str:
     """One row a message of which something must be told: which fields, and what became of it on the campaign's list."""
+    # after an earlier campaign of the night a record holds what that one says, whatever it held before
+    is_told = "is_told" if resync else "case when earlier is null then is_told else earlier <> hash end"
     was_there = "false" if resync else "coalesce(list_contains(before.campaigns, listed.campaign_id), false)"
     return f"""
         with
-            told as (
-                select campaign_id, message, list(field) as fields
+            placed as (
+                select
+                    change_fields.*,
+                    lag(hash) over (partition by scope, person, field order by campaign_id) as earlier
                 from change_fields
                 semi join change_open using (campaign_id)
-                where is_told
+            ),
+            told as (
+                select campaign_id, message, list(field) as fields
+                from placed
+                where {is_told}
                 group by all
             )
         select
