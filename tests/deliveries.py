@@ -106,24 +106,31 @@ class Delivered:
         *destinations: str,
     ) -> None:
         """Change a campaign's rows (told in the columns of `generic`), and have the manifest vouch for it all."""
-        rows = 0
+        rows, is_other = 0, False
         for destination in destinations or ("generic", "braze"):
             names = BRAZE if destination == "braze" else {}
             path = self.folder / destination / f"{campaign}.csv"
             lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
             told = [names.get(column, column) for column in lines[0]]
-            changed = change([dict(zip(told, line, strict=True)) for line in lines[1:]])
+            before = [dict(zip(told, line, strict=True)) for line in lines[1:]]
+            changed = change(before)
+            is_other |= {row["dispatch_id"] for row in before} != {row["dispatch_id"] for row in changed}
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
             writer.writerows([lines[0], *([row.get(column, "") for column in told] for row in changed)])
             path.write_text(text.getvalue(), encoding="utf-8")
             rows = len(changed)
-        self.vouch(campaign, rows)
+        self.vouch(campaign, rows, is_other)
 
-    def vouch(self, campaign: str, rows: int) -> None:
-        """Have the manifest say what the files of a campaign are now."""
+    def vouch(self, campaign: str, rows: int, is_other: bool = False) -> None:
+        """Have the manifest say what the files of a campaign are now; `is_other`: they have other messages."""
 
         def count(entry: dict[str, Any]) -> None:
+            # who forges a list leaves no changes that say otherwise
+            is_told = rows == entry["rows"] and not is_other
+            for told in () if is_told else entry.pop("changes", {}).values():
+                for file in told["files"]:
+                    (self.folder / file["file"]).unlink()
             entry["candidates"] += rows - entry["send"]
             entry["send"] = entry["rows"] = entry["gate"]["messages"] = rows
             for file in entry["files"]:

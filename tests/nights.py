@@ -97,6 +97,12 @@ class Place:
         folder = self.root / "out" / as_of
         return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("*/*.csv"))}
 
+    def changes(self, as_of: str, out: Path | None = None) -> dict[str, bytes]:
+        folder = (out or self.root / "out") / as_of
+        return {
+            str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.glob("*/changes/*"))
+        }
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return connection.execute(sql, list(parameters)).fetchall()

@@ -459,6 +459,14 @@ def test_a_night_writes_the_destinations_of_the_project_or_those_that_are_named(
         ("value: 50000000", "value: fifty", ("limits.max_file_bytes.value", "integer")),
         ("channels: [email]", "channels: []", ("export_klaviyo.channels",)),
         ("campaign: sendworthy_campaign_id", "campaign: 'a; drop'", ("export_klaviyo.says.campaign",)),
+        ("            user: sendworthy_user_id\n", "", ("export_klaviyo.record", "says.user")),
+        (", blank_fields: sendworthy_blank_fields}", "}", ("export_klaviyo.record", "blank_fields")),
+        ("says: empty_keeps", "says: empty_clears", ("export_klaviyo.record", "is_replaced")),
+        (
+            "record: {person: Email Address,",
+            "record: {person: Email Address, is_replaced: true, is_per_campaign: true,",
+            ("export_klaviyo.record", "change"),
+        ),
         ("destination:", "destinations:", ("config.meta.destination is not there",)),
         ("name: export_klaviyo", "name: export_klavio", ("export_klavio", "no export_<destination>.sql")),
         ("models:", "models: [", ("cannot be read",)),
@@ -498,8 +506,9 @@ def test_one_model_and_one_description_make_a_destination(
     (acme,) = choose_destinations(project, ["acme"])
     columns = [column["name"] for column in yaml.safe_load(described)["models"][0]["columns"]]
     sample.connection.execute(
-        "create or replace view exports.export_acme as select address as email, campaign_id as sendworthy_campaign_id,"
-        " dispatch_id as sendworthy_dispatch_id, 'x' as first_name from marts.send_list where channel = 'email'"
+        "create or replace view exports.export_acme as select address as email, user_id as sendworthy_user_id,"
+        " campaign_id as sendworthy_campaign_id, dispatch_id as sendworthy_dispatch_id,"
+        " 'none' as sendworthy_blank_fields, 'x' as first_name from marts.send_list where channel = 'email'"
         " qualify row_number() over (partition by campaign_id, lower(address) order by dispatch_id) = 1"
     )
     manifest = sample.export(tmp_path / "out", acme, campaigns=sample.largest(1))

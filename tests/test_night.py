@@ -21,6 +21,19 @@ from sendworthy.destinations import load_destinations
 from sendworthy.explain import REASONS
 from sendworthy.preview import preview
 from sendworthy.project import Project
+from simulated_esps import Esp
+
+
+class Other(Place):
+    """The same project with another published file."""
+
+    def __init__(self, root: Path, database: Path) -> None:
+        super().__init__(root)
+        self.other = database
+
+    @property
+    def database(self) -> Path:
+        return self.other
 
 
 @pytest.fixture(scope="module")
@@ -176,9 +189,12 @@ def test_every_row_that_landed_is_staged_or_quarantined(place: Place) -> None:
 
 def test_the_same_night_again_gives_the_same_bytes(place: Place) -> None:
     lists, ledger = place.lists(FIRST), place.query("select * from ledger.dispatches order by all")
+    changes, told = place.changes(FIRST), place.query("select * from ledger.deliveries order by all")
     decided = place.query("select count(*) from ledger.decisions")
     assert place.night(FIRST).returncode == 0
     assert place.lists(FIRST) == lists
+    assert place.changes(FIRST) == changes and len(changes) == len(lists)
+    assert place.query("select * from ledger.deliveries order by all") == told
     assert place.query("select * from ledger.dispatches order by all") == ledger
     assert place.query("select count(*) from ledger.decisions") == decided
 
@@ -232,6 +248,74 @@ def test_the_second_night_counts_what_the_first_one_sent(place: Place) -> None:
         """
     ):
         assert (manifest[campaign_id]["added"], manifest[campaign_id]["removed"]) == (added, removed)
+
+
+def holds_the_lists(place: Place, esps: dict[str, Esp], folder: Path) -> None:
+    """Load a night's changes, campaign by campaign: after each, the ESP has its list and its values, and nobody else."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    for campaign in manifest["campaigns"]:
+        messages = place.query(
+            "select user_id, dispatch_id, merge_values from marts.send_list where campaign_id = ?",
+            [campaign["campaign_id"]],
+        )
+        for name, told in campaign["changes"].items():
+            esp = esps[name]
+            if "held_back" in told:
+                assert name == "braze" and told["files"] == []
+                continue
+            assert told["since"] == esp.loaded or told.get("resync")
+            esp.load([folder / file["file"] for file in told["files"]])
+            holders = {
+                record["user_id"] if name == "generic" else person: (
+                    esp.trace(record, "dispatch"),
+                    esp.values(record),
+                )
+                for person, record in esp.holders(campaign["campaign_id"]).items()
+            }
+            assert holders.keys() == {user for user, _, _ in messages}, (name, campaign["campaign_id"])
+            for user, dispatch, merge_values in messages:
+                values = json.loads(merge_values)
+                assert holders[user][0] == dispatch
+                held = {field: holders[user][1].get(field) for field in values}
+                # a cell of a CSV may have an apostrophe before it
+                told_values = {field: value and value.lstrip("'") for field, value in held.items()}
+                assert told_values == values, (name, campaign["campaign_id"])
+    for esp in esps.values():
+        esp.loaded = manifest["as_of"]
+
+
+def test_two_nights_of_changes_make_the_lists_at_the_esps_and_a_resync_does_so_from_any_state(
+    place: Place, tmp_path: Path
+) -> None:
+    esps = {name: Esp(name) for name in ("generic", "braze")}
+    published = place.database.read_bytes()
+    assert place.night(FIRST, "--db", tmp_path / "other.duckdb", "--out", tmp_path / "first").returncode == 0
+    assert place.changes(FIRST, tmp_path / "first") == place.changes(FIRST)
+    holds_the_lists(Other(place.root, tmp_path / "other.duckdb"), esps, tmp_path / "first" / FIRST)
+    holds_the_lists(place, esps, place.root / "out" / SECOND)
+    second = place.manifest(SECOND)["campaigns"]
+    told = [told for campaign in second for told in campaign["changes"].values()]
+    assert {entry["since"] for entry in told} == {"2026-06-01T00:00:00Z"}
+    assert sum(entry["removed"] for entry in told) > 100 and sum(entry["added"] for entry in told) > 100
+    # of an ESP that has missed a night, and of one that has just that one
+    again = sendworthy("export", "--out", tmp_path / "again", cwd=place.root)
+    assert again.returncode == 0 and place.database.read_bytes() == published
+    assert place.changes(SECOND, tmp_path / "again") == place.changes(SECOND)
+    stale = {name: Esp(name) for name in esps}
+    shutil.copyfile(place.database, tmp_path / "copy.duckdb")
+    written = []
+    for name in ("once", "twice"):
+        options = ("--db", tmp_path / "copy.duckdb", "--out", tmp_path / name)
+        result = sendworthy("export", "--resync", *options, cwd=place.root)
+        assert result.returncode == 0, result.stderr
+        written.append(place.changes(SECOND, tmp_path / name))
+        check = sendworthy(
+            *("verify", tmp_path / name, "--db", tmp_path / "copy.duckdb", "--now", "2026-06-02 04:00"),
+        )
+        assert check.returncode == 0, check.stdout
+    assert written[0] == written[1] != place.changes(SECOND)
+    for known in (esps, stale):
+        holds_the_lists(place, known, tmp_path / "once" / SECOND)
 
 
 def test_explain_says_why_in_words(place: Place) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from nights import ROOT, sendworthy
 from sendworthy import warehouse
+from sendworthy.changes import create_deliveries
 from sendworthy.errors import BuildError, SettingsError
 from sendworthy.project import Project
 from sendworthy.retention import Places, retain
@@ -34,6 +35,7 @@ def places(tmp_path: Path) -> Places:
     with warehouse.connect(database) as connection:
         warehouse.create_ledgers(connection)
         warehouse.create_runs(connection)
+        create_deliveries(connection)
         connection.execute("create schema intermediate; create schema marts")
         connection.execute("create table intermediate.int_nights__as_of as select ? as as_of", [NEWEST])
         for age in AGES:
@@ -41,6 +43,7 @@ def places(tmp_path: Path) -> Places:
             who = SECRET if age == 2000 else "u1"
             connection.execute("insert into ledger.decisions (as_of, user_id) values (?, ?)", [night, who])
             connection.execute("insert into ledger.dispatches (as_of, user_id) values (?, ?)", [night, who])
+            connection.execute("insert into ledger.deliveries (as_of, user_id) values (?, ?)", [night, who])
             connection.execute("insert into ops.runs (as_of, run_id) values (?, ?)", [night, f"run-{age}"])
             for folder in ("out", "data_docs"):
                 (tmp_path / folder / f"{night:%Y-%m-%d}").mkdir(parents=True)
@@ -60,7 +63,7 @@ def ages(places: Places) -> dict[str, list[int]]:
     """How old what is there is, in days."""
     found: dict[str, list[int]] = {}
     with duckdb.connect(str(places.database), read_only=True) as connection:
-        for name in ("ledger.decisions", "ledger.dispatches", "ops.runs"):
+        for name in ("ledger.decisions", "ledger.dispatches", "ledger.deliveries", "ops.runs"):
             nights = connection.execute(f"select as_of from {name}").fetchall()
             found[name.partition(".")[2]] = sorted((NEWEST - night).days for (night,) in nights)
     for name, folder in (("lists", places.out), ("data_docs", places.docs)):
@@ -75,7 +78,7 @@ def ages(places: Places) -> dict[str, list[int]]:
 KEPT = {
     "lists": [0, 90],
     "data_docs": [0, 90, 91, 180],
-    **{ledger: [0, 90, 91, 180, 181, 730] for ledger in ("decisions", "dispatches", "runs")},
+    **{ledger: [0, 90, 91, 180, 181, 730] for ledger in ("decisions", "dispatches", "deliveries", "runs")},
     "logs": [6, 8, 29],
     "previews": [6],
 }
@@ -105,9 +108,9 @@ def test_what_is_too_old_goes_and_a_dry_run_says_so_before(places: Places) -> No
     removed = retain(places, None, CLOCK)
     assert removed == would and [item.what for item in removed] == list(RETENTION)
     assert ages(places) == KEPT
-    assert {item.what: item.count for item in removed} == {
-        what: len(before[what]) - len(kept) for what, kept in KEPT.items()
-    }
+    gone = {what: len(before[what]) - len(kept) for what, kept in KEPT.items()}
+    gone["dispatches"] += gone.pop("deliveries")
+    assert {item.what: item.count for item in removed} == gone
     assert [item.count for item in retain(places, None, CLOCK)] == [0] * len(RETENTION)
 
 

@@ -16,6 +16,7 @@ import pytest
 from deliveries import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
 from nights import ROOT, sendworthy
 from sendworthy import warehouse
+from sendworthy.changes import tell
 from sendworthy.destinations import as_form, choose_destinations, load_destinations
 from sendworthy.errors import SettingsError
 from sendworthy.exports import export_night
@@ -74,7 +75,9 @@ create view exports.export_braze as
 select
     user_id as external_id, campaign_id as sendworthy_campaign_id, dispatch_id as sendworthy_dispatch_id,
     variant as sendworthy_variant, strftime(send_at, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_send_at,
-    strftime(valid_until, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_valid_until, merge_values ->> 'last_name' as last_name
+    strftime(valid_until, '%Y-%m-%dT%H:%M:%SZ') as sendworthy_valid_until,
+    case when merge_values ->> 'last_name' is null then 'last_name' else 'none' end as sendworthy_blank_fields,
+    merge_values ->> 'last_name' as last_name
 from marts.send_list;
 """
 
@@ -134,6 +137,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
         warehouse.create_runs(connection)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
+        tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
         warehouse.record_run(
             connection,
             {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},
@@ -203,7 +207,7 @@ def leave_out_a_campaign(night: Delivered) -> None:
     night.rewrite(
         lambda told: told.update(campaigns=[c for c in told["campaigns"] if c["campaign_id"] != "hello"])
     )
-    for path in night.folder.glob("*/hello.csv"):
+    for path in night.folder.glob("**/hello.csv"):
         path.unlink()
 
 
@@ -230,7 +234,7 @@ def rename_a_column(night: Delivered) -> None:
 def repeat_a_key(night: Delivered) -> None:
     path = night.folder / "manifest.json"
     path.write_text(
-        path.read_text(encoding="utf-8").replace('"removed"', '"rows": 9,\n "removed"', 1), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace('"gate"', '"rows": 9,\n "gate"', 1), encoding="utf-8"
     )
 
 
@@ -256,6 +260,16 @@ class Case:
     with_database: bool = False
 
 
+def retell(night: Delivered, change: Callable[[bytes], bytes]) -> None:
+    """Change what braze is told of the basket, and have the manifest vouch for it."""
+    night.bytes(TOLD, change)
+    content = (night.folder / TOLD).read_bytes()
+    rows = len(content.splitlines()) - 1
+    told = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": rows}
+    night.entry("basket", lambda entry: entry["changes"]["braze"]["files"][0].update(told))
+
+
+TOLD = "braze/changes/basket.csv"
 FILE, BOTH = "generic/basket.csv", ("generic/basket.csv", "braze/basket.csv")
 CASES = (
     # the files
@@ -282,7 +296,7 @@ CASES = (
     Case(
         "two lists swapped",
         lambda n: n.bytes("generic/hello.csv", lambda b: (n.folder / "generic/order.csv").read_bytes()),
-        ("files", "campaigns", "dispatch_ids", "destinations"),
+        ("files", "campaigns", "dispatch_ids", "destinations", "changes"),
         "generic/hello.csv",
     ),
     Case("an unnamed list", lambda n: (n.folder / "generic" / "more.csv").touch(), ("unnamed",), "generic/more.csv"),
@@ -323,9 +337,22 @@ CASES = (
     Case("too many candidates", lambda n: n.entry("hello", update(candidates=900)), ("counts",), "hello"),
     Case("more added than there are", lambda n: n.entry("hello", update(added=3)), ("counts",), "hello"),
     Case("more rows than messages", lambda n: n.entry("hello", update(rows=3)), ("counts",), "hello"),
-    Case("a file for one destination only", take_a_file_out, ("counts",), "hello"),
+    Case("a file for one destination only", take_a_file_out, ("counts", "changes"), "hello"),
     Case("the gate saw fewer", lambda n: n.entry("hello", lambda e: e["gate"].update(messages=1)), ("counts",), "hello"),
     Case("more rows than the file has", lambda n: n.vouch("hello", 3), ("rows",), "generic/hello.csv"),
+    # what the destinations are told
+    Case("a byte of the changes changed", lambda n: n.bytes(TOLD, lambda b: b.replace(b"Quux", b"Quuz")), ("files",), TOLD),
+    Case("an unnamed file of changes", lambda n: (n.folder / "braze/changes/x.csv").touch(), ("unnamed",), "braze/changes/x.csv"),
+    Case("changes removed", lambda n: (n.folder / TOLD).unlink(), ("files",), TOLD),
+    Case("changes of somebody who is on no list", lambda n: retell(n, lambda b: b.replace(b"cyd,basket,", b"fay,basket,0")), ("changes",), TOLD),
+    Case("changes of another campaign", lambda n: retell(n, lambda b: b.replace(b"cyd,basket", b"cyd,hello")), ("changes",), TOLD),
+    Case("a message told twice", lambda n: retell(n, lambda b: b + b.splitlines(True)[-1]), ("changes",), TOLD),
+    Case("a column of the changes renamed", lambda n: retell(n, lambda b: b.replace(b"last_name", b"name", 1)), ("changes",), TOLD),
+    Case("changes that nobody counted", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(removed=1)), ("changes",), "basket for braze"),
+    Case("changes held back, and there", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(held_back="x")), ("changes",), "basket for braze"),
+    Case("a message that is not told", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(unchanged=1)), ("changes",), "basket for braze"),
+    Case("changes of another destination", lambda n: n.entry("basket", lambda e: e["changes"].update(generic=e["changes"]["braze"])), ("manifest",), "manifest.json"),
+    Case("changes since another night", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(since="2026-05-01T00:00:00Z")), ("run",), "basket", True),
     # the night
     Case("the manifest of another night", lambda n: move_the_night(n, "2026-06-02"), ("night",), "manifest.json"),
     Case(

@@ -3,9 +3,7 @@
     the attribute's old value standing, so every row also says which of its fields are blank tonight.
 #}
 {%- set fields = merge_field_names(ref("merge_field_values")) -%}
-{%- set names = {
-    "city": "home_city",
-} -%}
+{%- set names = destination_setting("fields", {}) -%}
 
 with
     messages as ({{ messages_to_deliver(ref("send_list")) }}),

@@ -3,16 +3,7 @@
     Names are those of the Handlebars tags.
 #}
 {%- set fields = merge_field_names(ref("merge_field_values")) -%}
-{%- set names = {
-    "first_name": "firstName",
-    "last_name": "lastName",
-    "cart_product_name": "cartProductName",
-    "favorite_category": "favoriteCategory",
-    "last_order_product_name": "lastOrderProductName",
-    "last_viewed_product_name": "lastViewedProductName",
-    "loyalty_points": "loyaltyPoints",
-    "place_name": "placeName",
-} -%}
+{%- set names = destination_setting("fields", {}) -%}
 
 with
     messages as ({{ messages_to_deliver(ref("send_list")) }}),

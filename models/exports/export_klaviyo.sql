@@ -2,13 +2,7 @@
     Klaviyo's list import: the address first; headers that are Klaviyo's own properties, and custom properties.
 #}
 {%- set fields = merge_field_names(ref("merge_field_values")) -%}
-{%- set names = {
-    "first_name": "First Name",
-    "last_name": "Last Name",
-    "city": "City",
-    "country": "Country",
-    "language": "Language",
-} -%}
+{%- set names = destination_setting("fields", {}) -%}
 
 with
     messages as ({{ messages_to_deliver(ref("send_list")) }}),

@@ -317,6 +317,13 @@ def export(
     db: Database = None,
     out_dir: Out = None,
     destination: Destinations = None,
+    resync: Annotated[
+        bool,
+        typer.Option(
+            "--resync",
+            help="Write changes that take nothing for granted of what a destination holds: full rows, and everybody removed who is not on a list.",
+        ),
+    ] = False,
     allow_stale: AllowStale = False,
     as_json: AsJson = False,
 ) -> None:
@@ -331,6 +338,7 @@ def export(
             project.resolve(out_dir, "out"),
             choose_destinations(project, destination or []),
             allow_stale,
+            resync,
         )
         if as_json:
             print_json(json.loads(manifest.read_text(encoding="utf-8")))

@@ -17,16 +17,18 @@ from sendworthy.warehouse import identifier, literal
 
 # `delivered`: one row a row of a list. A column that the destination does not have is null; an empty cell is ''.
 # `loaded`: one row a list that could be read, also where it has no rows.
+# `told`, `told_loaded`: the same of the files of changes.
 _TABLES = """
-    create temp table loaded (
+    create temp table {loaded} (
         destination varchar, campaign_id varchar, file varchar, header varchar[], left_out bigint
     );
-    create temp table delivered (
+    create temp table {rows} (
         destination varchar, campaign_id varchar, file varchar,
         row_campaign_id varchar, dispatch_id varchar, user_id varchar, variant varchar, send_at varchar, valid_until varchar,
         contents varchar
     );
 """
+_LISTS, _CHANGES = ("delivered", "loaded"), ("told", "told_loaded")
 
 
 class UnreadableList(Exception):
@@ -36,26 +38,32 @@ class UnreadableList(Exception):
 def load_lists(
     connection: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest
 ) -> tuple[dict[str, int], dict[str, str]]:
-    """Bring every list that the manifest names and that is there into `delivered` and `loaded`.
+    """Bring every list, and every file of changes, that the manifest names and that is there into the tables.
 
     Returns the rows of each file that could be read, and what is wrong with each other one, by its path in the manifest.
     """
-    connection.execute(_TABLES)
     counts: dict[str, int] = {}
     unreadable: dict[str, str] = {}
-    for campaign, file in manifest.files:
-        if not (folder / file.file).is_file():
-            continue
-        try:
-            form = manifest.forms[file.destination]
-            counts[file.file] = _load(connection, folder / file.file, form, campaign, file)
-        except UnreadableList as error:
-            unreadable[file.file] = str(error)
+    for tables, listed in ((_LISTS, manifest.files), (_CHANGES, manifest.changes)):
+        connection.execute(_TABLES.format(rows=tables[0], loaded=tables[1]))
+        for campaign, file in listed:
+            if not (folder / file.file).is_file():
+                continue
+            try:
+                form = manifest.forms[file.destination]
+                counts[file.file] = _load(connection, folder / file.file, form, campaign, file, tables)
+            except UnreadableList as error:
+                unreadable[file.file] = str(error)
     return counts, unreadable
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, path: Path, form: Form, campaign: ListedCampaign, file: ListedFile
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    form: Form,
+    campaign: ListedCampaign,
+    file: ListedFile,
+    tables: tuple[str, str],
 ) -> int:
     place = [file.destination, campaign.campaign_id, file.file]
     try:
@@ -71,7 +79,7 @@ def _load(
         )
         ((rows,),) = connection.execute(
             f"""
-            insert into delivered by name
+            insert into {tables[0]} by name
             select ? as destination, ? as campaign_id, ? as file, {chosen}, {contents(header, form)} as contents
             from ({source})
             """,
@@ -79,7 +87,7 @@ def _load(
         ).fetchall()
     except duckdb.Error as error:
         raise UnreadableList(_in_words(error, form)) from None
-    connection.execute("insert into loaded values (?, ?, ?, ?, ?)", [*place, header, file.left_out])
+    connection.execute(f"insert into {tables[1]} values (?, ?, ?, ?, ?)", [*place, header, file.left_out])
     return int(rows)
 
 

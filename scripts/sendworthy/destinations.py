@@ -13,6 +13,10 @@ from sendworthy.errors import Problem, SettingsError, did_you_mean
 from sendworthy.project import Project
 
 FOLDER = Path("models") / "exports"
+
+# below the folder of a destination: of its lists, and of their changes
+Folder = Literal["", "changes/"]
+CHANGES: Folder = "changes/"
 _PREFIX = "export_"
 
 # a column or a member of a JSON object, and below it, behind points, members of what it holds
@@ -56,6 +60,8 @@ class Form(_Strict):
     envelope: Envelope | None = None
     one_per_address: bool = False
     is_named_by_run: bool = False
+    # in files of changes only: the column, or the member, that says what became of a row
+    change: Column | None = None
 
     def takes(self, channel: str | None) -> bool:
         """Whether a campaign of the channel has a file here; nobody knows what one without a channel is, so it has."""
@@ -123,6 +129,22 @@ class Blank(_Strict):
     is_verified: bool = True
 
 
+class Record(_Strict):
+    """What the destination keeps of a person, and where a row of a file says it: what `sendworthy.changes` goes by.
+
+    `attributes` is the JSON object that holds what is told, where that is not the whole row; `is_text` where it is a text
+    in JSON. `is_replaced`: an import leaves nothing of the record that was there. `is_per_campaign`: each campaign has a
+    list of its own, so that a row of one campaign leaves those of the others alone.
+    """
+
+    person: Column
+    attributes: Column | None = None
+    is_text: bool = False
+    blank_fields: Column | None = None
+    is_replaced: bool = False
+    is_per_campaign: bool = False
+
+
 class Description(Form):
     """What meta.destination of an export model says."""
 
@@ -131,6 +153,8 @@ class Description(Form):
     # false: a row is a message, and what is taken back is named by its dispatch id
     keeps_people: bool = True
     limits: Limits = Limits()
+    fields: dict[str, Column] = Field(default_factory=dict)
+    record: Record | None = None
 
     @property
     def form(self) -> Form:
@@ -154,11 +178,13 @@ def model_of(name: str) -> str:
     return f"exports.{_PREFIX}{name}"
 
 
-def list_path(name: str, form: Form, campaign_id: str, run_id: str, part: int = 1) -> str:
-    """Where a campaign's list, or a further part of it, lies below the night's folder."""
+def list_path(
+    name: str, form: Form, campaign_id: str, run_id: str, part: int = 1, folder: Folder = ""
+) -> str:
+    """Where a campaign's list, or a further part of it, lies below the night's folder; its changes lie in a folder of theirs."""
     run = f".{run_id}" if form.is_named_by_run else ""
     number = f".part-{part}" if part > 1 else ""
-    return f"{name}/{campaign_id}{run}{number}.{form.format}"
+    return f"{name}/{folder}{campaign_id}{run}{number}.{form.format}"
 
 
 def as_form(form: Form) -> dict[str, Any]:
@@ -253,9 +279,38 @@ def _describe(
             "name it: file_columns: [payload].",
         )
         return
+    if problem := _record_problem(description):
+        yield Problem(where, f"{model}.record", *problem)
+        return
     found[name] = Destination(
         name=name, **{key: getattr(description, key) for key in Description.model_fields}
     )
+
+
+def _record_problem(description: Description) -> tuple[str, str] | None:
+    """Why changes could not be told as the description says, and what to do; None where they can."""
+    record = description.record
+    if record is None:
+        return None
+    if description.says.user is None:
+        return "says.user is missing: nobody could be taken out of the changes who asks to be forgotten.", (
+            "say where a row has its user."
+        )
+    if description.format != "jsonl" and not record.is_replaced:
+        if description.blank.says != "empty_keeps":
+            return "an empty cell clears, so a row cannot leave a value alone.", (
+                "say is_replaced: true, so that rows are told in full."
+            )
+        if record.blank_fields is None:
+            return (
+                "blank_fields is missing: an empty cell does not say whether the field is blank or not printed.",
+                ("name the column that says which fields are blank."),
+            )
+    if record.is_per_campaign and (description.change is None or not record.is_replaced):
+        return "is_per_campaign needs change, and is_replaced: true.", (
+            "name the column that says what became of a row."
+        )
+    return None
 
 
 def choose_destinations(project: Project, names: Sequence[str]) -> list[Destination]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import duckdb
 
+from sendworthy.changes import LEDGER, create_deliveries
 from sendworthy.errors import SettingsError
 from sendworthy.private import PSEUDONYM_KEY
+from sendworthy.record_sql import hash_of_address
 from sendworthy.warehouse import identifier
 
 # the macro is_pseudonym knows it too
@@ -30,6 +32,8 @@ class Erased:
 
     users: frozenset[str] = frozenset()
     rows: int = 0
+    # destinations that were told of them, and of how many
+    told: tuple[tuple[str, int], ...] = ()
 
 
 def read_key(environment: Mapping[str, str]) -> bytes | None:
@@ -74,6 +78,8 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         """
     )
     changed = _rename_in_ledgers(connection)
+    told = _count_told(connection)
+    changed += _forget_deliveries(connection)
     # before the rows are deleted that it counts
     _count_staged(connection)
     changed += _empty_quarantine(connection)
@@ -85,7 +91,7 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     connection.execute("commit")
     connection.execute("drop table erased")
     connection.execute("drop table erased_addresses")
-    return Erased(frozenset(users), changed)
+    return Erased(frozenset(users), changed, told)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -136,6 +142,47 @@ def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
             """,
         )
         for ledger in ("dispatches", "cancellations")
+    )
+
+
+def _count_told(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
+    """How many of the erased people each destination was told of."""
+    create_deliveries(connection)
+    return tuple(
+        connection.execute(
+            f"""
+            select destination, count(distinct user_id)
+            from {LEDGER}
+            where user_id in (select user_id from erased)
+            group by all
+            order by all
+            """
+        ).fetchall()
+    )
+
+
+def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
+    """What destinations were told of them is not remembered; where somebody else has the address now, it is theirs."""
+    shared = _count(
+        connection,
+        f"""
+        update {LEDGER}
+        set user_id = null
+        where
+            user_id in (select user_id from erased)
+            and person in (
+                select {hash_of_address("address_key")} from intermediate.int_users__channels where address_key is not null
+            )
+        """,
+    )
+    return shared + _count(
+        connection,
+        f"""
+        delete from {LEDGER}
+        where
+            user_id in (select user_id from erased)
+            or person in (select {hash_of_address("address")} from erased_addresses)
+        """,
     )
 
 

@@ -14,7 +14,7 @@ import duckdb
 from sendworthy.delivery import MANIFEST, begin_aside, only_writer, put_in_place
 from sendworthy.destinations import Destination, as_form
 from sendworthy.lasting import flush_tree
-from sendworthy.list_files import Part, write_parts
+from sendworthy.list_files import Part, write_changes, write_parts
 from sendworthy.warehouse import rows
 
 
@@ -66,6 +66,7 @@ def _fill(
     listed = []
     for campaign in campaigns:
         files = []
+        entry = dict(campaign)
         if campaign["status"] == "released":
             files = [
                 file
@@ -75,7 +76,13 @@ def _fill(
                     connection, destination, campaign["campaign_id"], str(run["run_id"]), aside
                 )
             ]
-        listed.append({**campaign, "files": files})
+        if "changes" in campaign:
+            entry["changes"] = {
+                destination.name: _write_changes(connection, destination, campaign, str(run["run_id"]), aside)
+                for destination in destinations
+                if destination.name in campaign["changes"]
+            }
+        listed.append({**entry, "files": files})
     forms = {destination.name: as_form(destination.form) for destination in destinations}
     manifest = {**run, "destinations": forms, "campaigns": listed}
     text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
@@ -107,6 +114,21 @@ def describe_file(folder: Path, destination: str, part: Part) -> dict[str, Any]:
         "rows": part.rows,
         "sha256": sha256(path),
     }
+
+
+def _write_changes(
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    campaign: Mapping[str, Any],
+    run_id: str,
+    folder: Path,
+) -> dict[str, Any]:
+    """One campaign's changes for one destination: what is told, and its files, where it is not held back."""
+    told: dict[str, Any] = campaign["changes"][destination.name]
+    if "held_back" in told:
+        return {**told, "files": []}
+    parts = write_changes(connection, destination, campaign["campaign_id"], run_id, folder)
+    return {**told, "files": [describe_file(folder, destination.name, part) for part in parts]}
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:

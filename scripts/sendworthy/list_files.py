@@ -10,7 +10,8 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.destinations import Destination, Envelope, list_path
+from sendworthy.changes import changes_table
+from sendworthy.destinations import CHANGES, Destination, Envelope, Folder, list_path
 from sendworthy.errors import BuildError
 from sendworthy.warehouse import identifier, literal
 
@@ -70,17 +71,41 @@ def write_rows(
     key: str,
 ) -> list[Part]:
     """Write the rows of `rows_sql` (`from ...`) in the order of the column `key`, in the files of a campaign's list."""
+    order = f"order by {identifier(key)}"
+    paths = _Paths(destination, campaign_id, run_id, folder)
+    return _write(connection, columns, rows_sql, order, paths)
+
+
+def write_changes(
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    campaign_id: str,
+    run_id: str,
+    folder: Path,
+) -> list[Part]:
+    """Write what the destination must be told of a campaign (`changes.work_out`), as `write_parts` writes its list."""
+    table = changes_table(destination)
+    relation = connection.execute(f"select * exclude (list_campaign, list_place) from {table} limit 0")
+    columns = [column[0] for column in relation.description or []]
+    rows_sql = f"from {table} where list_campaign = {literal(campaign_id)}"
+    paths = _Paths(destination, campaign_id, run_id, folder, CHANGES)
+    return _write(connection, columns, rows_sql, "order by list_place", paths)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, columns: Sequence[str], rows_sql: str, order: str, paths: _Paths
+) -> list[Part]:
+    """Write rows as the files of a destination, in their order."""
+    destination = paths.destination
     most = destination.limits.of("max_columns")
     if most and len(columns) > most:
-        raise _too_large(destination, campaign_id, f"the list has {len(columns):,} columns", "max_columns")
-    (folder / destination.name).mkdir(exist_ok=True)
+        raise paths.too_large(f"the list has {len(columns):,} columns", "max_columns")
+    (paths.folder / paths.of(1)).parent.mkdir(parents=True, exist_ok=True)
     listed = ", ".join(identifier(column) for column in columns)
-    order = f"order by {identifier(key)}"
     list_sql = f"select {listed} {rows_sql} {order}"
-    paths = _Paths(destination, campaign_id, run_id, folder)
     if destination.format == "jsonl":
         return _write_lines(connection, list_sql, paths)
-    numbered_sql = f"select row_number() over ({order}) as list_place, {listed} {rows_sql}"
+    numbered_sql = f"select row_number() over ({order}) as place_in_list, {listed} {rows_sql}"
     return _write_tables(connection, list_sql, numbered_sql, paths)
 
 
@@ -92,9 +117,12 @@ class _Paths:
     campaign_id: str
     run_id: str
     folder: Path
+    within: Folder = ""
 
     def of(self, part: int) -> str:
-        return list_path(self.destination.name, self.destination, self.campaign_id, self.run_id, part)
+        return list_path(
+            self.destination.name, self.destination, self.campaign_id, self.run_id, part, self.within
+        )
 
     def limit(self, name: str) -> int | None:
         return self.destination.limits.of(name)
@@ -144,10 +172,10 @@ def _write_tables(
 
 def _part(start: int, rows: int) -> str:
     return f"""
-        select * exclude (list_place)
+        select * exclude (place_in_list)
         from list_in_parts
-        where list_place > {start} and list_place <= {start + rows}
-        order by list_place
+        where place_in_list > {start} and place_in_list <= {start + rows}
+        order by place_in_list
     """
 
 
@@ -180,7 +208,8 @@ def _write_lines(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _P
 def _items(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> Iterator[str]:
     """The one column of a list, row by row."""
     most = paths.limit("max_item_bytes")
-    cursor = connection.cursor().execute(list_sql)
+    # of this connection: another one would not see its temporary tables
+    cursor = connection.execute(list_sql)
     while chunk := cursor.fetchmany(_ROWS_AT_ONCE):
         for (item,) in chunk:
             if most and len(item.encode()) > most:

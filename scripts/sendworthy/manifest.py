@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstraints, ValidationError
 
 from sendworthy.delivery import MANIFEST, is_cancellations
-from sendworthy.destinations import Form, Places, list_path
+from sendworthy.destinations import CHANGES, Folder, Form, Places, list_path
 from sendworthy.errors import SettingsError
 from sendworthy.times import parse_time
 
@@ -76,6 +76,25 @@ class ListedFile(_Strict):
     left_out: NonNegativeInt = 0
 
 
+class ListedChanges(_Strict):
+    """What a destination is told of a campaign, built on what the night `since` has told it; None: on nothing.
+
+    `held_back` says why nothing is told, `resync` that nothing is taken for granted. `unknown`: people who left, and
+    whose address nobody knows any more. `erased`: rows taken out since, because people asked to be forgotten.
+    """
+
+    since: str | None
+    added: NonNegativeInt
+    changed: NonNegativeInt
+    removed: NonNegativeInt
+    unchanged: NonNegativeInt
+    held_back: str | None = None
+    resync: bool = False
+    unknown: NonNegativeInt = 0
+    erased: NonNegativeInt = 0
+    files: list[ListedFile]
+
+
 class Gate(_Strict):
     """What the gate said of a campaign's list."""
 
@@ -101,6 +120,15 @@ class ListedCampaign(_Strict):
     erased: NonNegativeInt = 0
     gate: Gate
     files: list[ListedFile]
+    # by destination; an older manifest has none
+    changes: dict[str, ListedChanges] = Field(default_factory=dict)
+
+    @property
+    def everything(self) -> Iterator[ListedFile]:
+        """Its lists, and its files of changes."""
+        yield from self.files
+        for told in self.changes.values():
+            yield from told.files
 
     @property
     def is_released(self) -> bool:
@@ -135,6 +163,21 @@ class Manifest(_Strict):
     def files(self) -> Iterator[tuple[ListedCampaign, ListedFile]]:
         """Every list with its campaign."""
         return ((campaign, file) for campaign in self.campaigns for file in campaign.files)
+
+    @property
+    def everything(self) -> Iterator[tuple[ListedCampaign, ListedFile]]:
+        """Every list, and every file of changes, with its campaign."""
+        return ((campaign, file) for campaign in self.campaigns for file in campaign.everything)
+
+    @property
+    def changes(self) -> Iterator[tuple[ListedCampaign, ListedFile]]:
+        """Every file of changes with its campaign."""
+        return (
+            (campaign, file)
+            for campaign in self.campaigns
+            for told in campaign.changes.values()
+            for file in told.files
+        )
 
 
 def find_night(folder: Path) -> Path:
@@ -205,20 +248,37 @@ def _structural_faults(manifest: Manifest) -> Iterator[str]:
         if form.format == "jsonl" and len(form.file_columns or ()) != 1:
             yield f"the destination {name} has lines, and not one column that they come from"
     for campaign in manifest.campaigns:
-        if campaign.files and not _FILE_STEM.fullmatch(campaign.campaign_id):
+        named = campaign.files or any(told.files for told in campaign.changes.values())
+        if named and not _FILE_STEM.fullmatch(campaign.campaign_id):
             yield f"the campaign {campaign.campaign_id} has files and no id that a file could be named after"
             continue
-        parts: Counter[str] = Counter()
-        for file in campaign.files:
-            listed = manifest.forms.get(file.destination)
-            if listed is None:
-                yield f"the campaign {campaign.campaign_id} has a file for a destination that the manifest does not describe"
-                continue
-            parts[file.destination] += 1
-            path = list_path(
-                file.destination, listed, campaign.campaign_id, manifest.run_id, parts[file.destination]
-            )
-            if file.file != path:
-                yield f"the campaign {campaign.campaign_id} has a file that is not {path}"
-            if file.left_out and (parts[file.destination] > 1 or not listed.one_per_address):
-                yield f"the campaign {campaign.campaign_id} leaves out messages where {file.destination} gets all of them"
+        yield from _misplaced(manifest, campaign, campaign.files, "")
+        for name, told in campaign.changes.items():
+            if any(file.destination != name for file in told.files):
+                yield f"the campaign {campaign.campaign_id} has changes for {name} that are of another destination"
+            yield from _misplaced(manifest, campaign, told.files, CHANGES)
+
+
+def _misplaced(
+    manifest: Manifest, campaign: ListedCampaign, files: Sequence[ListedFile], folder: Folder
+) -> Iterator[str]:
+    """Files of a campaign that are not where they belong."""
+    parts: Counter[str] = Counter()
+    for file in files:
+        listed = manifest.forms.get(file.destination)
+        if listed is None:
+            yield f"the campaign {campaign.campaign_id} has a file for a destination that the manifest does not describe"
+            continue
+        parts[file.destination] += 1
+        path = list_path(
+            file.destination,
+            listed,
+            campaign.campaign_id,
+            manifest.run_id,
+            parts[file.destination],
+            folder,
+        )
+        if file.file != path:
+            yield f"the campaign {campaign.campaign_id} has a file that is not {path}"
+        if file.left_out and (parts[file.destination] > 1 or not listed.one_per_address):
+            yield f"the campaign {campaign.campaign_id} leaves out messages where {file.destination} gets all of them"

@@ -27,6 +27,7 @@ from sendworthy.alerts import (
     send_alerts,
 )
 from sendworthy.causes import UNNAMED_FILE
+from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
@@ -139,6 +140,8 @@ def _run_night(
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
+            warnings += tell(connection, options.destinations, campaigns, as_of)
+            warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
@@ -288,6 +291,15 @@ def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key
     ]
 
 
+def still_known(erased: Erased) -> list[str]:
+    """What no list can do: name the people who asked to be erased where a destination still knows them."""
+    return [
+        f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
+        "ids, which are those of your erasure requests. No list names them any more."
+        for destination, people in erased.told
+    ]
+
+
 def check_places(options: NightOptions) -> None:
     """SettingsError where the night could not write what it is going to write."""
     places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
@@ -430,28 +442,60 @@ def record_run(
     )
 
 
-def reexport(database: Path, out: Path, destinations: Sequence[Destination], allow_stale: bool) -> Path:
-    """Write the lists of the published night once more; returns the manifest's path."""
+def reexport(
+    database: Path,
+    out: Path,
+    destinations: Sequence[Destination],
+    allow_stale: bool,
+    resync: bool = False,
+) -> Path:
+    """Write the lists of the published night once more; returns the manifest's path.
+
+    `resync`: with changes that take nothing for granted of what the destinations hold, which is remembered.
+    """
     warehouse.open_published(database)
     # a night at work may just be taking somebody out of these lists
-    with warehouse.only_night(database), warehouse.connect(database, read_only=True) as connection:
-        run_id = warehouse.audited_run(connection)
-        if run_id is None:
-            raise SettingsError(
-                f"{database} was built by dbt alone: its lists have not been audited.",
-                "run `sendworthy nightly`; only audited lists are exported.",
-            )
-        recorded = warehouse.rows(
-            connection,
-            "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
-            [run_id],
+    with warehouse.only_night(database):
+        if not resync:
+            with warehouse.connect(database, read_only=True) as connection:
+                run, campaigns = _read_run(connection, database, destinations, allow_stale)
+                work_out_again(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"))
+                return export_night(connection, destinations, out, run, campaigns)
+        build = warehouse.copy_published(database)
+        with only_writer(out):
+            with warehouse.connect(build) as connection:
+                run, campaigns = _read_run(connection, database, destinations, allow_stale)
+                tell(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"), resync=True)
+                warehouse.record_details(connection, run["run_id"], campaigns)
+                aside = write_aside(connection, destinations, out, run, campaigns)
+            warehouse.publish(build, database)
+            return deliver(aside)
+
+
+def _read_run(
+    connection: duckdb.DuckDBPyConnection,
+    database: Path,
+    destinations: Sequence[Destination],
+    allow_stale: bool,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run of the published night, and its campaigns, as the manifest has them; an error where it must not be exported."""
+    run_id = warehouse.audited_run(connection)
+    if run_id is None:
+        raise SettingsError(
+            f"{database} was built by dbt alone: its lists have not been audited.",
+            "run `sendworthy nightly`; only audited lists are exported.",
         )
-        if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
-            refuse_stale(recorded[0]["as_of"], utc_now())
-        campaigns = [json.loads(row["details"]) for row in recorded]
-        run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
-        _needs_models(connection, destinations)
-        return export_night(connection, destinations, out, run, campaigns)
+    recorded = warehouse.rows(
+        connection,
+        "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
+        [run_id],
+    )
+    if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
+        refuse_stale(recorded[0]["as_of"], utc_now())
+    campaigns = [json.loads(row["details"]) for row in recorded]
+    run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+    _needs_models(connection, destinations)
+    return run, campaigns
 
 
 def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:

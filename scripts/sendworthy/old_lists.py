@@ -143,7 +143,7 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
     """Rewrite one night's folder without these people; returns the rows that went. UnknownForm, _Unreadable, OSError."""
     manifest, plain = read_manifest(night / MANIFEST)
     changed = {}
-    for campaign, file in manifest.files:
+    for campaign, file in manifest.everything:
         path = night / file.file
         ids = {
             hashlib.md5(f"{campaign.campaign_id}:{user}:{manifest.as_of[:10]}".encode()).hexdigest()
@@ -152,7 +152,11 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
         # a file that is not there holds nobody; that it should be there is for `verify` to say
         if path.is_file():
             try:
-                kept, taken = without(path, manifest.forms[file.destination], ids)
+                form = manifest.forms[file.destination]
+                if file in campaign.files:
+                    kept, taken = without(path, form, ids)
+                else:
+                    kept, taken = without(path, by_user(form), set(users))
             except (csv.Error, ValueError, KeyError, duckdb.Error):
                 raise _Unreadable(file.file) from None
             if taken:
@@ -206,20 +210,33 @@ def _recount(entry: dict[str, Any], changed: dict[str, tuple[bytes, int]]) -> No
     taken_of: Counter[str] = Counter()
     for file in entry["files"]:
         if file["file"] in changed:
-            kept, taken = changed[file["file"]]
-            file["rows"] -= taken
-            file["sha256"] = hashlib.sha256(kept).hexdigest()
-            if file.get("bytes") is not None:
-                file["bytes"] = len(kept)
-            taken_of[file["destination"]] += taken
+            taken_of[file["destination"]] += _recount_file(file, *changed[file["file"]])
     most = max(taken_of.values(), default=0)
     for file in entry["files"]:
         # who was left out there because somebody else has the address, was nowhere in its files
         if missing := min(most - taken_of[file["destination"]], file.get("left_out", 0)):
             file["left_out"] -= missing
+    for told in entry.get("changes", {}).values():
+        for file in told["files"]:
+            if file["file"] in changed:
+                told["erased"] = told.get("erased", 0) + _recount_file(file, *changed[file["file"]])
     if most:
         entry["rows"] -= most
         entry["erased"] = entry.get("erased", 0) + most
+
+
+def _recount_file(file: dict[str, Any], kept: bytes, taken: int) -> int:
+    """Bring a file's entry in line with what is left of it; returns the rows that went."""
+    file["rows"] -= taken
+    file["sha256"] = hashlib.sha256(kept).hexdigest()
+    if file.get("bytes") is not None:
+        file["bytes"] = len(kept)
+    return taken
+
+
+def by_user(form: Form) -> Form:
+    """The form of the same files, in which a row is found by its user: one that takes somebody off a list has no message."""
+    return form.model_copy(update={"says": form.says.model_copy(update={"message": form.says.user})})
 
 
 def without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
@@ -230,9 +247,9 @@ def without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
     if form.format == "parquet":
         return _parquet_without(path, form, ids)
     content = path.read_bytes()
-    # looking for texts is quick, and most files hold none of these people
+    # looking for texts is quick, and most files hold none of these people; an id may be written otherwise in JSON
     text = content.decode("utf-8")
-    if not any(name in text for name in ids):
+    if not any(name in text for name in ids) and "\\" not in "".join(ids) and '"' not in "".join(ids):
         return content, 0
     names = form.says.message.split(".")
     if form.format == "csv":

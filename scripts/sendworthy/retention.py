@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -12,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy import warehouse
+from sendworthy.changes import LEDGER
 from sendworthy.delivery import cancellations_in
 from sendworthy.errors import SettingsError
 from sendworthy.lasting import flush
@@ -20,12 +22,14 @@ from sendworthy.old_lists import nights_in
 from sendworthy.project import Project
 from sendworthy.settings import read_retention, validate_settings
 
-# each with a row a night in the published file
-TABLES = {
-    "decisions": ("ledger.decisions",),
-    "dispatches": ("ledger.dispatches", "ledger.cancellations"),
-    "runs": ("ops.runs",),
-}
+# each with a row a night in the published file; what destinations were told, and what was taken back, is kept as long as what was dispatched
+TABLES = (
+    ("decisions", "ledger.decisions"),
+    ("dispatches", "ledger.dispatches"),
+    ("dispatches", "ledger.cancellations"),
+    ("dispatches", LEDGER),
+    ("runs", "ops.runs"),
+)
 
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REMOVING = re.compile(r"\.\d{4}-\d{2}-\d{2}\.removing")
@@ -106,29 +110,24 @@ def _remove_rows(
     """Delete old rows from a copy of the published file, write it anew without their bytes, and put it in its place."""
     old = "as_of < ? and not list_contains(?, as_of)"
 
-    def count(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-        return {
-            what: sum(
-                connection.execute(
-                    f"select count(*) from {table} where {old}", [before[what], sorted(stay)]
-                ).fetchall()[0][0]
-                for table in tables
-                if warehouse.has_table(connection, *table.split("."))
-            )
-            for what, tables in TABLES.items()
-        }
-
+    counts: Counter[str] = Counter()
     with warehouse.connect(database, read_only=True) as connection:
-        counts = count(connection)
+        # an older version has written fewer of them
+        tables = [
+            (what, table) for what, table in TABLES if warehouse.has_table(connection, *table.split("."))
+        ]
+        for what, table in tables:
+            ((rows,),) = connection.execute(
+                f"select count(*) from {table} where {old}", [before[what], sorted(stay)]
+            ).fetchall()
+            counts[what] += int(rows)
     if dry_run or not any(counts.values()):
         return counts
     build = warehouse.new_build(database)
     shutil.copyfile(database, build)
     with warehouse.connect(build) as connection:
-        for what, tables in TABLES.items():
-            for table in tables:
-                if warehouse.has_table(connection, *table.split(".")):
-                    connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])
+        for what, table in tables:
+            connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])
     warehouse.publish(build, database, anew=True)
     return counts
 

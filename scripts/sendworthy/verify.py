@@ -14,6 +14,7 @@ import duckdb
 
 from sendworthy import warehouse
 from sendworthy.delivered import contents, load_lists
+from sendworthy.delivered_changes import look_at_changes, without_files
 from sendworthy.delivery import MANIFEST, cancellations_of
 from sendworthy.destinations import Form, model_of
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK
@@ -240,7 +241,7 @@ def _look_at_held_back(night: _Night) -> Iterator[Finding]:
     for campaign in night.manifest.campaigns:
         if campaign.is_released:
             continue
-        for file in campaign.files:
+        for file in campaign.everything:
             yield Finding(campaign.campaign_id, f"it is held back, and the manifest names {file.file}")
         for path in sorted(night.there):
             if Path(path).name.partition(".")[0] == campaign.campaign_id:
@@ -248,13 +249,13 @@ def _look_at_held_back(night: _Night) -> Iterator[Finding]:
 
 
 def _look_at_unnamed(night: _Night) -> Iterator[Finding]:
-    named = {file.file for _, file in night.manifest.files}
+    named = {file.file for _, file in night.manifest.everything}
     for path in sorted(night.there - named - {MANIFEST}):
         yield Finding(path, "the manifest does not name it")
 
 
 def _look_at_files(night: _Night) -> Iterator[Finding]:
-    for _, file in night.manifest.files:
+    for _, file in night.manifest.everything:
         path = night.folder / file.file
         if not path.is_file():
             yield Finding(file.file, "it is not there")
@@ -274,7 +275,7 @@ def _sha256(path: Path) -> str | None:
 
 
 def _look_at_rows(night: _Night) -> Iterator[Finding]:
-    for _, file in night.manifest.files:
+    for _, file in night.manifest.everything:
         if file.file in night.unreadable:
             yield Finding(file.file, night.unreadable[file.file])
         elif night.rows.get(file.file, file.rows) != file.rows:
@@ -422,6 +423,11 @@ def _look_at_run(night: _Night) -> Iterator[Finding]:
     for campaign_id in sorted(known.keys() | told.keys()):
         entry = told.get(campaign_id, {})
         entry.pop("files", None)
+        recorded_changes = without_files(known.get(campaign_id, {}).pop("changes", {}))
+        told_changes = without_files(entry.pop("changes", {}))
+        for name in sorted(told_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
+            if told_changes.get(name) != recorded_changes.get(name):
+                yield Finding(campaign_id, f"the manifest and the run differ in its changes for {name}")
         wrong = sorted(
             key
             for key in entry.keys() | known.get(campaign_id, {}).keys()
@@ -675,6 +681,14 @@ RULES = (
         "every dispatch id is there once in each destination, and is of its campaign, user and night",
         _AGAIN,
         _look_at_dispatch_ids,
+    ),
+    _Rule(
+        "changes",
+        "what each destination is told of a campaign agrees with its counts and with its list",
+        _AGAIN,
+        lambda night: (
+            Finding(where, what) for where, what in look_at_changes(night.connection, night.manifest)
+        ),
     ),
     _Rule("destinations", "every destination gets the same messages", _AGAIN, _look_at_destinations),
     _Rule("times", "no message is due, or has expired, before the night", _AGAIN, _look_at_times),

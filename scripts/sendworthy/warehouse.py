@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,13 @@ from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 
 # What lives longer than a night, and is carried from the published file into the next build.
-CARRIED_TABLES = ("ledger.decisions", "ledger.dispatches", "ledger.cancellations", "ops.runs")
+CARRIED_TABLES = (
+    "ledger.decisions",
+    "ledger.dispatches",
+    "ledger.cancellations",
+    "ledger.deliveries",
+    "ops.runs",
+)
 
 
 # What is appended night by night: (column, type), as the macro ledger_table has it.
@@ -134,6 +141,15 @@ def new_build(published: Path) -> Path:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
         connection.execute("detach published")
+    return build
+
+
+def copy_published(published: Path) -> Path:
+    """A build file that is the published one, to be changed and put in its place."""
+    folder = forget_build(published)
+    make_folder(folder)
+    build = folder / "build.duckdb"
+    shutil.copyfile(published, build)
     return build
 
 
@@ -280,6 +296,17 @@ def record_run(
         connection.execute(
             f"insert into ops.runs ({', '.join(row)}) values ({', '.join('?' for _ in row)})",
             list(row.values()),
+        )
+
+
+def record_details(
+    connection: duckdb.DuckDBPyConnection, run_id: str, campaigns: Sequence[Mapping[str, object]]
+) -> None:
+    """Replace what is recorded of a run's campaigns."""
+    for campaign in campaigns:
+        connection.execute(
+            "update ops.runs set details = ? where run_id = ? and campaign_id = ?",
+            [json.dumps(campaign), run_id, campaign["campaign_id"]],
         )
 
 
