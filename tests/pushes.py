@@ -254,6 +254,7 @@ def add_changes(
     folder: Path, destination: Destination, campaign: str, since: datetime | None, part: Path, **more: Any
 ) -> None:
     """Say in the manifest that `part`, a list of the same form, is what has changed."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     name = f"{destination.name}/changes/{campaign}.{destination.format}"
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(part.read_bytes())
@@ -265,12 +266,12 @@ def add_changes(
         "bytes": (folder / name).stat().st_size,
         "sha256": sha256(folder / name),
     }
-    counts = {"added": rows, "changed": 0, "removed": 0, "unchanged": 0}
+    listed = next(told for told in manifest["campaigns"] if told["campaign_id"] == campaign)
+    counts = {"added": 0, "changed": rows, "removed": 0, "unchanged": listed["rows"] - rows}
     changes = {destination.name: {"since": iso(since) if since else None, **counts, "files": [file], **more}}
     if more.get("files") == []:
         (folder / name).unlink()
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    next(told for told in manifest["campaigns"] if told["campaign_id"] == campaign)["changes"] = changes
+    listed["changes"] = changes
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 

@@ -751,7 +751,7 @@ def test_a_night_without_changes_waits_for_the_night_before_too(
     changed: Callable[..., Scene], tmp_path: Path
 ) -> None:
     """Two nights in which nothing has changed look alike: neither may go before the one that it builds on."""
-    scene = second(changed("braze_track", files=[], added=0))
+    scene = second(changed("braze_track", files=[], changed=0, unchanged=7))
     night = scene.out
     scene.out = night / "2026-06-01"
     assert scene.push().exit_code == 0
@@ -759,7 +759,9 @@ def test_a_night_without_changes_waits_for_the_night_before_too(
     assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES
     fourth = write_night(night, scene.destination, {CAMPAIGN: PEOPLE}, datetime(2026, 6, 4))
     part = next((tmp_path / "part" / "2026-06-02" / "braze_track").iterdir())
-    add_changes(fourth, scene.destination, CAMPAIGN, datetime(2026, 6, 3), part, files=[], added=0)
+    add_changes(
+        fourth, scene.destination, CAMPAIGN, datetime(2026, 6, 3), part, files=[], changed=0, unchanged=7
+    )
     scene.now = datetime(2026, 6, 4) + NOW
     result = scene.push()
     assert result.exit_code == 3 and "2026-06-03" in result.plan.refused[0].refused
@@ -798,7 +800,9 @@ def test_changes_wait_for_a_night_that_was_pushed_in_part(changed: Callable[...,
 
 
 def test_changes_that_are_held_back_are_not_pushed(changed: Callable[..., Scene]) -> None:
-    scene = changed("braze_track", held_back="a third of the list would leave")
+    scene = changed(
+        "braze_track", held_back="a third of the list would leave", files=[], changed=0, unchanged=0
+    )
     scene.out = scene.out / "2026-06-01"
     second(scene).push()
     scene.out = scene.out.parent
