@@ -13,11 +13,13 @@ from typing import Any
 import duckdb
 from esp import Esp, FakeClock
 from nights import ROOT
+from sendworthy.delivery import put_in_place
 from sendworthy.destinations import Destination, Limit, Limits, Rate, load_destinations
 from sendworthy.exports import export_night, sha256
 from sendworthy.push.calls import Clock
 from sendworthy.push.plan import Options, Plan, make_plan
 from sendworthy.push.work import Result, push
+from sendworthy.taken_off import write_taken_off
 from sendworthy.times import iso
 
 VENDORS = ("braze_track", "customer_io", "iterable", "klaviyo", "listmonk", "mailchimp", "sendgrid")
@@ -202,23 +204,11 @@ def write_night(
     run: str = "0a1b2c3d",
 ) -> Path:
     """A night's folder, as every night's is written."""
-    vendor = destination.name
     with duckdb.connect() as connection:
-        connection.execute("create schema exports; create schema marts")
+        connection.execute("create schema marts")
         connection.execute("create table marts.send_list (campaign_id varchar, address varchar)")
-        columns = list(row_of(vendor, "c", Person("u"), night))
-        listed = ", ".join(f'"{column}" varchar' for column in columns)
-        connection.execute(f"create table {destination.model} ({listed})")
-        marks = ", ".join("?" for _ in columns)
+        _export(connection, destination, lists, night)
         for campaign, persons in lists.items():
-            rows = [list(row_of(vendor, campaign, person, night).values()) for person in persons]
-            # one statement for many rows: executemany is slow
-            for start in range(0, len(rows), 500):
-                part = rows[start : start + 500]
-                values = ", ".join(f"({marks})" for _ in part)
-                connection.execute(
-                    f"insert into {destination.model} values {values}", [cell for row in part for cell in row]
-                )
             connection.execute(
                 "insert into marts.send_list select ?, range::varchar from range(?)", [campaign, len(persons)]
             )
@@ -231,6 +221,59 @@ def write_night(
         return export_night(
             connection, [destination], out, told, [entry(name, len(lists[name])) for name in lists]
         ).parent
+
+
+def _export(
+    connection: duckdb.DuckDBPyConnection,
+    destination: Destination,
+    lists: Mapping[str, Sequence[Person]],
+    night: datetime,
+) -> None:
+    """The destination's export model."""
+    connection.execute("create schema exports")
+    columns = list(row_of(destination.name, "c", Person("u"), night))
+    listed = ", ".join(f'"{column}" varchar' for column in columns)
+    connection.execute(f"create table {destination.model} ({listed})")
+    marks = ", ".join("?" for _ in columns)
+    for campaign, persons in lists.items():
+        rows = [list(row_of(destination.name, campaign, person, night).values()) for person in persons]
+        # one statement for many rows: executemany is slow
+        for start in range(0, len(rows), 500):
+            part = rows[start : start + 500]
+            values = ", ".join(f"({marks})" for _ in part)
+            connection.execute(
+                f"insert into {destination.model} values {values}", [cell for row in part for cell in row]
+            )
+
+
+def take_back(
+    out: Path, destination: Destination, campaign: str, persons: Sequence[Person], night: datetime = FIRST
+) -> Path:
+    """The folder of cancellations of these people's messages, as `sendworthy cancellations` writes it."""
+    with duckdb.connect() as connection:
+        _export(connection, destination, {campaign: persons}, night)
+        connection.execute(
+            """
+            create schema ledger; create schema settings; create schema intermediate;
+            create table ledger.cancellations (
+                as_of timestamp, dispatch_id varchar, campaign_id varchar, user_id varchar, cancelled_at timestamp, reasons varchar[]
+            );
+            create table ledger.dispatches (as_of timestamp, dispatch_id varchar, send_at timestamp);
+            create table settings.campaigns (campaign_id varchar, channel varchar);
+            create table intermediate.int_nights__as_of (as_of timestamp);
+            """
+        )
+        connection.execute("insert into settings.campaigns values (?, 'email')", [campaign])
+        connection.execute("insert into intermediate.int_nights__as_of values (?)", [night])
+        for person in persons:
+            message = dispatch_id(campaign, person, night)
+            connection.execute("insert into ledger.dispatches values (?, ?, ?)", [night, message, night])
+            connection.execute(
+                "insert into ledger.cancellations values (?, ?, ?, ?, ?, ['channel_opt_out'])",
+                [night, message, campaign, person.user, night + timedelta(hours=1)],
+            )
+        told = {"run_id": "r", "as_of": iso(night), "taken_back_at": iso(night + timedelta(hours=1))}
+        return put_in_place(write_taken_off(connection, [destination], out, told))
 
 
 def entry(campaign: str, rows: int) -> dict[str, Any]:

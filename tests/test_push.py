@@ -25,6 +25,7 @@ from nights import ROOT, sendworthy
 from pushes import (
     DESTINATIONS,
     FIRST,
+    MAX_AGE,
     NOW,
     VENDORS,
     Scene,
@@ -32,6 +33,7 @@ from pushes import (
     dispatch_id,
     known_as,
     people,
+    take_back,
     with_limits,
     write_night,
 )
@@ -691,7 +693,7 @@ def test_campaigns_are_pushed_together_or_one_by_one(new_scene: Callable[..., Sc
     ]
     assert scene.push().exit_code == 0 and scene.knows(CAMPAIGN, PEOPLE)
     assert len(scene.esp.uploads) == 1 + BATCHES
-    with pytest.raises(SettingsError, match="no list of the campaign"):
+    with pytest.raises(SettingsError, match="nothing of the campaign"):
         scene.push(campaigns=["welcome"])
 
 
@@ -871,6 +873,70 @@ def test_a_dry_run_sends_nothing_and_shows_nobody(tmp_path: Path, nights: Callab
     assert "Nothing was sent" in shown.stdout and CAMPAIGN[:20] in shown.stdout
     shows_nobody(shown.stdout + shown.stderr + json.dumps(told, ensure_ascii=False))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == before, "nothing is written"
+
+
+# what is taken back
+
+# what is left of a message at a destination that removes nothing; the times may stay
+NOTHING = (None, "none")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_message_that_is_taken_back_is_taken_off(new_scene: Callable[..., Scene], vendor: str) -> None:
+    scene = new_scene(small(vendor))
+    write_night(scene.out, scene.destination, {CAMPAIGN: PEOPLE})
+    assert scene.push().exit_code == 0 and scene.knows(CAMPAIGN, PEOPLE)
+    before = json.loads(json.dumps(scene.esp.people))
+    lists = scene.out
+    # the second has expired by now, and is taken off all the same
+    gone = [PEOPLE[1], replace(PEOPLE[4], hours=1)]
+    scene.out = take_back(lists, scene.destination, CAMPAIGN, gone)
+    (planned,) = scene.plan().campaigns
+    assert (planned.rows, planned.to_send, planned.expired, planned.refused) == (2, 2, 0, "")
+    assert scene.push().exit_code == 0
+    uploads = len(scene.esp.uploads)
+    for person in PEOPLE:
+        key = known_as(vendor, person)
+        told, was = (flat(people[key]) for people in (scene.esp.people, before))
+        if person not in (PEOPLE[1], PEOPLE[4]):
+            assert told == was, "somebody else has changed"
+            continue
+        for name in told.keys() | was.keys():
+            if name.lower().endswith(("campaign", "campaign_id", "dispatch", "dispatch_id", "variant")):
+                assert was[name] and told.get(name) in NOTHING, name
+            elif not name.lower().endswith(("send_at", "sendat", "valid_until", "validtil")):
+                assert told.get(name) == was.get(name), name
+    # once more sends nothing, and the night's own journal knows nothing of it
+    assert scene.push().exit_code == 0 and len(scene.esp.uploads) == uploads
+    scene.out = lists
+    (night,) = scene.plan().campaigns
+    assert night.is_done and "2 of its messages were taken back" in " ".join(night.notes)
+
+
+def flat(told: dict[str, Any]) -> dict[str, Any]:
+    """What is known of somebody, with what is inside of `properties` beside the rest."""
+    return {**told, **told.get("properties", {}), "properties": None}
+
+
+def test_what_was_taken_back_is_sent_as_it_was_written_and_not_too_late(
+    new_scene: Callable[..., Scene],
+) -> None:
+    scene = new_scene(small("braze_track"))
+    write_night(scene.out, scene.destination, {CAMPAIGN: PEOPLE})
+    folder = scene.out = take_back(scene.out, scene.destination, CAMPAIGN, PEOPLE[:2])
+    scene.now = FIRST + MAX_AGE + NOW
+    with pytest.raises(MayNotGo) as late:
+        scene.push()
+    assert "max-age-hours" in late.value.details[0]
+    scene.now = FIRST + NOW
+    (file,) = (folder / "braze_track").iterdir()
+    file.write_bytes(file.read_bytes().replace(b"null", b'"hi"', 1))
+    with pytest.raises(ListChanged):
+        scene.push()
+    (folder / "manifest.json").unlink()
+    with pytest.raises(SettingsError, match="manifest"):
+        scene.push()
+    assert not scene.esp.requests
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -517,7 +517,7 @@ def push(
         Path | None,
         typer.Option(
             "--out",
-            help="A night's folder, or the folder of nights: its newest one. Default: out/ in the project.",
+            help="A night's folder, one of its cancellations, or the folder of nights: its newest one. Default: out/ in the project.",
         ),
     ] = None,
     campaign: Annotated[

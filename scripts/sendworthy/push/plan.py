@@ -12,15 +12,23 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from sendworthy.delivery import MANIFEST
+from sendworthy.delivery import MANIFEST, cancellations_of, is_cancellations
 from sendworthy.destinations import Destination
 from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
-from sendworthy.manifest import ListedCampaign, ListedFile, ListedForm, Manifest, read_manifest
+from sendworthy.manifest import (
+    ListedCampaign,
+    ListedFile,
+    ListedForm,
+    Manifest,
+    find_night,
+    read_manifest,
+)
 from sendworthy.push.calls import seconds_for
 from sendworthy.push.journal import Journal, Pushed
 from sendworthy.push.masks import masked
 from sendworthy.push.rows import Row, Source, batches, told
 from sendworthy.push.vendors import VENDORS, Vendor
+from sendworthy.times import parse_time
 from sendworthy.verify import Check, verify
 
 # beside the nights, and not in one: a night's folder holds what its manifest names, and is replaced whole
@@ -122,9 +130,11 @@ class Plan:
         return seconds_for(sum(item.batches for item in self.going), self.destination.limits.rates)
 
 
-def journal_folder(night: Path, destination: str) -> Path:
-    """Where the journal of a destination lies, beside the nights."""
-    return night.resolve().parent / FOLDER / destination
+def journal_folder(out: Path, destination: str) -> Path:
+    """Where the journal of a destination lies, beside the nights; what was taken back has one of its own."""
+    if is_cancellations(out):
+        return out.resolve().parent / FOLDER / destination / "taken_back"
+    return find_night(out).resolve().parent / FOLDER / destination
 
 
 def vendor_of(destination: Destination) -> Vendor:
@@ -142,12 +152,14 @@ def vendor_of(destination: Destination) -> Vendor:
 def make_plan(destination: Destination, options: Options) -> Plan:
     """Look at the newest night, or the named one, as `sendworthy verify` does, and at the journal. Nothing is sent."""
     vendor = vendor_of(destination)
+    if is_cancellations(options.out):
+        return _plan_taking_back(destination, vendor, options)
     verified = verify(options.out, options.now, options.max_age, options.database)
     manifest: Manifest | None = None
     plain: dict[str, Any] = {}
     if verified.run_id is not None:
         manifest, plain = read_manifest(verified.folder / MANIFEST)
-    changes, faults = _changes_of(plain, destination.name)
+    changes, faults = _changes_of(plain, f"{destination.name}/changes", destination.name)
     named = {file.file for entry in changes.values() for file in entry.files}
     failed = [check for check in verified.failed if not _is_about(check, named)]
     if failed or faults or manifest is None:
@@ -162,13 +174,14 @@ def make_plan(destination: Destination, options: Options) -> Plan:
             f"{verified.folder} holds no lists for {destination.name}; nothing was sent.",
             f"write them: sendworthy export --destination {destination.name}",
         )
-    beside = journal_folder(verified.folder, destination.name)
+    beside = journal_folder(options.out, destination.name)
     journal = Journal(beside, manifest.as_of)
-    planner = _Planner(vendor, form, manifest, verified.folder, journal, options)
+    planner = _Planner(vendor, form, manifest.as_of, verified.folder, journal, options)
     campaigns = [
         planner.plan(campaign, changes.get(campaign.campaign_id))
         for campaign in _chosen(manifest, destination, options.campaigns)
     ]
+    _say_what_was_taken_back(campaigns, verified.folder)
     return Plan(
         destination,
         vendor,
@@ -183,6 +196,80 @@ def make_plan(destination: Destination, options: Options) -> Plan:
     )
 
 
+class _TakenBack(BaseModel):
+    """What the manifest of a folder of cancellations says; keys of later versions are let through."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    as_of: str
+    taken_back_at: str
+    destinations: dict[str, ListedForm]
+
+
+def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options) -> Plan:
+    """The same for a folder of cancellations: everybody whose message was taken back loses it at the destination.
+
+    Nothing builds on another night here, and no message is too old to be taken off.
+    """
+    folder = options.out
+    try:
+        plain = json.loads((folder / MANIFEST).read_bytes())
+        manifest = _TakenBack.model_validate(plain)
+        as_of = parse_time(manifest.as_of, "as_of")
+    except (OSError, ValueError, SettingsError):
+        raise SettingsError(
+            f"{folder} has no {MANIFEST} that can be read; nothing was sent.",
+            "`sendworthy cancellations` writes the folder again.",
+        ) from None
+    changes, faults = _changes_of(plain, destination.name, destination.name)
+    if options.now - as_of > options.max_age:
+        faults.append(f"{folder.name}: its night lies further behind the clock than --max-age-hours allows")
+    if faults:
+        raise MayNotGo(
+            f"what is in {folder} must not be sent; nothing was sent.",
+            "run `sendworthy cancellations` again, for a younger night.",
+            details=faults,
+        )
+    form = manifest.destinations.get(destination.name)
+    if form is None:
+        raise SettingsError(
+            f"{folder} takes nothing back at {destination.name}; nothing was sent.",
+            f"where that is not so: sendworthy cancellations --destination {destination.name}",
+        )
+    form = form.model_copy(update={"says": form.says.model_copy(update={"valid_until": None})})
+    beside = journal_folder(folder, destination.name)
+    planner = _Planner(vendor, form, manifest.as_of, folder, Journal(beside, manifest.as_of), options)
+    names = _known(options.campaigns, changes, destination)
+    campaigns = [planner.plan_taking_back(name, changes[name]) for name in names]
+    return Plan(
+        destination,
+        vendor,
+        form,
+        manifest.as_of,
+        beside,
+        planner.journal,
+        options.now,
+        campaigns,
+        planner.columns,
+        planner.example,
+    )
+
+
+def _say_what_was_taken_back(campaigns: Sequence[Planned], night: Path) -> None:
+    """Note at each campaign how many of its messages were taken back since: a push of the night brings them up again."""
+    folder = night.resolve().parent / cancellations_of(night.resolve().name)
+    try:
+        told = json.loads((folder / MANIFEST).read_bytes())["campaigns"]
+        taken = {campaign["campaign_id"]: int(campaign["cancelled"]) for campaign in told}
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for campaign in campaigns:
+        if count := taken.get(campaign.campaign_id, 0):
+            campaign.notes.append(
+                f"{count:,} of its messages were taken back since the night: push {folder} after it, each time"
+            )
+
+
 def _is_about(check: Check, files: set[str]) -> bool:
     """Whether a check failed for nothing but files of changes, which are held against the manifest as they are read."""
     found = {finding.where for finding in check.findings if not finding.is_note}
@@ -195,8 +282,10 @@ def _told(check: Check) -> Iterator[str]:
             yield f"{check.name}: {finding.where}: {finding.what}"
 
 
-def _changes_of(plain: Mapping[str, Any], destination: str) -> tuple[dict[str, Changes], list[str]]:
-    """The changes of each campaign for a destination, and what is wrong with how the manifest says them."""
+def _changes_of(
+    plain: Mapping[str, Any], folder: str, destination: str
+) -> tuple[dict[str, Changes], list[str]]:
+    """The changes of each campaign for a destination, whose files lie in `folder`, and what is wrong with how the manifest says them."""
     found: dict[str, Changes] = {}
     faults: list[str] = []
     for campaign in plain.get("campaigns", []):
@@ -208,18 +297,15 @@ def _changes_of(plain: Mapping[str, Any], destination: str) -> tuple[dict[str, C
         except ValidationError as error:
             faults.append(f"{campaign['campaign_id']}: its changes: {error.errors()[0]['msg']}")
             continue
-        wrong = [file for file in read.files if not _lies_below(file.file, destination)]
-        if wrong:
-            faults.append(
-                f"{campaign['campaign_id']}: it has changes that do not lie below {destination}/changes/"
-            )
+        if any(not _lies_in(file.file, folder) for file in read.files):
+            faults.append(f"{campaign['campaign_id']}: it has changes that do not lie in {folder}/")
         found[campaign["campaign_id"]] = read
     return found, faults
 
 
-def _lies_below(file: str, destination: str) -> bool:
-    parts = file.split("/")
-    return parts[:2] == [destination, "changes"] and len(parts) == 3 and parts[2] not in ("", ".", "..")
+def _lies_in(file: str, folder: str) -> bool:
+    within, _, name = file.rpartition("/")
+    return within == folder and name not in ("", ".", "..")
 
 
 def _chosen(manifest: Manifest, destination: Destination, names: Sequence[str]) -> list[ListedCampaign]:
@@ -229,13 +315,18 @@ def _chosen(manifest: Manifest, destination: Destination, names: Sequence[str]) 
         for campaign in manifest.campaigns
         if any(file.destination == destination.name for file in campaign.files)
     }
+    return [there[name] for name in _known(names, there, destination)]
+
+
+def _known(names: Sequence[str], there: Mapping[str, object], destination: Destination) -> list[str]:
+    """The campaigns that are named, or all that are there; SettingsError for one that is not."""
     for name in names:
         if name not in there:
             raise SettingsError(
-                f"the night has no list of the campaign {name!r} for {destination.name}; nothing was sent.",
+                f"there is nothing of the campaign {name!r} for {destination.name}; nothing was sent.",
                 did_you_mean(name, there, "name one that was released; the manifest has them."),
             )
-    return [there[name] for name in dict.fromkeys(names)] if names else list(there.values())
+    return list(dict.fromkeys(names or there))
 
 
 class _Planner:
@@ -245,19 +336,19 @@ class _Planner:
         self,
         vendor: Vendor,
         form: ListedForm,
-        manifest: Manifest,
+        night: str,
         folder: Path,
         journal: Journal,
         options: Options,
     ) -> None:
-        self._vendor, self._form, self._manifest = vendor, form, manifest
-        self._folder, self._journal, self._options = folder, journal, options
+        self._vendor, self._form, self._night = vendor, form, night
+        self._folder, self.journal, self._options = folder, journal, options
         self.columns: list[str] = []
         self.example: Any = None
 
     def plan(self, campaign: ListedCampaign, changes: Changes | None) -> Planned:
         """What of a campaign is to be sent."""
-        name, last = campaign.campaign_id, self._journal.last(campaign.campaign_id)
+        name, last = campaign.campaign_id, self.journal.last(campaign.campaign_id)
         whole = [
             self._source(file) for file in campaign.files if file.destination == self._vendor.destination.name
         ]
@@ -288,10 +379,18 @@ class _Planner:
         is_anew = self._is_out(last, sources)
         return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
 
+    def plan_taking_back(self, name: str, changes: Changes) -> Planned:
+        """What of a campaign's cancellations is to be sent."""
+        sources = [self._source(file) for file in changes.files]
+        if self._is_out(self.journal.last(name), sources) and not self._options.resync:
+            return Planned(name, sources, True, True, rows=changes.removed, taken=changes.removed)
+        is_anew = self._is_out(self.journal.last(name), sources)
+        return self._counted(Planned(name, sources, True), is_anew)
+
     def _is_out(self, last: Pushed | None, sources: Sequence[Source]) -> bool:
         """Whether these files have gone out whole, this night."""
         files = [source.sha256 for source in sources]
-        return last is not None and last.night == self._manifest.as_of and last.files == files
+        return last is not None and last.night == self._night and last.files == files
 
     def _source(self, file: ListedFile) -> Source:
         return Source(self._folder / file.file, file.file, file.sha256, file.rows, self._form)
@@ -304,7 +403,7 @@ class _Planner:
         rows = to_send = expired = count = too_large = taken = 0
         limits = self._vendor.destination.limits
         for source in planned.sources:
-            done = [] if is_anew else self._journal.done(planned.campaign_id, source.sha256)
+            done = [] if is_anew else self.journal.done(planned.campaign_id, source.sha256)
             rows += source.rows
             taken += sum(end - begin for begin, end in done)
             for batch in batches(source, self._vendor.shape, limits, self._options.now, done):

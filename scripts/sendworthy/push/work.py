@@ -13,7 +13,6 @@ from sendworthy.destinations import Destination
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, SettingsError
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
-from sendworthy.manifest import find_night
 from sendworthy.push.calls import GOES_ON, TRIES, Caller, Clock, Stopped
 from sendworthy.push.journal import TOO_LARGE, Refusal
 from sendworthy.push.masks import clean
@@ -84,7 +83,7 @@ def push(
     vendor = vendor_of(destination)
     account = read_account(type(vendor), destination.label, environment)
     vendor.connect(account)
-    folder = journal_folder(find_night(options.out), destination.name)
+    folder = journal_folder(options.out, destination.name)
     make_folder(folder)
     with hold(folder / LOCK, str(folder), wait=True):
         plan = make_plan(destination, options)
