@@ -118,7 +118,8 @@ class World:
             named = {
                 file["file"]: file["sha256"]
                 for campaign in manifest["campaigns"]
-                for file in campaign["files"]
+                for files in (campaign["files"], *(told["files"] for told in campaign["changes"].values()))
+                for file in files
             }
             there = {
                 str(path.relative_to(night)): hashlib.sha256(path.read_bytes()).hexdigest()

@@ -23,6 +23,7 @@ from typing import Any
 
 from rich.console import Console
 from sendworthy import night, warehouse
+from sendworthy.changes import create_deliveries
 from sendworthy.destinations import choose_destinations
 from sendworthy.errors import SendworthyError
 from sendworthy.gate import judge_lists
@@ -86,6 +87,7 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
             for table in warehouse.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
             warehouse.create_ledgers(connection)
+            create_deliveries(connection)
             warehouse.create_runs(connection)
             carried = connection.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"

@@ -363,8 +363,8 @@ def meddle(place: Place) -> None:
                 record[place.esps[name].called(merge_field)] = "by hand"
 
 
-@pytest.mark.parametrize("clears", [True, False], ids=["values come and go", "values mostly stay"])
-@pytest.mark.parametrize("seed", range(2))
+# seed, and whether values come and go; where nothing can be cleared they must mostly stay, or nothing would be told
+@pytest.mark.parametrize(("seed", "clears"), [(0, True), (0, False), (1, False)])
 def test_ten_nights_leave_each_esp_with_the_list_and_the_values(
     place: Place, seed: int, clears: bool
 ) -> None:

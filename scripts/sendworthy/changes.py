@@ -365,10 +365,22 @@ def _leavers(destination: Destination) -> str:
                 select scope, person, user_id, unnest(campaigns) as campaign_id
                 from change_same_night
             ),
+            tonight as (
+                select scope, person, arg_max(user_id, campaign_id) as user_id
+                from change_listed
+                semi join change_open using (campaign_id)
+                group by all
+            ),
             left_over as (
-                select held.scope, held.person, held.campaign_id, max(held.user_id) as user_id
+                select
+                    held.scope,
+                    held.person,
+                    held.campaign_id,
+                    -- of an address that people share: who is on a list tonight, which a rerun finds again
+                    coalesce(max(tonight.user_id), max(held.user_id)) as user_id
                 from held
                 semi join change_open using (campaign_id)
+                left join tonight on held.scope = tonight.scope and held.person = tonight.person
                 anti join change_listed as listed
                     on held.scope = listed.scope
                     and held.person = listed.person
@@ -456,7 +468,7 @@ def _memory(sql: RecordSql, resync: bool) -> str:
                 select
                     told.scope,
                     told.person,
-                    coalesce(listed.user_id, before.user_id, same_night.user_id) as user_id,
+                    coalesce(listed.user_id, same_night.user_id, before.user_id) as user_id,
                     list_distinct(
                         list_concat(
                             coalesce(same_night.campaigns, []),
