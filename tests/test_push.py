@@ -850,6 +850,44 @@ def test_changes_that_were_tampered_with_or_lie_elsewhere_are_not_pushed(
     assert len(scene.esp.uploads) == uploads
 
 
+THIRD = datetime(2026, 6, 3)
+
+
+@pytest.mark.parametrize("is_missed", [False, True])
+def test_a_campaign_that_had_nothing_to_tell_for_a_night_goes_on(
+    new_scene: Callable[..., Scene], tmp_path: Path, is_missed: bool
+) -> None:
+    """Held back, or new: only changes that were written and not pushed are missing."""
+    scene = new_scene(small("braze_track"))
+    out, new = scene.out, "newsletter__everyone__email"
+    write_night(out, scene.destination, {CAMPAIGN: PEOPLE, OTHER: PEOPLE[:2]})
+    assert scene.push().exit_code == 0
+    there = [CAMPAIGN, OTHER] if is_missed else [OTHER]
+    folder = write_night(out, scene.destination, {name: PEOPLE[:2] for name in there}, SECOND)
+    for name in there:
+        part = write_night(tmp_path / name, scene.destination, {name: PEOPLE[:1]}, SECOND)
+        add_changes(folder, scene.destination, name, FIRST, next((part / "braze_track").iterdir()))
+    assert second(scene).push(campaigns=[OTHER]).exit_code == 0
+    folder = write_night(out, scene.destination, {CAMPAIGN: PEOPLE, new: PEOPLE[:2]}, THIRD)
+    for name in (CAMPAIGN, new):
+        part = write_night(tmp_path / f"{name}3", scene.destination, {name: PEOPLE[:2]}, THIRD)
+        add_changes(folder, scene.destination, name, SECOND, next((part / "braze_track").iterdir()))
+    scene.now = THIRD + NOW
+    planned = {item.campaign_id: item for item in scene.plan().campaigns}
+    assert planned[new].refused == "" and planned[new].to_send == 2
+    assert ("2026-06-02" in planned[CAMPAIGN].refused) == is_missed
+    assert scene.push().exit_code == (3 if is_missed else 0)
+
+
+def test_the_changes_of_a_resync_need_no_night_before_them(changed: Callable[..., Scene]) -> None:
+    scene = second(changed("braze_track", since=None, resync=True))
+    (planned,) = scene.plan().campaigns
+    # and not the whole list, which does not say who left
+    assert planned.is_changes and planned.to_send == 2
+    assert scene.push().exit_code == 0
+    assert set(scene.esp.people) == {person.user for person in PEOPLE[:2]}
+
+
 # the command
 
 

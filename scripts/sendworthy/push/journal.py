@@ -123,6 +123,11 @@ class Journal:
         """The last list of a campaign that has gone out whole."""
         return self._pushed.get(campaign)
 
+    @property
+    def oldest(self) -> str | None:
+        """The night up to which the lists of all campaigns that were pushed have gone out; None where none has."""
+        return min((pushed.night for pushed in self._pushed.values()), default=None)
+
     def done(self, campaign: str, sha256: str) -> list[Span]:
         """Which rows of a file need not be sent any more, in order; no two spans touch each other."""
         spans: list[Span] = []

@@ -61,6 +61,7 @@ class Changes(BaseModel):
     removed: NonNegativeInt = 0
     unchanged: NonNegativeInt = 0
     held_back: str | None = None
+    resync: bool = False
     files: list[ListedFile] = []
 
 
@@ -160,8 +161,7 @@ def make_plan(destination: Destination, options: Options) -> Plan:
     if verified.run_id is not None:
         manifest, plain = read_manifest(verified.folder / MANIFEST)
     changes, faults = _changes_of(plain, f"{destination.name}/changes", destination.name)
-    named = {file.file for entry in changes.values() for file in entry.files}
-    failed = [check for check in verified.failed if not _is_about(check, named)]
+    failed = verified.failed
     if failed or faults or manifest is None:
         raise MayNotGo(
             f"the lists in {verified.folder} must not be sent; nothing was sent.",
@@ -270,12 +270,6 @@ def _say_what_was_taken_back(campaigns: Sequence[Planned], night: Path) -> None:
             )
 
 
-def _is_about(check: Check, files: set[str]) -> bool:
-    """Whether a check failed for nothing but files of changes, which are held against the manifest as they are read."""
-    found = {finding.where for finding in check.findings if not finding.is_note}
-    return check.name == "unnamed" and found <= files
-
-
 def _told(check: Check) -> Iterator[str]:
     for finding in check.findings:
         if not finding.is_note:
@@ -353,21 +347,16 @@ class _Planner:
             self._source(file) for file in campaign.files if file.destination == self._vendor.destination.name
         ]
         notes = []
-        # the changes since no night are the whole list
-        if changes is None or self._options.resync or changes.since is None:
+        if changes is None or not self._is_told(changes):
             sources, is_changes = whole, False
         else:
             sources, is_changes = [self._source(file) for file in changes.files], True
             if changes.held_back is not None:
                 return self._refused(name, f"its changes are held back: {changes.held_back}")
             is_out = self._is_out(last, sources) or self._is_out(last, whole)
-            if not is_out and (last is None or last.night != changes.since):
-                known = f"the last night pushed is {last.night}" if last else "no night of it was pushed"
-                return self._refused(
-                    name,
-                    f"its changes build on the night of {changes.since}, and {known}. Push that night first, or the whole list with --resync",
-                )
-            if last is not None and not is_out and (last.refused or last.expired):
+            if not is_out and not changes.resync and (why := self._lacks(name, last, str(changes.since))):
+                return self._refused(name, f"{why}. Push that night first, or the whole list with --resync")
+            if last is not None and not is_out and not changes.resync and (last.refused or last.expired):
                 notes.append(
                     f"{last.refused + last.expired:,} rows of the night before did not arrive, and are in the changes only if they have changed; --resync sends all"
                 )
@@ -378,6 +367,56 @@ class _Planner:
             return Planned(name, out, is_changes, True, rows=rows, taken=rows, notes=notes)
         is_anew = self._is_out(last, sources)
         return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
+
+    def _is_told(self, changes: Changes) -> bool:
+        """Whether the changes go, and not the whole list: those of a resync do, and those that build on a night."""
+        # the changes since no night are the whole list, which also clears what the vendor may have from elsewhere
+        return changes.resync or (changes.since is not None and not self._options.resync)
+
+    def _lacks(self, campaign: str, last: Pushed | None, since: str) -> str:
+        """Which night has to be pushed before changes that build on `since`; empty where none has.
+
+        A campaign may have had nothing to tell for some nights: it was held back, or it is new.
+        """
+        pushed_until = last.night if last else self.journal.oldest
+        if pushed_until is None:
+            return f"its changes build on the night of {since}, and no night of it was pushed"
+        if pushed_until >= since:
+            return ""
+        missed = [
+            night
+            for night, has_changes in self._nights_of(campaign)
+            if has_changes and pushed_until < night <= since
+        ]
+        if missed:
+            return (
+                f"its changes build on the night of {since}, and its changes of {missed[0]} were not pushed"
+            )
+        if since not in [night for night, _ in self._nights_of(campaign)]:
+            return f"its changes build on the night of {since}, which is not there to be looked at, and the last night pushed is {pushed_until}"
+        return ""
+
+    def _nights_of(self, campaign: str) -> Iterator[tuple[str, bool]]:
+        """The nights beside this one, and whether a campaign had anything to tell the destination there."""
+        for path in sorted(self._folder.resolve().parent.glob(f"*/{MANIFEST}")):
+            if is_cancellations(path.parent):
+                continue
+            try:
+                plain = json.loads(path.read_bytes())
+                changes, _ = _changes_of(
+                    plain, f"{self._vendor.destination.name}/changes", self._vendor.destination.name
+                )
+                listed = any(
+                    file["destination"] == self._vendor.destination.name and file["rows"]
+                    for entry in plain["campaigns"]
+                    for file in entry["files"]
+                    if entry["campaign_id"] == campaign
+                )
+                told = changes.get(campaign)
+                # without changes, a list is to be pushed whole
+                yield str(plain["as_of"]), any(file.rows for file in told.files) if told else listed
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
 
     def plan_taking_back(self, name: str, changes: Changes) -> Planned:
         """What of a campaign's cancellations is to be sent."""
