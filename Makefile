@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 
-.PHONY: help setup setup-spark nightly test test-kills test-spark lint format docs clean
+.PHONY: help setup setup-spark nightly test test-hard test-kills test-spark lint format docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,14 +29,18 @@ setup-spark: $(SPARK_READY) ## the same, and Spark (Java 17 must be there)
 nightly: $(READY) ## run a whole night on the committed sample (its data is old, and that is meant)
 	$(BIN)/sendworthy nightly --allow-stale
 
-test: $(READY) lint ## every check and every test
+test: $(READY) lint ## every check and every test, but those of whole nights by the dozen and of Spark
 	$(BIN)/python -m pytest
+
+test-hard: $(READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (20 minutes)
+	$(BIN)/python -m pytest -m hard
+	SENDWORTHY_TEST_WORLDS=100 $(BIN)/python -m pytest tests/test_worlds.py
 
 test-spark: $(SPARK_READY) ## the same night on DuckDB and on Spark: no row may differ (20 minutes; SPARK_TESTS chooses)
 	$(BIN)/python -m pytest -m spark $(SPARK_TESTS)
 
 test-kills: $(READY) ## sixty whole nights are killed, and hundreds while they publish (25 minutes; SENDWORTHY_KILLS=60)
-	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 tests/test_power_cut.py
+	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 -m hard tests/test_power_cut.py
 
 lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff check scripts expectations tests

@@ -16,6 +16,9 @@ from nights import FIRST, SECOND, sendworthy
 from recorded import World
 from sendworthy.causes import find_cause
 
+# whole nights, many of them: `make test-hard`
+pytestmark = pytest.mark.hard
+
 
 @contextmanager
 def small_disk(place: Path, size: int) -> Iterator[None]:

@@ -16,6 +16,9 @@ from nights import FIRST, SECOND, Place, copy_project, sendworthy
 from sendworthy.verify import Verified
 from test_alerts import SECRET, answer, serving
 
+# whole nights, many of them: `make test-hard`
+pytestmark = pytest.mark.hard
+
 # the audience of one changes by a few people from night to night, and it is told to bear none
 SWINGING, ACCEPTED, WITHOUT_SEGMENTS = (
     "win_back__lapsing__sms",

@@ -24,6 +24,9 @@ from recorded import Readers, World
 from sendworthy import warehouse
 from sendworthy.lock import hold
 
+# whole nights, many of them: `make test-hard`
+pytestmark = pytest.mark.hard
+
 KILLS = int(os.environ.get("SENDWORTHY_KILLS", "2"))
 
 

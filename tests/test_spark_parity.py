@@ -3,7 +3,7 @@
 The sample by the command line, with all that belongs to a night; real data (`../shared/real`, where it is there) and a few random
 worlds by the compiled models, all in one session of Spark. What was compared is printed at the end, as a table.
 
-SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (4 unless told).
+SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (2 unless told).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from spark_harness import SparkWarehouse, spark_warehouse
 pytestmark = pytest.mark.spark
 
 REAL = ROOT.parent / "shared" / "real"
-WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "4"))
+WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "2"))
 ENGINES = ("duckdb", "spark")
 
 

@@ -1,6 +1,6 @@
 """The whole night on random small worlds: the project's SQL gives exactly what the oracle gives.
 
-SENDWORTHY_TEST_WORLDS sets how many worlds (40 unless told; the seeds are 0, 1, 2, ...).
+SENDWORTHY_TEST_WORLDS sets how many worlds (20 unless told; the seeds are 0, 1, 2, ...).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness import (
 )
 from oracle import decide, load_landing, random_settings, write_settings, write_world
 
-WORLDS = int(os.environ.get("SENDWORTHY_TEST_WORLDS", "40"))
+WORLDS = int(os.environ.get("SENDWORTHY_TEST_WORLDS", "20"))
 GROUP = 10
 
 
