@@ -667,6 +667,7 @@ def nothing_was_published(place: Path) -> bool:
     return not (place / "s.duckdb").exists() and not (place / "out").exists()
 
 
+@pytest.mark.hard
 def test_a_night_with_torn_files_ends_in_clear_words_for_each_of_them(sample: Path, tmp_path: Path) -> None:
     """Several files at once: each is named, and the rows are not."""
     tickets, mentions = sample / "support_tickets.csv", sample / "social_mentions.csv"

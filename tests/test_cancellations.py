@@ -131,6 +131,9 @@ class Story:
         program = f"""
 import os, sys
 from sendworthy import cancellations, cli
+
+# whole nights, many of them: `make test-hard`
+pytestmark = pytest.mark.hard
 def end(*arguments, **named): os.kill(os.getpid(), 9)
 cancellations.{function} = end
 sys.argv = ["sendworthy", "cancellations", "--raw", "raw", "--now", {now!r}]

@@ -364,7 +364,14 @@ def meddle(place: Place) -> None:
 
 
 # seed, and whether values come and go; where nothing can be cleared they must mostly stay, or nothing would be told
-@pytest.mark.parametrize(("seed", "clears"), [(0, True), (0, False), (1, False)])
+@pytest.mark.parametrize(
+    ("seed", "clears"),
+    [
+        pytest.param(0, True, marks=pytest.mark.hard),
+        (0, False),
+        pytest.param(1, False, marks=pytest.mark.hard),
+    ],
+)
 def test_ten_nights_leave_each_esp_with_the_list_and_the_values(
     place: Place, seed: int, clears: bool
 ) -> None:

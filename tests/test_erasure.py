@@ -358,6 +358,7 @@ def test_the_project_knows_what_was_erased_only_by_the_key(story: Story, tmp_pat
     assert len(names) == 2
 
 
+@pytest.mark.hard
 def test_an_older_night_that_is_run_again_does_not_bring_the_person_back(story: Story) -> None:
     gone = sendworthy("explain", PERSON, "--night", FIRST, cwd=story.place.root)
     assert gone.returncode == 2 and "no such user" in gone.stderr

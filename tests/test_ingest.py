@@ -721,6 +721,7 @@ def test_a_table_in_a_single_file_is_left_alone(project: Project, raw: Path) -> 
 # -- the way back, end to end
 
 
+@pytest.mark.hard
 def test_reports_of_a_night_count_each_dispatch_once_and_stop_who_bounced(tmp_path: Path) -> None:
     place = Place(copy_project(tmp_path / "project"))
     zone = place.root / "data" / "sample"

@@ -284,6 +284,7 @@ def holds_the_lists(place: Place, esps: dict[str, Esp], folder: Path) -> None:
         esp.loaded = manifest["as_of"]
 
 
+@pytest.mark.hard
 def test_two_nights_of_changes_make_the_lists_at_the_esps_and_a_resync_does_so_from_any_state(
     place: Place, tmp_path: Path
 ) -> None:
@@ -384,6 +385,7 @@ def test_export_writes_the_published_lists_again(place: Place, tmp_path: Path) -
     assert not (tmp_path / last / "braze").exists()
 
 
+@pytest.mark.hard
 def test_every_destination_can_be_exported_and_verified(place: Place, tmp_path: Path) -> None:
     names = sorted(load_destinations(place.root))
     chosen = [word for name in names for word in ("--destination", name)]

@@ -18,7 +18,10 @@ WALL_CLOCK = datetime(2026, 1, 1)
 
 @pytest.mark.parametrize(
     ("name", "as_of"),
-    [("completejourney", datetime(2018, 1, 1)), ("cdnow", datetime(1998, 7, 1))],
+    [
+        ("completejourney", datetime(2018, 1, 1)),
+        pytest.param("cdnow", datetime(1998, 7, 1), marks=pytest.mark.hard),
+    ],
 )
 def test_a_night_on_real_data(warehouse: Warehouse, name: str, as_of: datetime) -> None:
     """The committed campaigns on a real landing zone: landing, customers, decisions and send list."""
