@@ -54,9 +54,11 @@ def copy_project(target: Path) -> Path:
     for node in kept["nodes"].values():
         if node.get("root_path"):
             node["root_path"] = str(target)
-    (target / "target").mkdir()
-    (target / "target" / "partial_parse.msgpack").write_bytes(msgpack.packb(kept))
-    (target / "target" / "parsed_in.txt").write_text(str(target), encoding="utf-8")
+    (target / "target").mkdir(mode=0o700)
+    files = {"partial_parse.msgpack": msgpack.packb(kept), "parsed_in.txt": str(target).encode()}
+    for name, content in files.items():
+        (target / "target" / name).touch(mode=0o600)
+        (target / "target" / name).write_bytes(content)
     return target
 
 

@@ -294,13 +294,19 @@ def entry(campaign: str, rows: int) -> dict[str, Any]:
 
 
 def add_changes(
-    folder: Path, destination: Destination, campaign: str, since: datetime | None, part: Path, **more: Any
+    folder: Path,
+    destination: Destination,
+    campaign: str,
+    since: datetime | None,
+    part: Path,
+    is_nothing: bool = False,
+    **more: Any,
 ) -> None:
-    """Say in the manifest that `part`, a list of the same form, is what has changed."""
+    """Say in the manifest that `part`, a list of JSON lines or of the same form, is what has changed; or that nothing has."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     name = f"{destination.name}/changes/{campaign}.{destination.format}"
     (folder / name).parent.mkdir(exist_ok=True)
-    (folder / name).write_bytes(part.read_bytes())
+    (folder / name).write_bytes(b"" if is_nothing else part.read_bytes())
     rows = sum(1 for _ in _rows_in(folder / name, destination))
     file = {
         "destination": destination.name,

@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from harness import Warehouse
-from nights import FIRST, ROOT, copy_project, sendworthy
+from nights import FIRST, ROOT, copy_clone, sendworthy
 from oracle import Settings
 from sendworthy.causes import UNNAMED_FILE, FailedNode, describe, find_cause
 from sendworthy.errors import BuildError
@@ -727,7 +727,8 @@ def test_a_night_with_a_file_that_cannot_be_read_publishes_nothing(
 
 
 def test_a_night_with_settings_that_are_not_in_order_builds_nothing(tmp_path: Path) -> None:
-    project = copy_project(tmp_path / "project")
+    project = tmp_path / "project"
+    copy_clone(project)
     (project / "seeds/frequency_caps.csv").write_bytes(CAPS.replace(b",", b";"))
     result = night(project / "data/sample", tmp_path, cwd=project)
     assert result.returncode == 2, result.stdout + result.stderr

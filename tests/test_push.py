@@ -753,7 +753,7 @@ def test_a_night_without_changes_waits_for_the_night_before_too(
     changed: Callable[..., Scene], tmp_path: Path
 ) -> None:
     """Two nights in which nothing has changed look alike: neither may go before the one that it builds on."""
-    scene = second(changed("braze_track", files=[], changed=0, unchanged=7))
+    scene = second(changed("braze_track", is_nothing=True))
     night = scene.out
     scene.out = night / "2026-06-01"
     assert scene.push().exit_code == 0
@@ -761,9 +761,7 @@ def test_a_night_without_changes_waits_for_the_night_before_too(
     assert scene.push().exit_code == 0 and len(scene.esp.uploads) == BATCHES
     fourth = write_night(night, scene.destination, {CAMPAIGN: PEOPLE}, datetime(2026, 6, 4))
     part = next((tmp_path / "part" / "2026-06-02" / "braze_track").iterdir())
-    add_changes(
-        fourth, scene.destination, CAMPAIGN, datetime(2026, 6, 3), part, files=[], changed=0, unchanged=7
-    )
+    add_changes(fourth, scene.destination, CAMPAIGN, datetime(2026, 6, 3), part, is_nothing=True)
     scene.now = datetime(2026, 6, 4) + NOW
     result = scene.push()
     assert result.exit_code == 3 and "2026-06-03" in result.plan.refused[0].refused
