@@ -26,6 +26,9 @@ from deliveries import Delivered
 from nights import FIRST, SECOND, Place, copy_project, sendworthy
 from sendworthy.delivery import unfinished
 
+# whole nights, many of them: `make test-hard`
+pytestmark = pytest.mark.hard
+
 NOW = "2026-06-01T05:00:00Z"
 BEFORE_NOW = "2026-06-01 04:59:59"
 READ_DROP = "landed_on=2026-05-31/more.csv"
@@ -132,8 +135,6 @@ class Story:
 import os, sys
 from sendworthy import cancellations, cli
 
-# whole nights, many of them: `make test-hard`
-pytestmark = pytest.mark.hard
 def end(*arguments, **named): os.kill(os.getpid(), 9)
 cancellations.{function} = end
 sys.argv = ["sendworthy", "cancellations", "--raw", "raw", "--now", {now!r}]
