@@ -56,6 +56,12 @@ class NoAnswer(Exception):
         self.is_unknown = is_unknown
 
 
+def unanswered(error: BaseException, is_unreached: bool) -> NoAnswer:
+    """What it comes to that no answer came, because of `error`; `is_unreached`: nothing was sent at all."""
+    words = "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
+    return NoAnswer(f"{words} ({type(error).__name__})", is_unknown=not is_unreached)
+
+
 class Stopped(SendworthyError):
     """The push ends here; what was taken is in the journal, and a rerun goes on from there.
 

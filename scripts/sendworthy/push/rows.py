@@ -156,6 +156,11 @@ class Shape:
         """A row as it stands in a request."""
         return json.dumps(self.item(row), ensure_ascii=self.is_ascii)
 
+    def body(self, rows: Sequence[Row]) -> bytes:
+        """A request of these rows."""
+        told = {self.envelope.items: [self.item(row) for row in rows], **self.envelope.rest}
+        return json.dumps(told, ensure_ascii=self.is_ascii).encode()
+
 
 def batches(
     source: Source, shape: Shape, limits: Limits, now: datetime, done: Sequence[Span] = ()

@@ -115,8 +115,8 @@ class Vendor(ABC):
         """Send a batch. BatchRefused where none of it was taken. `again` is told before it is sent once more."""
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
-        """What became of a job; None: it is still at work."""
-        raise NotImplementedError
+        """What became of a job; None: it is still at work. A vendor that begins none knows none."""
+        raise JobLost
 
 
 def read_account(vendor: type[Vendor], label: str, environment: Mapping[str, str]) -> Account:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from sendworthy.destinations import Envelope
 from sendworthy.push.rows import Batch, Shape
 from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, judge
@@ -37,10 +35,7 @@ class Braze(Vendor):
 
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 201 can carry the errors of some of its objects."""
-        envelope = self.shape.envelope
-        body = json.dumps(
-            {envelope.items: [row.values for row in batch.rows], **envelope.rest}, ensure_ascii=False
-        ).encode()
+        body = self.shape.body(batch.rows)
         answer = ask(lambda: self._plain.ask("POST", "/users/track", data=body), again)
         judge(self, answer)
         errors = (answer.data or {}).get("errors") or []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sendworthy.destinations import Envelope
@@ -49,7 +48,7 @@ class Iterable(Vendor):
 
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 200 names the users that failed, by address or id."""
-        body = json.dumps({"users": [_user(row) for row in batch.rows]}).encode()
+        body = self.shape.body(batch.rows)
         answer = ask(lambda: self._plain.ask("POST", "/api/users/bulkUpdate", data=body), again)
         judge(self, answer)
         told = answer.data if isinstance(answer.data, dict) else {}

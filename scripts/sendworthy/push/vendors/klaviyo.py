@@ -17,7 +17,7 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from sendworthy.destinations import Envelope
-from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, NoAnswer
+from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, unanswered
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
@@ -146,10 +146,7 @@ def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
         return Answer(int(error.status or 0), headers, data)
     except urllib3.exceptions.HTTPError as error:
         is_unreached = isinstance(error, (NewConnectionError, ConnectTimeoutError, SSLError))
-        words = (
-            "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
-        )
-        raise NoAnswer(f"{words} ({type(error).__name__})", is_unknown=not is_unreached) from None
+        raise unanswered(error, is_unreached) from None
     return Answer(200, {}, data)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 
 from sendworthy.destinations import Envelope
@@ -51,10 +50,7 @@ class Mailchimp(Vendor):
 
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 200 can carry members that were rejected."""
-        envelope = self.shape.envelope
-        body = json.dumps(
-            {envelope.items: [row.values for row in batch.rows], **envelope.rest}, ensure_ascii=False
-        ).encode()
+        body = self.shape.body(batch.rows)
         # a member without a field that the audience requires would be refused
         query = {"skip_merge_validation": "true"}
         answer = ask(lambda: self._plain.ask("POST", self._path, params=query, data=body), again)

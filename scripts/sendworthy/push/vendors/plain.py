@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, NoAnswer
+from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, NoAnswer, unanswered
 
 
 class Plain:
@@ -68,5 +68,4 @@ def no_answer(error: BaseException) -> NoAnswer:
     is_unreached = isinstance(error, (requests.ConnectTimeout, requests.exceptions.SSLError)) or isinstance(
         reason, (NewConnectionError, NameResolutionError)
     )
-    words = "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
-    return NoAnswer(f"{words} ({type(error).__name__})", is_unknown=not is_unreached)
+    return unanswered(error, is_unreached)

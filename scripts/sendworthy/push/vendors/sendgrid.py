@@ -16,7 +16,7 @@ from typing import Any
 
 from sendworthy.destinations import Destination, Envelope
 from sendworthy.errors import SettingsError
-from sendworthy.push.calls import READ_SECONDS, Answer, NoAnswer
+from sendworthy.push.calls import READ_SECONDS, Answer, unanswered
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
@@ -138,14 +138,10 @@ def _answer(call: Callable[..., Any], **more: Any) -> Answer:
     except HTTPError as error:
         return Answer(int(error.status_code), _headers(error.headers), _json(error.body))
     except urllib.error.URLError as error:
-        is_unreached = isinstance(error.reason, (ConnectionRefusedError, socket.gaierror))
-        words = (
-            "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
-        )
-        raise NoAnswer(f"{words} ({type(error.reason).__name__})", is_unknown=not is_unreached) from None
+        reason = error.reason if isinstance(error.reason, BaseException) else error
+        raise unanswered(reason, isinstance(reason, (ConnectionRefusedError, socket.gaierror))) from None
     except (OSError, http.client.HTTPException) as error:
-        words = "the connection was cut, or no answer came in time"
-        raise NoAnswer(f"{words} ({type(error).__name__})", is_unknown=True) from None
+        raise unanswered(error, False) from None
 
 
 def _headers(told: Mapping[str, str] | None) -> dict[str, str]:
