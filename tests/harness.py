@@ -28,17 +28,21 @@ from oracle.landing import Landing
 from typing_extensions import Self
 
 PROJECT = Path(__file__).resolve().parent.parent
-SCHEMAS = ("landing", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
+SCHEMAS = ("landing", "history", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
     "campaign_decisions",
+    "campaign_results",
+    "churn_breadcrumbs",
     "customer_segments",
     "customers",
+    "int_nights__sources",
     "merge_field_values",
     "personalization_completeness",
     "quarantine",
     "send_list",
+    "site_engagement",
     "source_counts",
     "suppression_funnel",
     *sorted(path.stem for path in (PROJECT / "models" / "exports").glob("*.sql")),
@@ -184,14 +188,15 @@ class Warehouse:
             connection.execute(f"create schema {schema}")
         return connection
 
-    def land(self, connection: duckdb.DuckDBPyConnection, raw: Path) -> None:
-        """Let dbt's `land` read the landing zone `raw`, and take its views over into `connection`."""
-        self._dbt(["run-operation", "land"], raw)
+    def land(self, connection: duckdb.DuckDBPyConnection, raw: Path, history: Path | None = None) -> None:
+        """Let dbt's `land` read the landing zone `raw`, all or what `history` does not have, and take its views over into `connection`."""
+        with _environment(SENDWORTHY_HISTORY=str(history or "")):
+            self._dbt(["run-operation", "land"], raw)
         if self._landed is None:
             # held open from here on: opening the file anew for every landing zone is slow
             self._landed = duckdb.connect(str(self.folder / f"build-{os.getpid()}.duckdb"))
         views = self._landed.execute(
-            "select sql from duckdb_views() where schema_name = 'landing'"
+            "select sql from duckdb_views() where schema_name in ('landing', 'history')"
         ).fetchall()
         files = self._landed.execute(
             "select table_name, file, unknown_columns from landing.landing_files"
@@ -267,10 +272,11 @@ class Warehouse:
         settings: Settings,
         seeds: Path | None = None,
         ledger: Sequence[Mapping[str, Any]] = (),
+        history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
         connection = self.open()
-        self.land(connection, raw)
+        self.land(connection, raw, history)
         self.load_seeds(connection, seeds)
         load_ledger(connection, ledger)
         for name in self.models:

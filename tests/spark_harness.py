@@ -54,8 +54,10 @@ class SparkWarehouse(Warehouse):
         settings: Settings,
         seeds: Path | None = None,
         ledger: Sequence[Mapping[str, Any]] = (),
+        history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
+        assert history is None, "a night on Spark reads everything"
         spark = self.session
         for schema in SCHEMAS:
             spark.sql(f"drop schema if exists {schema} cascade")

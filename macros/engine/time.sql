@@ -34,6 +34,15 @@
 {%- endmacro %}
 
 
+{% macro active_within(days, time) -%}
+    {# whether active_on is one of the whole days (UTC) of so many before a time; the day of the time itself is none of them #}
+    (
+        active_on >= cast({{ days_before(time, days) }} as date)
+        and active_on < cast({{ time }} as date)
+    )
+{%- endmacro %}
+
+
 {% macro seconds_between(start, end) %}
     {#- as a double, exact to the microsecond -#}
     {{ return(adapter.dispatch("seconds_between", "sendworthy")(start, end)) }}

@@ -10,6 +10,7 @@
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
         {% set tables = landing_contract() %}
         {% do run_query("create schema if not exists landing") %}
+        {% do land_history() %}
         {% if is_taking_back() %} {% do ask_the_published() %} {% endif %}
         {% set found = [] %}
         {% for table in tables %}
@@ -100,6 +101,7 @@
             "keep one of them.",
         ) %}
     {% endif %}
+    {% set paths = files_of_tonight(table.name, listed | selectattr("path", "in", paths) | list) | map(attribute="path") | list %}
     {% if is_taking_back() %}
         {% set paths = files_with_news(table.name, listed | selectattr("path", "in", paths) | list, single) %}
     {% endif %}
@@ -311,6 +313,7 @@
         {% endfor %}
         {% do run_query("insert into landing.landing_files values " ~ values | join(", ")) %}
     {% endfor %}
+    {% do run_query("insert into landing.landing_files select table_name, file, unknown_columns from history.files") %}
 {% endmacro %}
 
 

@@ -116,6 +116,13 @@ def nightly(
         ),
     ] = None,
     allow_stale: AllowStale = False,
+    full_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--full-refresh",
+            help="Read every drop anew, and forget what earlier nights have kept of old ones.",
+        ),
+    ] = False,
     accept: Annotated[
         list[str] | None,
         typer.Option(
@@ -147,6 +154,7 @@ def nightly(
             destinations=choose_destinations(project, destination or []),
             allow_stale=allow_stale,
             acceptance=read_acceptance(project, accept or [], reason, by),
+            full_refresh=full_refresh,
         )
         result = run_night(project, options, Stages(err))
         if as_json:

@@ -46,6 +46,10 @@ class Engine(Protocol):
         """The packages whose versions the manifest names."""
 
     @property
+    def keeps_history(self) -> bool:
+        """Whether its nights can do without drops that were folded."""
+
+    @property
     def program(self) -> Sequence[str]:
         """How dbt is started; its own arguments follow."""
 
@@ -63,6 +67,7 @@ class DuckdbEngine:
     """The build file is the warehouse."""
 
     packages = ("dbt-duckdb", "duckdb")
+    keeps_history = True
     program = (sys.executable, "-m", "sendworthy.dbt_process")
 
     def __init__(self, target: Target) -> None:

@@ -238,7 +238,7 @@ def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(
             f"""
             update ops.source_counts
-            set rows_erased = gone.rows_erased
+            set rows_erased = source_counts.rows_erased + gone.rows_erased
             from (
                 select file, count(*) as rows_erased
                 from {relation}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -38,12 +38,14 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
+from sendworthy.history import History, Past, check_history_settings, count_kept
 from sendworthy.landing import find_damaged
 from sendworthy.leftovers import clear_away
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
 from sendworthy.old_lists import forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
+from sendworthy.replay import Replay, find_replay, read_landed_until
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
 from sendworthy.times import iso, parse_time, utc_now
@@ -64,6 +66,7 @@ class NightOptions:
     destinations: Sequence[Destination] = ()
     allow_stale: bool = False
     acceptance: Acceptance | None = None
+    full_refresh: bool = False
 
 
 @dataclass
@@ -87,6 +90,21 @@ class NightResult:
     def exit_code(self) -> int:
         """How the command ends: 0, or 3 where a campaign was held back."""
         return EXIT_HELD_BACK if self.held_back else EXIT_OK
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Which drops a night reads, if it is not all of them."""
+
+    history: History | None
+    replay: Replay | None
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The same for dbt."""
+        if self.replay is not None:
+            return self.replay.settings
+        return {"history": str(self.history.folder)} if self.history else {}
 
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
@@ -122,21 +140,36 @@ def _run_night(
         engine.check(options.raw)
         warehouse.check_memory()
         notes = finish_delivery(options, started_at)
+        replay = find_replay(options.database, options.as_of)
+        past = Past(project, options.raw, options.database) if engine.keeps_history else None
+        if past and options.full_refresh:
+            past.forget()
+        history = past.find(options.as_of) if past and replay is None else None
+        if replay is not None:
+            notes.append(replay.words)
 
-    build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock)
+    reads = Reads(history, replay)
+    build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock, reads)
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
             campaigns = judge_campaigns(connection, gate)
             run["landed"] = read_landed(connection)
+            run["landed_until"] = read_landed_until(connection)
+            # of the drops before it, only what earlier nights have kept was read
+            run["folded_before"] = history.horizon.isoformat() if history else None
+            if replay is not None:
+                run["is_replay"] = True
             found = judge_limits(connection, campaigns, as_of, window)
             warnings += hold_back(connection, campaigns, found, options.acceptance, as_of, started_at)
             warehouse.hold_back(
                 connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
             )
             warehouse.write_ledgers(connection, as_of)
+            kept = count_kept(connection) if history else 0
             erased = erase(connection, key)
+            is_forgotten = history is not None and bool(erased.users) and count_kept(connection) < kept
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
@@ -157,6 +190,8 @@ def _run_night(
         if erased.users:
             with stages.step("erase", "erasing people from what lies about"):
                 warnings += erase_elsewhere(project, options, erased, key)
+    if past and replay is None:
+        warnings += remember(past, options.database, history, is_forgotten, stages)
     costs = [asdict(stage) for stage in stages.done]
     if channels.lacks:
         warnings.append(
@@ -166,7 +201,13 @@ def _run_night(
 
 
 def _decide(
-    project: Project, options: NightOptions, engine: Engine, stages: Stages, started_at: datetime, lock: int
+    project: Project,
+    options: NightOptions,
+    engine: Engine,
+    stages: Stages,
+    started_at: datetime,
+    lock: int,
+    reads: Reads,
 ) -> tuple[Path, datetime, GateResult, list[str]]:
     """Build and audit the night: the build file, the logical time, what the gate says, what there is to warn of."""
     # both take seconds to import and to read: it is done while dbt is at work in a process of its own
@@ -179,7 +220,7 @@ def _decide(
             build = warehouse.new_build(options.database)
             if not options.allow_stale:
                 refuse_earlier_clock(build, started_at)
-            warnings = build_warehouse(project, options, engine, build, stages, lock)
+            warnings = build_warehouse(project, options, engine, build, stages, lock, reads.settings)
             built = opened.enter_context(engine.open(build, stages))
         as_of = built.as_of
         if options.as_of is None and not options.allow_stale:
@@ -204,6 +245,29 @@ def _describe_run(
         "started_at": iso(started_at),
         "versions": {name: version(name) for name in dict.fromkeys(packages)},
     }
+
+
+def remember(
+    past: Past, published: Path, history: History | None, is_forgotten: bool, stages: Stages
+) -> list[str]:
+    """Fold the drops that the next nights need not read; returns what could not be done, for tonight's lists are out.
+
+    `is_forgotten`: people are in the histories who were erased tonight.
+    """
+    horizon = past.next_horizon(history)
+    if is_forgotten and history is not None:
+        horizon = horizon or history.horizon
+    if horizon is None:
+        return []
+    try:
+        with stages.step("fold", "folding old drops"):
+            past.write(published, horizon, forget_others=is_forgotten)
+    except (OSError, duckdb.Error, BuildError) as error:
+        if is_forgotten:
+            past.forget()
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
+        return [f"old drops could not be folded ({why}): the next night reads all of them, and tries again."]
+    return []
 
 
 def deliver(aside: Path) -> Path:
@@ -247,12 +311,19 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
 
 
 def build_warehouse(
-    project: Project, options: NightOptions, engine: Engine, build: Path, stages: Stages, lock: int
+    project: Project,
+    options: NightOptions,
+    engine: Engine,
+    build: Path,
+    stages: Stages,
+    lock: int,
+    reads: Mapping[str, str],
 ) -> list[str]:
     """Let dbt build the night on the engine; returns what it warns of. BuildError where it fails."""
     settings = {
         "raw": str(options.raw),
         "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
+        **reads,
     }
     try:
         run = run_dbt(
@@ -343,6 +414,7 @@ def check_settings(project: Project) -> None:
     problems = [
         *validate_settings(project.root),
         *check_window(project),
+        *check_history_settings(project),
         *check_channels(project),
         *check_fresh(project.root),
     ]

@@ -9,6 +9,8 @@ with
 
     events as (select * from {{ ref("int_events__visible") }}),
 
+    active_days as (select * from {{ ref("int_events__active_days") }}),
+
     -- whoever left more than once is looked at before the newest time
     cancellations as (
         select events.user_id, max(events.occurred_at) as cancelled_at
@@ -71,11 +73,8 @@ with
     active as (
         select distinct dated.user_id
         from dated
-        inner join events on dated.user_id = events.user_id
-        where
-            not dated.are_starts_recorded
-            and events.event_name <> 'location_ping'
-            and {{ within_days("events.occurred_at", 90, "dated.reference_at") }}
+        inner join active_days on dated.user_id = active_days.user_id
+        where not dated.are_starts_recorded and {{ active_within(90, "dated.reference_at") }}
     ),
 
     -- where subscriptions are on record, only a subscriber could have left; else whoever was active is the

@@ -4,6 +4,8 @@ with
 
     events as (select * from {{ ref("int_events__visible") }}),
 
+    active_days as (select * from {{ ref("int_events__active_days") }}),
+
     onboarding as (select * from {{ ref("int_events__onboarding") }}),
 
     ticket_versions as (select * from {{ ref("stg_landing__support_tickets") }}),
@@ -95,10 +97,8 @@ with
     active as (
         select distinct people.user_id
         from people
-        inner join events on people.user_id = events.user_id
-        where
-            events.event_name <> 'location_ping'
-            and {{ within_days("events.occurred_at", 30, "people.reference_at") }}
+        inner join active_days on people.user_id = active_days.user_id
+        where {{ active_within(30, "people.reference_at") }}
     ),
 
     inactive as (

@@ -1,16 +1,27 @@
 with
-    counted as (
+    source_counts as (select * from {{ ref("source_counts") }}),
+
+    -- of old drops, staging may hold no more than what can still matter, but its counts are whole
+    counted as (select table_name, sum(rows_staged) as rows_staged from source_counts group by table_name),
+
+    newest as (
         {%- for table in landing_tables() %}
             {%- set time = newest_column(table) %}
             select
                 '{{ table }}' as table_name,
-                count(*) as rows_staged,
                 max(case when {{ time }} < {{ as_of() }} then {{ time }} end) as newest_at
             from {{ ref("stg_landing__" ~ table) }} {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
-    final as (select table_name, rows_staged, newest_at from counted)
+    final as (
+        select
+            newest.table_name,
+            cast(coalesce(counted.rows_staged, 0) as bigint) as rows_staged,
+            newest.newest_at
+        from newest
+        left join counted on newest.table_name = counted.table_name
+    )
 
 select *
 from final

@@ -12,6 +12,7 @@ with
             product_id,
             occurred_at,
             {{ within_days("occurred_at", 30) }} as is_recent,
+            {{ within_days("occurred_at", 90) }} as is_counted,
             -- decimal, so that a sum does not depend on the order of its rows
             {{ as_money("dwell_seconds") }} as dwell_seconds
         from events
@@ -22,19 +23,22 @@ with
         select
             user_id,
             count(case when event_name = 'page_viewed' and is_recent then 1 end) as page_views_30,
-            count(case when event_name = 'page_viewed' then 1 end) as page_views,
+            count(case when event_name = 'page_viewed' and is_counted then 1 end) as page_views,
             count(case when event_name = 'product_viewed' and is_recent then 1 end) as product_views_30,
-            count(case when event_name = 'product_viewed' then 1 end) as product_views,
+            count(case when event_name = 'product_viewed' and is_counted then 1 end) as product_views,
             count(
                 distinct case when event_name = 'product_viewed' and is_recent then product_id end
             ) as products_viewed_30,
-            count(distinct case when event_name = 'product_viewed' then product_id end) as products_viewed,
+            count(
+                distinct case when event_name = 'product_viewed' and is_counted then product_id end
+            ) as products_viewed,
             count(case when event_name = 'cart_item_added' and is_recent then 1 end) as cart_additions_30,
-            count(case when event_name = 'cart_item_added' then 1 end) as cart_additions,
+            count(case when event_name = 'cart_item_added' and is_counted then 1 end) as cart_additions,
             count(distinct case when is_recent then cast(occurred_at as date) end) as visit_days_30,
-            count(distinct cast(occurred_at as date)) as visit_days,
+            count(distinct case when is_counted then cast(occurred_at as date) end) as visit_days,
             sum(case when is_recent then dwell_seconds end) as seconds_30,
-            sum(dwell_seconds) as seconds,
+            sum(case when is_counted then dwell_seconds end) as seconds,
+            -- of all time: the first and the newest of each kind are always staged
             min(occurred_at) as first_visit_at,
             max(occurred_at) as last_visit_at
         from visits
@@ -49,7 +53,7 @@ with
             sum(dwell_seconds) as seconds,
             max(occurred_at) as last_viewed_at
         from visits
-        where event_name = 'product_viewed' and product_id is not null
+        where event_name = 'product_viewed' and product_id is not null and is_counted
         group by user_id, product_id
     ),
 

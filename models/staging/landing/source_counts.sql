@@ -3,6 +3,9 @@
 with
     landing_files as (select * from {{ source("landing", "landing_files") }}),
 
+    -- of files that are not read any more
+    history as (select * from {{ source("history", "files") }}),
+
     -- counted anew from the files, so that a row that staging lost would show
     delivered as (
         {%- for table in landing_tables() %}
@@ -24,21 +27,44 @@ with
         {%- endfor %}
     ),
 
+    drops as (
+        select table_name, file, cast({{ drop_date("file") }} as timestamp) as landed_at from landing_files
+    ),
+
+    -- so late that on history nobody looks for another delivery of it
+    late as (
+        {%- for table in ["events", "message_events"] %}
+            select '{{ table }}' as table_name, base.file, count(*) as rows_late
+            from {{ ref("base_landing__" ~ table) }} as base
+            inner join drops on drops.table_name = '{{ table }}' and base.file = drops.file
+            where
+                base.quarantine_reason is null
+                and base.occurred_at < {{ days_before("drops.landed_at", var("history")["duplicates_days"]) }}
+            group by base.file {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ),
+
     final as (
         select
             landing_files.table_name,
             landing_files.file,
-            coalesce(delivered.rows_in, 0) as rows_in,
-            coalesce(judged.rows_staged, 0) as rows_staged,
+            coalesce(history.rows_in, delivered.rows_in, 0) as rows_in,
+            coalesce(judged.rows_staged, 0)
+            + coalesce(history.rows_folded + history.rows_erased, 0) as rows_staged,
             coalesce(judged.rows_quarantined, 0) as rows_quarantined,
-            -- a whole night says it, when it takes them out of the file that it publishes
-            cast(0 as bigint) as rows_erased,
+            coalesce(history.rows_folded, 0) as rows_folded,
+            coalesce(history.rows_late, late.rows_late, 0) as rows_late,
+            -- a whole night adds to it, when it takes them out of the file that it publishes
+            coalesce(history.rows_erased, cast(0 as bigint)) as rows_erased,
             landing_files.unknown_columns
         from landing_files
         left join
             delivered
             on landing_files.table_name = delivered.table_name
             and landing_files.file = delivered.file
+        left join
+            history on landing_files.table_name = history.table_name and landing_files.file = history.file
+        left join late on landing_files.table_name = late.table_name and landing_files.file = late.file
         left join judged on landing_files.table_name = judged.table_name and landing_files.file = judged.file
     )
 

@@ -33,6 +33,8 @@ class SparkEngine:
     """Spark does the work, in a lake that is made anew for every night and stays until the next one."""
 
     packages = ("dbt-spark", "pyspark")
+    # what is kept is folded from the staged rows in the published file, and a night on Spark leaves them in its lake
+    keeps_history = False
     program = (sys.executable, "-m", "sendworthy.spark.dbt_process")
 
     def __init__(self, project: Project, target: Target, database: Path) -> None:

@@ -1,8 +1,19 @@
 with
     source as (select * from {{ source("landing", "events") }}),
 
+    history as (select * from {{ source("history", "events") }}),
+
+    settled_ids as (select * from {{ source("history", "settled_ids") }}),
+
+    known as ({{ known_ids("events", "event_id") }}),
+
     judged as (
-        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason from source
+        select
+            *,
+            coalesce(
+                problem, {{ from_the_future("occurred_at") }}, {{ settled_duplicate("event_id") }}
+            ) as quarantine_reason
+        from source
     ),
 
     -- delivery is at least once: the first delivery of an id counts
@@ -15,7 +26,7 @@ with
         )
     }},
 
-    final as (
+    typed as (
         select
             event_id,
             user_id,
@@ -56,6 +67,38 @@ with
 
             {{ quarantined("row_number") }}
         from numbered
+    ),
+
+    kept as (
+        {{
+            judged_again(
+                [
+                    "event_id",
+                    "user_id",
+                    "event_name",
+                    "occurred_at",
+                    "received_at",
+                    "properties",
+                    "product_name",
+                    "product_id",
+                    "dwell_seconds",
+                    "order_id",
+                    "order_total",
+                    "feedback_score",
+                    "latitude",
+                    "longitude",
+                ],
+                "occurred_at",
+            )
+        }}
+    ),
+
+    final as (
+        select *
+        from typed
+        union all
+        select *
+        from kept
     )
 
 select *

@@ -1,8 +1,19 @@
 with
     source as (select * from {{ source("landing", "message_events") }}),
 
+    history as (select * from {{ source("history", "message_events") }}),
+
+    settled_ids as (select * from {{ source("history", "settled_ids") }}),
+
+    known as ({{ known_ids("message_events", "message_event_id") }}),
+
     judged as (
-        select *, coalesce(problem, {{ from_the_future("occurred_at") }}) as quarantine_reason from source
+        select
+            *,
+            coalesce(
+                problem, {{ from_the_future("occurred_at") }}, {{ settled_duplicate("message_event_id") }}
+            ) as quarantine_reason
+        from source
     ),
 
     -- delivery is at least once: the first report of an id counts
@@ -14,7 +25,7 @@ with
         )
     }},
 
-    final as (
+    typed as (
         select
             message_event_id,
             user_id,
@@ -28,6 +39,33 @@ with
             is_machine_open,
             {{ quarantined("row_number") }}
         from numbered
+    ),
+
+    kept as (
+        {{
+            judged_again(
+                [
+                    "message_event_id",
+                    "user_id",
+                    "campaign_id",
+                    "channel",
+                    "variant",
+                    "event_type",
+                    "occurred_at",
+                    "dispatch_id",
+                    "is_machine_open",
+                ],
+                "occurred_at",
+            )
+        }}
+    ),
+
+    final as (
+        select *
+        from typed
+        union all
+        select *
+        from kept
     )
 
 select *

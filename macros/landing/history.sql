@@ -1,0 +1,82 @@
+{#
+    Old drops need not be read every night: `sendworthy nightly` keeps what of them can still matter, as Parquet files, and says
+    where in SENDWORTHY_HISTORY. Where it does not (`dbt build` alone, an engine other than DuckDB, a night that reads everything),
+    these views are empty, and nothing else differs.
+#}
+{% macro land_history() %}
+    {% do run_query("create schema if not exists history") %}
+    {% for source in graph.sources.values() if source.source_name == "history" %}
+        {% set columns = [] %}
+        {% for column in source.columns.values() %}
+            {% do columns.append(column.name if history_folder() else "cast(null as " ~ engine_type(column.data_type) ~ ") as " ~ column.name) %}
+        {% endfor %}
+        {% do run_query(
+            "create or replace view history." ~ source.name ~ " as select " ~ columns | join(", ")
+            ~ (" from read_parquet(" ~ sql_text(history_folder() ~ "/" ~ source.name ~ ".parquet") ~ ")" if history_folder() else " where false")
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro history_folder() %}
+    {#- where tonight's history lies; empty: everything is read. Not asked for while dbt parses, see night_setting -#}
+    {{ return(env_var("SENDWORTHY_HISTORY", "") if execute else "") }}
+{% endmacro %}
+
+
+{% macro files_of_tonight(table_name, files) %}
+    {#- of the files of a table (list_files), those that are read: not those whose rows the history has, and on a replay not those that landed later -#}
+    {% set folded = run_query(
+        "select file from history.files where table_name = " ~ sql_text(table_name)
+    ).columns[0].values() | list if history_folder() else [] %}
+    {% set last = fromjson(env_var("SENDWORTHY_LANDED_UNTIL", "{}")).get(table_name, "9999-12-31") %}
+    {% set read = [] %}
+    {% for file in files if relative_to_landing(file.path) not in folded and landed_on(file.path) <= last %}
+        {% do read.append(file) %}
+    {% endfor %}
+    {{ return(read) }}
+{% endmacro %}
+
+
+{% macro landed_on(path) %}
+    {#- the date of the drop that a file came with, as text; empty where it came with none -#}
+    {{ return(modules.re.findall("/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/", path) | first | default("")) }}
+{% endmacro %}
+
+
+{% macro drop_date(file) %}
+    {#- a SQL expression: the date of the drop that a file, relative to the landing zone, came with; null where it came with none -#}
+    {{ return("try_cast(nullif(regexp_extract(" ~ file ~ ", '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1), '') as date)") }}
+{% endmacro %}
+
+
+{% macro settled_duplicate(id) %}
+    {#- the reason of a row whose id the history knows: the delivery that counts came with an older drop; known: a CTE with the ids that it knows -#}
+    case when {{ id }} in (select {{ id }} from known) then 'duplicate' end
+{%- endmacro %}
+
+
+{% macro known_ids(table_name, id) %}
+    {#- a query: the ids that the history knows; history: a CTE with the rows that it has kept -#}
+    select {{ id }}
+    from history
+    where quarantine_reason is null
+    union all
+    select id as {{ id }}
+    from settled_ids
+    where table_name = '{{ table_name }}'
+{%- endmacro %}
+
+
+{% macro judged_again(columns, time) %}
+    {#- a query: the rows that the history has kept, with these columns; what was from the future may have come by now -#}
+    {%- set is_due = "(quarantine_reason = 'from_the_future' and " ~ time ~ " <= " ~ add_seconds(wall_clock(), 3600) ~ ")" -%}
+    select
+        {%- for column in columns %}
+            {{ column }},
+        {%- endfor %}
+        case when {{ is_due }} then null else quarantine_reason end as quarantine_reason,
+        file,
+        case when {{ is_due }} then null else raw_row end as raw_row
+    from history
+{%- endmacro %}

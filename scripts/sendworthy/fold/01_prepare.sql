@@ -1,0 +1,99 @@
+-- What is folded, and what of it is old, frequent and superseded. Runs on a published file; $horizon is a date as text, $cutoff
+-- a time, $thinned a list of event names.
+create or replace temp table folded_files as
+select
+    table_name,
+    file,
+    rows_in,
+    rows_staged,
+    rows_late,
+    rows_erased,
+    unknown_columns
+from ops.source_counts
+where
+    table_name in ('events', 'message_events')
+    and regexp_matches(file, '^[a-z_]+/landed_on=[0-9]{4}-[0-9]{2}-[0-9]{2}/')
+    and regexp_extract(file, '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1) < $horizon;
+
+-- what measures the success of a campaign is looked for in a time that began long ago
+create or replace temp table thinned_names as
+select unnest($thinned::varchar[]) as event_name
+except
+select success_event
+from settings.campaigns;
+
+-- who did what first and last, before the cutoff
+create or replace temp table event_edges as
+select user_id, event_name, min(occurred_at) as first_at, max(occurred_at) as newest_at
+from staging.base_landing__events
+where
+    quarantine_reason is null
+    and occurred_at < $cutoff
+    and event_name in (select event_name from thinned_names)
+    and file in (select file from folded_files)
+group by all;
+
+create or replace temp view judged_events as
+select
+    events.*,
+    event_edges.user_id is null
+    or events.occurred_at >= $cutoff
+    or events.occurred_at in (event_edges.first_at, event_edges.newest_at) as is_kept
+from staging.base_landing__events as events
+left join event_edges using (user_id, event_name)
+where events.quarantine_reason is null and events.file in (select file from folded_files);
+
+-- the same of reports: how often a message was seen does not matter, only when it was seen last
+create or replace temp table report_edges as
+select user_id, channel, campaign_id, event_type, max(occurred_at) as newest_at
+from staging.base_landing__message_events
+where
+    quarantine_reason is null
+    and occurred_at < $cutoff
+    and event_type in ('delivered', 'opened', 'clicked')
+    and 'message_' || event_type || ':' || coalesce(campaign_id, '') not in (
+        select success_event from settings.campaigns where success_event is not null
+    )
+    and file in (select file from folded_files)
+group by all;
+
+create or replace temp view judged_reports as
+select
+    reports.*,
+    report_edges.user_id is null
+    or reports.occurred_at >= $cutoff
+    or reports.occurred_at = report_edges.newest_at as is_kept
+from staging.base_landing__message_events as reports
+left join report_edges
+    on reports.user_id = report_edges.user_id
+    and reports.channel = report_edges.channel
+    and reports.event_type = report_edges.event_type
+    and reports.campaign_id is not distinct from report_edges.campaign_id
+where reports.quarantine_reason is null and reports.file in (select file from folded_files);
+
+-- a quarantined row stays as ops.quarantine has it, where erased people are not to be found any more; only what is from the
+-- future is needed whole, because it may come
+create or replace temp view kept_quarantine as
+select table_name, file, reason as quarantine_reason, raw_row
+from ops.quarantine
+where reason <> 'from_the_future' and (table_name, file) in (select (table_name, file) from folded_files)
+union all
+select forgotten.table_name, forgotten.file, 'from_the_future' as quarantine_reason, null as raw_row
+from (
+    select table_name, file, count(*) as counted
+    from ops.quarantine
+    where reason = 'from_the_future' and (table_name, file) in (select (table_name, file) from folded_files)
+    group by all
+) as forgotten
+left join (
+    select 'events' as table_name, file, count(*) as there
+    from staging.base_landing__events
+    where quarantine_reason = 'from_the_future'
+    group by all
+    union all
+    select 'message_events' as table_name, file, count(*) as there
+    from staging.base_landing__message_events
+    where quarantine_reason = 'from_the_future'
+    group by all
+) as whole using (table_name, file)
+cross join lateral (select unnest(range(forgotten.counted - coalesce(whole.there, 0)))) as missing;

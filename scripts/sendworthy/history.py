@@ -1,0 +1,322 @@
+"""What is kept of old drops, so that a night need not read them again: which of it holds tonight, and writing it anew.
+
+A drop (`<table>/landed_on=YYYY-MM-DD/`) of events or message events that is older than the horizon is folded: of its rows stays
+what can still matter, as Parquet files beside the published file (the SQL is in `fold/`, and dbt reads them as the sources
+`history`). It is a cache and nothing else: it holds as long as the folded drops, and those of the days after them in which a
+duplicate was looked for, are just as they were, and as the project reads them in the same way. Otherwise all drops are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from sendworthy import warehouse
+from sendworthy.errors import Problem, SettingsError
+from sendworthy.lasting import flush_tree, make_folder, swap_in
+from sendworthy.project import Project
+from sendworthy.warehouse import literal
+
+TABLES = ("events", "message_events")
+# by name, each a query of fold/ and a source of dbt
+PARTS = ("events", "message_events", "active_days", "settled_ids", "files")
+
+_SQL = Path(__file__).with_name("fold")
+_DROP = re.compile(r"landed_on=(\d{4}-\d{2}-\d{2})")
+# an older one may still hold where the newest does not, because a drop of last week has landed again
+_KEPT = 2
+# so that a drop of these days may land again and nothing has to be read anew
+_SLACK = timedelta(days=3)
+# writing it costs as much as reading a few drops
+_STEP = timedelta(days=7)
+# what a row of history depends on, besides the files that it came from
+_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/words")
+
+Stat = tuple[int, int]
+"""A file as it was: its size in bytes, and when it was last changed, in nanoseconds."""
+
+
+class HistorySettings(BaseModel):
+    """The variable `history` of dbt_project.yml."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    duplicates_days: NonNegativeInt
+    # measurement looks back as far
+    whole_days: Annotated[int, Field(ge=90)]
+    thinned_events: list[str]
+    from_megabytes: NonNegativeInt
+
+
+class _Described(BaseModel):
+    """What is known of a history: what it was made from, and for which nights it holds."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    raw: str
+    code: str
+    horizon: str
+    holds_from: str
+    files: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class History:
+    """A history that holds tonight."""
+
+    folder: Path
+    horizon: date
+    holds_from: datetime
+
+
+def read_history_settings(project: Project) -> HistorySettings:
+    """The settings; SettingsError where they are none."""
+    try:
+        return HistorySettings.model_validate(project.variable("history"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("vars", "history", *first["loc"]))
+        raise SettingsError(
+            f"dbt_project.yml: {place}: {first['msg']}.", "see docs/history.md for what stands there."
+        ) from None
+
+
+def check_history_settings(project: Project) -> list[Problem]:
+    """The same as `read_history_settings`, as problems of the settings."""
+    try:
+        read_history_settings(project)
+    except SettingsError as error:
+        return [Problem("dbt_project.yml", "vars.history", error.what, error.fix)]
+    return []
+
+
+class Past:
+    """The histories of one published file, and the drops of a landing zone as they were when a night began."""
+
+    def __init__(self, project: Project, raw: Path, database: Path) -> None:
+        self.settings = read_history_settings(project)
+        self._place = database.parent / ".sendworthy" / f"{database.name}.history"
+        self._raw = str(raw)
+        self._drops = _drops(raw)
+        self._code = _code_of(project, self.settings)
+
+    def forget(self) -> None:
+        """Remove every history; whatever is needed of it is in the landing zone."""
+        if self._place.is_dir():
+            shutil.rmtree(self._place)
+
+    def find(self, as_of: datetime | None) -> History | None:
+        """The newest history that holds for a night (None: that of the newest event). Those that never can again are removed."""
+        found = []
+        for folder in sorted(self._place.iterdir(), reverse=True) if self._place.is_dir() else []:
+            described = _read(folder)
+            if described is None or not self._is_made_of_these(described):
+                shutil.rmtree(folder)
+                continue
+            holds_from = datetime.fromisoformat(described.holds_from)
+            if as_of is None or as_of >= holds_from:
+                found.append(History(folder, date.fromisoformat(described.horizon), holds_from))
+        return found[0] if found else None
+
+    def _is_made_of_these(self, described: _Described) -> bool:
+        """Whether a history was made in this way, and of drops that are still as they were."""
+        until = date.fromisoformat(described.horizon) + self._window
+        return (
+            described.raw == self._raw
+            and described.code == self._code
+            and {name: tuple(stat) for name, stat in described.files.items()} == self._landed_before(until)
+        )
+
+    @property
+    def _window(self) -> timedelta:
+        """How long after a delivery another one of the same id is found."""
+        return timedelta(days=self.settings.duplicates_days)
+
+    def _landed_before(self, day: date) -> dict[str, Stat]:
+        return {name: stat for name, (landed, stat) in self._drops.items() if landed < day}
+
+    def next_horizon(self, tonight: History | None) -> date | None:
+        """The day before which drops are to be folded now; None where that is not worth it yet."""
+        newest = max((landed for landed, _ in self._drops.values()), default=None)
+        if newest is None:
+            return None
+        horizon = newest - self._window - _SLACK
+        if tonight is not None:
+            return horizon if horizon >= tonight.horizon + _STEP else None
+        size = sum(size for size, _ in self._landed_before(horizon).values())
+        return horizon if size > self.settings.from_megabytes * 1_000_000 else None
+
+    def write(self, published: Path, horizon: date, forget_others: bool = False) -> None:
+        """Fold what the published file holds of the drops before `horizon`; duckdb.Error or OSError where it cannot be done.
+
+        `forget_others`: people are in the other histories who are not in this file any more.
+        """
+        files = self._landed_before(horizon + self._window)
+        if forget_others:
+            self.forget()
+        with warehouse.connect(published, read_only=True) as connection:
+            as_of = warehouse.read_night(connection)
+            if not self._was_read(connection, files, horizon + self._window):
+                # a drop came or went while the night was at work: the next one sees it
+                return
+            holds_from = min(as_of, datetime(horizon.year, horizon.month, horizon.day))
+            described = _Described(
+                raw=self._raw,
+                code=self._code,
+                horizon=horizon.isoformat(),
+                holds_from=holds_from.isoformat(),
+                files=files,
+            )
+            make_folder(self._place)
+            aside = self._place / ".writing"
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            try:
+                self._fold(connection, aside, horizon, holds_from)
+                (aside / "history.json").write_text(
+                    described.model_dump_json(indent=2) + "\n", encoding="utf-8"
+                )
+                flush_tree(aside)
+                place = self._place / horizon.isoformat()
+                shutil.rmtree(place, ignore_errors=True)
+                swap_in(aside, place)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        for folder in sorted(self._place.iterdir(), reverse=True)[_KEPT:]:
+            shutil.rmtree(folder)
+
+    def _was_read(
+        self, connection: duckdb.DuckDBPyConnection, files: Mapping[str, Stat], until: date
+    ) -> bool:
+        """Whether the night has read just these drops."""
+        read = connection.execute(
+            "select file from ops.source_counts where list_contains(?, table_name)", [list(TABLES)]
+        ).fetchall()
+        return {name for (name,) in read if (landed := landed_on(name)) and landed < until} == set(files)
+
+    def _fold(
+        self, connection: duckdb.DuckDBPyConnection, folder: Path, horizon: date, holds_from: datetime
+    ) -> None:
+        given = {
+            "horizon": horizon.isoformat(),
+            "cutoff": holds_from - timedelta(days=self.settings.whole_days),
+            "thinned": self.settings.thinned_events,
+        }
+        for statement in _statements(_SQL / "01_prepare.sql"):
+            connection.execute(_with_values(statement, given))
+        for part in PARTS:
+            query = (_SQL / f"{part}.sql").read_text(encoding="utf-8")
+            connection.execute(
+                f"copy ({query}) to {literal(folder / f'{part}.parquet')} (format parquet, compression zstd)"
+            )
+
+
+def count_kept(connection: duckdb.DuckDBPyConnection) -> int:
+    """How much of tonight's history a build still holds: fewer after people were erased, if they are in it."""
+    ((kept,),) = connection.execute(
+        """
+        with
+            files as (select table_name, file from history.files),
+            staged as (
+                select count(*) as rows
+                from staging.base_landing__events
+                where file in (select file from files where table_name = 'events')
+                union all
+                select count(*) as rows
+                from staging.base_landing__message_events
+                where file in (select file from files where table_name = 'message_events')
+                union all
+                select count(*) as rows
+                from staging.base_landing__active_days
+                union all
+                select sum(length(raw_row)) as rows
+                from ops.quarantine
+                where (table_name, file) in (select (table_name, file) from files)
+            )
+        select coalesce(sum(rows), 0)::bigint from staged
+        """
+    ).fetchall()
+    return int(kept)
+
+
+def landed_on(file: str) -> date | None:
+    """The day of the drop that a file, relative to the landing zone, came with; None where it came with none."""
+    parts = file.split("/")
+    found = _DROP.fullmatch(parts[1]) if len(parts) > 2 else None
+    try:
+        return date.fromisoformat(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def _drops(raw: Path) -> dict[str, tuple[date, Stat]]:
+    """The files of all drops: by their path, the day on which each landed, and what it is known by."""
+    found = {}
+    for table in TABLES:
+        for path in sorted((raw / table).glob("landed_on=*/**/*")):
+            if path.is_file() and not path.name.startswith(("_", ".")):
+                name = path.relative_to(raw).as_posix()
+                if (landed := landed_on(name)) is not None:
+                    stat = path.stat()
+                    found[name] = (landed, (stat.st_size, stat.st_mtime_ns))
+    return found
+
+
+def _code_of(project: Project, settings: HistorySettings) -> str:
+    """What stands for all that a row of history depends on besides the files: how they are read, and what is kept of them."""
+    digest = hashlib.sha256()
+    digest.update(settings.model_dump_json().encode())
+    digest.update(version("duckdb").encode())
+    paths = [path for place in _CODE for path in (project.root / place).rglob("*") if path.is_file()]
+    for path in [*sorted(paths), *sorted(_SQL.iterdir())]:
+        digest.update(path.name.encode() + path.read_bytes())
+    digest.update(json.dumps(_success_events(project)).encode())
+    return digest.hexdigest()
+
+
+def _success_events(project: Project) -> list[str]:
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "select distinct success_event from read_csv(?, all_varchar = true) where success_event is not null order by all",
+            [str(project.root / "seeds/compiled/campaigns.csv")],
+        ).fetchall()
+    return [name for (name,) in found]
+
+
+def _read(folder: Path) -> _Described | None:
+    """What a history says of itself; None where it is none, or not whole."""
+    try:
+        described = _Described.model_validate_json((folder / "history.json").read_bytes())
+        date.fromisoformat(described.horizon), datetime.fromisoformat(described.holds_from)
+    except (OSError, ValueError):
+        return None
+    return described if all((folder / f"{part}.parquet").is_file() for part in PARTS) else None
+
+
+def _statements(path: Path) -> list[str]:
+    found = duckdb.extract_statements(path.read_text(encoding="utf-8"))
+    return [statement.query for statement in found]
+
+
+def _with_values(statement: str, values: Mapping[str, Any]) -> str:
+    """A statement with the values in it, because a view takes no parameters."""
+    for name, value in values.items():
+        if isinstance(value, list):
+            text = "[" + ", ".join(literal(item) for item in value) + "]"
+        elif isinstance(value, datetime):
+            text = f"timestamp {literal(value.isoformat(sep=' '))}"
+        else:
+            text = literal(value)
+        statement = statement.replace(f"${name}", text)
+    return statement

@@ -1,0 +1,350 @@
+"""Nights that do not read old drops again give what nights give that read everything.
+
+A random world lands drop by drop: events come late, twice, and as rows that are bad or from the future; drops land again and
+change. Each night runs twice, on all drops and on what the nights before have kept.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from harness import PROJECT, Warehouse
+from nights import FIRST, SECOND, Place, copy_project
+from oracle import random_settings, write_settings
+from oracle.landing import TABLES
+from oracle.world import AS_OF, _Maker, _write_file
+from sendworthy.history import History, Past
+from sendworthy.project import Project
+
+DAY = timedelta(days=1)
+# two deliveries of an id that are no further apart are always told from two events
+WINDOW = 14
+# what stands for a row that is not kept any more
+FOLDED = {"rows_folded"}
+# of these, a night on history has less: whole rows for 90 days, before them what can still matter
+THINNED = {
+    "base_landing__active_days",
+    "base_landing__events",
+    "base_landing__message_events",
+    "stg_landing__active_days",
+    "stg_landing__events",
+    "stg_landing__message_events",
+    "int_events__active_days",
+    "int_events__visible",
+    "int_events__with_messages",
+    "int_messages__reports",
+}
+
+
+@dataclass
+class Drops:
+    """A world by the days on which its rows land; `raw` is its landing zone."""
+
+    raw: Path
+    waiting: dict[str, dict[date, list[dict[str, Any]]]]
+
+    def land(self, until: date) -> None:
+        """Let everything land that lands before a day."""
+        for table in TABLES:
+            days = self.waiting[table.name]
+            for day in sorted(day for day in days if day < until):
+                path = self.raw / table.name / f"landed_on={day}" / "part-0.parquet"
+                _write_file(random.Random(len(days[day]) % 2), path, table, days.pop(day))
+
+    def land_again(self, table: str, before: date) -> Path:
+        """Let the newest drop before a day land again, without one of its rows."""
+        path = max(
+            path
+            for path in (self.raw / table).glob("landed_on=*/*")
+            if path.parent.name < f"landed_on={before}"
+        )
+        with duckdb.connect() as connection:
+            aside = path.with_name("aside")
+            connection.execute(
+                f"copy (select * exclude (file_row_number) from read_parquet('{path}', hive_partitioning = false, file_row_number = true) where file_row_number > 0) "
+                f"to '{aside}' (format parquet)"
+            )
+            aside.replace(path)
+        return path
+
+
+def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
+    """The world of a seed, with more looking about than usual, landing day by day."""
+    rng = random.Random(f"drops:{seed}")
+    maker = _Maker(seed, users, [c.campaign_id for c in random_settings(seed, users=users).campaigns])
+    for number, user_id in enumerate(maker.ids, start=1):
+        maker.user(number)
+        maker.behaviour(user_id)
+        maker.support(user_id)
+        maker.mentions(user_id)
+        maker.messages(user_id, maker.rows["users"][-1]["updated_at"])
+        for _ in range(rng.choice((0, 5, 25))):
+            name = rng.choice(("page_viewed", "product_viewed", "cart_item_added", "location_ping"))
+            at = AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400))
+            maker.event(user_id, name, at, {**maker.product(), "dwell_seconds": rng.randint(0, 200)})
+        for _ in range(rng.choice((0, 10))):
+            what = rng.choice(("sent", "delivered", "opened", "opened", "clicked", "unsubscribed"))
+            maker.message(user_id, what, AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400)))
+    maker.spoil()
+    waiting: dict[str, dict[date, list[dict[str, Any]]]] = {}
+    for table in TABLES:
+        days = waiting.setdefault(table.name, {})
+        landed: dict[Any, date] = {}
+        for row in maker.rows[table.name]:
+            key = tuple(row[name] for name in table.unique) if table.unique else None
+            when = row.get(table.time)
+            if table.name not in ("events", "message_events"):
+                # before the first of the nights: nothing of these is folded
+                day = date(2025, 1, 1)
+            elif key in landed and key != (None,):
+                day = landed[key] + rng.randint(0, WINDOW - 1) * DAY
+            elif isinstance(when, datetime) and when < AS_OF + DAY:
+                day = when.date() + rng.choice((0, 0, 0, 0, 1, 2, 9, 40, 100)) * DAY
+            else:
+                day = (AS_OF - rng.randint(1, 80) * DAY).date()
+            landed.setdefault(key, day)
+            # long ago, they came by the month
+            day = day if day > date(2026, 3, 1) else day.replace(day=1)
+            days.setdefault(day, []).append(row)
+    return Drops(raw, waiting)
+
+
+def publish(connection: duckdb.DuckDBPyConnection, path: Path) -> Path:
+    """A file with the tables that folding reads."""
+    path.unlink(missing_ok=True)
+    connection.execute(f"attach '{path}' as published")
+    for name in (
+        "staging.base_landing__events",
+        "staging.base_landing__message_events",
+        "staging.base_landing__active_days",
+        "ops.source_counts",
+        "ops.quarantine",
+        "settings.campaigns",
+        "intermediate.int_nights__as_of",
+    ):
+        connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
+        connection.execute(f"create table published.{name} as from {name}")
+    connection.execute("detach published")
+    return path
+
+
+def differing(
+    warehouse: Warehouse, all_read: duckdb.DuckDBPyConnection, kept: duckdb.DuckDBPyConnection
+) -> list[str]:
+    """The relations that differ, with how many rows on either side only."""
+    wrong = []
+    for model in warehouse.models.values():
+        if model.name in THINNED:
+            continue
+        names = [row[0] for row in all_read.execute(f"describe {model.relation}").fetchall()]
+        columns = ", ".join(f'"{name}"' for name in names if name not in FOLDED)
+        rows = [
+            sorted(map(repr, side.execute(f"select {columns} from {model.relation}").fetchall()))
+            for side in (all_read, kept)
+        ]
+        if rows[0] != rows[1]:
+            only = [len(set(rows[0]) - set(rows[1])), len(set(rows[1]) - set(rows[0]))]
+            wrong.append(f"{model.name}: {only[0]} rows only where all was read, {only[1]} only on history")
+    return wrong
+
+
+def nights(
+    warehouse: Warehouse, tmp_path: Path, seed: int, count: int, again: dict[int, tuple[str, int]]
+) -> Iterator[tuple[int, History | None, int]]:
+    """Run so many nights both ways, comparing each; gives its number, the history that held, and how many rows that had left out.
+
+    `again`: by the number of a night, of which table a drop that landed before so many days lands again.
+    """
+    settings = random_settings(seed)
+    write_settings(settings, tmp_path / "seeds")
+    drops = make_drops(tmp_path / "raw", seed)
+    for number in range(count):
+        as_of = AS_OF - (count - 1 - number) * DAY
+        drops.land(as_of.date())
+        if number in again:
+            table, days = again[number]
+            drops.land_again(table, as_of.date() - days * DAY)
+        past = Past(Project(PROJECT), drops.raw, tmp_path / "published.duckdb")
+        past.settings = past.settings.model_copy(update={"from_megabytes": 0})
+        history = past.find(as_of)
+        sides = [
+            warehouse.night(
+                drops.raw,
+                as_of=as_of,
+                wall_clock=as_of + timedelta(hours=6),
+                settings=settings,
+                seeds=tmp_path / "seeds",
+                history=folder,
+            )
+            for folder in (None, history.folder if history else None)
+        ]
+        try:
+            wrong = differing(warehouse, *sides)
+            assert not wrong, f"night {number}, {as_of:%Y-%m-%d}:\n" + "\n".join(wrong)
+            ((left_out,),) = (
+                sides[1].execute("select sum(rows_folded)::bigint from ops.source_counts").fetchall()
+            )
+            if horizon := past.next_horizon(history):
+                past.write(publish(sides[1], tmp_path / "published.duckdb"), horizon)
+        finally:
+            for side in sides:
+                side.close()
+        yield number, history, left_out
+
+
+def test_a_few_nights_on_history_are_nights_that_read_everything(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    told = list(nights(warehouse, tmp_path, 1, 3, {}))
+    assert told[0][1:] == (None, 0)
+    assert told[1][1] is not None and told[2][1] is not None
+    # a history that leaves nothing out would be as good
+    assert told[2][2] > 100
+
+
+@pytest.mark.hard
+@pytest.mark.parametrize("seed", [2, 3])
+def test_thirty_nights_on_history_are_nights_that_read_everything(
+    warehouse: Warehouse, tmp_path: Path, seed: int
+) -> None:
+    """Late and doubled events, and drops that land again: a new one, which changes nothing of history, and older ones, which end it."""
+    again = {6: ("events", 1), 12: ("message_events", 30), 20: ("events", 60), 25: ("events", 12)}
+    told = list(nights(warehouse, tmp_path, seed, 30, again))
+    without = [number for number, history, _ in told if history is None]
+    assert without == [0, 12, 20]
+    assert len({history.horizon for _, history, _ in told if history is not None}) >= 4
+    assert told[-1][2] > 100
+    shutil.rmtree(tmp_path / "raw")
+
+
+# -- whole nights of the sample, which lands in drops
+
+PERSON = "u002242"
+LAST = "landed_on=2026-05-31"
+
+
+@dataclass
+class Story:
+    """A project whose nights keep history however small it is; the last drops of the sample wait beside it."""
+
+    place: Place
+    waiting: Path
+
+    def night(self, as_of: str, *options: object) -> dict[str, Any]:
+        result = self.place.night(as_of, "--json", *options)
+        assert result.returncode == 0, result.stderr
+        told: dict[str, Any] = json.loads(result.stdout)
+        return told
+
+    def land(self) -> None:
+        for table in ("events", "message_events"):
+            shutil.move(self.waiting / table, self.place.root / "data" / "sample" / table / LAST)
+
+    @property
+    def histories(self) -> list[Path]:
+        return sorted((self.place.root / ".sendworthy" / "sendworthy.duckdb.history").glob("2*"))
+
+    def rows_of(self, person: str) -> int:
+        """The rows of all histories in which a person stands, in whatever column."""
+        with duckdb.connect() as connection:
+            counted = [
+                connection.execute(
+                    f"select count(*) from read_parquet('{path}') as part where contains(part::varchar, ?)",
+                    [person],
+                ).fetchall()[0][0]
+                for folder in self.histories
+                for path in folder.glob("*.parquet")
+            ]
+        return sum(counted)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """One night, before the last drops have landed."""
+    folder = tmp_path_factory.mktemp("story")
+    place = Place(copy_project(folder / "project"))
+    settings = place.root / "dbt_project.yml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("from_megabytes: 64", "from_megabytes: 0"), encoding="utf-8")
+    (folder / "waiting").mkdir()
+    for table in ("events", "message_events"):
+        shutil.move(place.root / "data" / "sample" / table / LAST, folder / "waiting" / table)
+    story = Story(place, folder / "waiting")
+    # of somebody who is going to be erased, in an old drop
+    old = min((place.root / "data" / "sample" / "events").glob("landed_on=*")) / "bad.csv"
+    old.write_text(
+        "event_id,user_id,event_name,occurred_at,properties\n"
+        f'bad1,{PERSON},page_viewed,the other day,"{{}}"\n'
+        f'bad2,,page_viewed,2026-05-01 10:00:00,"{{""friend"": ""{PERSON}""}}"\n',
+        encoding="utf-8",
+    )
+    assert story.night(FIRST)["folded_before"] is None
+    return story
+
+
+@pytest.mark.hard
+def test_nights_on_history_replays_and_erasure(story: Story, tmp_path: Path) -> None:
+    place = story.place
+    first = place.lists(FIRST)
+    (folder,) = story.histories
+    assert story.rows_of(PERSON) > 10
+    assert {oct(path.stat().st_mode & 0o077) for path in (folder, *folder.iterdir())} == {"0o0"}
+    story.land()
+
+    # the second night reads what is new, and gives what a night gives that reads everything
+    second = story.night(SECOND)
+    assert second["folded_before"] == folder.name
+    lists = place.lists(SECOND)
+    shutil.copyfile(place.database, tmp_path / "copy.duckdb")
+    again = story.night(SECOND, "--full-refresh", "--db", tmp_path / "copy.duckdb", "--out", tmp_path / "out")
+    assert again["folded_before"] is None
+    assert Place(tmp_path).lists(SECOND) == lists != first
+    assert again["sources"] == second["sources"]
+
+    # the first night again, as it was known then: what has landed since is not read
+    replayed = story.night(FIRST, "--db", tmp_path / "copy.duckdb", "--out", tmp_path / "replay" / "out")
+    assert Place(tmp_path / "replay").lists(FIRST) == first
+    assert any("is run as its data were known then" in warning for warning in replayed["warnings"])
+    fresh = story.night(FIRST, "--db", tmp_path / "fresh.duckdb", "--out", tmp_path / "fresh" / "out")
+    assert fresh["folded_before"] is None and Place(tmp_path / "fresh").lists(FIRST) != first
+
+    # who is erased is in no history any more
+    landed = place.root / "data" / "sample" / "erasure_requests.csv"
+    landed.write_text(landed.read_text(encoding="utf-8").rstrip("\n") + f"\n{PERSON},2026-06-01 08:00:00\n")
+    assert story.night(SECOND)["folded_before"] == folder.name
+    assert story.rows_of(PERSON) == 0 and story.histories
+    third = story.night(SECOND)
+    assert third["folded_before"] is not None
+    everything = story.night(
+        SECOND, "--full-refresh", "--db", tmp_path / "copy.duckdb", "--out", tmp_path / "out"
+    )
+    assert place.lists(SECOND) == Place(tmp_path).lists(SECOND)
+    assert {(row["table"], row["rows"], row["quarantined"]) for row in third["sources"]} == {
+        (row["table"], row["rows"], row["quarantined"]) for row in everything["sources"]
+    }
+
+
+@pytest.mark.hard
+def test_a_history_that_cannot_be_written_or_is_torn_costs_nothing_but_time(
+    story: Story, tmp_path: Path
+) -> None:
+    place = story.place
+    kept = place.root / ".sendworthy" / "sendworthy.duckdb.history"
+    shutil.rmtree(kept)
+    kept.write_text("in the way")
+    told = story.night(SECOND)
+    assert any("could not be folded" in warning for warning in told["warnings"])
+    kept.unlink()
+    story.night(SECOND)
+    (folder, *_) = story.histories
+    (folder / "events.parquet").unlink()
+    assert story.night(SECOND)["folded_before"] is None
