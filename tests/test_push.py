@@ -969,7 +969,17 @@ def test_what_was_taken_back_is_sent_as_it_was_written_and_not_too_late(
     file.write_bytes(file.read_bytes().replace(b"null", b'"hi"', 1))
     with pytest.raises(ListChanged):
         scene.push()
-    (folder / "manifest.json").unlink()
+    manifest = folder / "manifest.json"
+    text = manifest.read_text(encoding="utf-8")
+    for way_out in ("../", "../../other/", "iterable/", "braze_track/../", "braze_track/deeper/"):
+        manifest.write_text(text.replace('"file": "braze_track/', f'"file": "{way_out}'), encoding="utf-8")
+        with pytest.raises(MayNotGo) as out:
+            scene.push()
+        assert out.value.details == [f"{CAMPAIGN}: it has changes that do not lie in braze_track/"]
+    manifest.write_text(text.replace('"removed": 2', '"removed": "two"'), encoding="utf-8")
+    with pytest.raises(SettingsError, match="manifest"):
+        scene.push()
+    manifest.unlink()
     with pytest.raises(SettingsError, match="manifest"):
         scene.push()
     assert not scene.esp.requests

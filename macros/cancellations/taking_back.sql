@@ -103,19 +103,6 @@
 {% endmacro %}
 
 
-{% macro newest_column(table) %}
-    {#- the time of a table's rows that says whether a rule sees them -#}
-    {{ return({
-        "users": "updated_at",
-        "events": "occurred_at",
-        "support_tickets": "updated_at",
-        "message_events": "occurred_at",
-        "social_mentions": "posted_at",
-        "erasure_requests": "requested_at",
-    }[table]) }}
-{% endmacro %}
-
-
 {% macro narrow_to_those_in_question(tables) %}
     {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people of whom something is new -#}
     {% set queries = [] %}

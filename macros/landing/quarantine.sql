@@ -61,3 +61,16 @@
     {#- the tables of the contract, each with a base model; a plain list, because models name their inputs before the graph is known -#}
     {{ return(["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"]) }}
 {% endmacro %}
+
+
+{% macro newest_column(table) %}
+    {#- the time of a table's rows that says whether a rule sees them -#}
+    {{ return({
+        "users": "updated_at",
+        "events": "occurred_at",
+        "support_tickets": "updated_at",
+        "message_events": "occurred_at",
+        "social_mentions": "posted_at",
+        "erasure_requests": "requested_at",
+    }[table]) }}
+{% endmacro %}

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -69,6 +69,16 @@ Destinations = Annotated[
         "--destination",
         help="A destination to write lists for; may be repeated. Default: the variable destinations of dbt_project.yml.",
     ),
+]
+MaxAgeHours = Annotated[
+    float,
+    typer.Option(
+        "--max-age-hours", help="How far the night may lie behind the clock, or behind --now.", min=0
+    ),
+]
+Now = Annotated[
+    str | None,
+    typer.Option("--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."),
 ]
 AllowStale = Annotated[
     bool,
@@ -483,15 +493,8 @@ def verify(
             help="The published DuckDB file, to hold the lists against: the run, the ledger, the suppressions and the caps too.",
         ),
     ] = None,
-    max_age_hours: Annotated[
-        float, typer.Option("--max-age-hours", help="How far the night may lie behind the clock.", min=0)
-    ] = 36,
-    now: Annotated[
-        str | None,
-        typer.Option(
-            "--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."
-        ),
-    ] = None,
+    max_age_hours: MaxAgeHours = 36,
+    now: Now = None,
     as_json: AsJson = False,
 ) -> None:
     """Check delivered lists before they are sent: whole, unchanged, of one night, and not out of date. 3: do not send them."""
@@ -501,7 +504,7 @@ def verify(
     with failures(as_json):
         verified = verify_night(
             folder.expanduser().resolve(),
-            parse_time(now, "--now") if now else utc_now(),
+            _clock(now),
             timedelta(hours=max_age_hours),
             db.expanduser().resolve() if db else None,
         )
@@ -541,15 +544,8 @@ def push(
     db: Annotated[
         Path | None, typer.Option("--db", help="The published DuckDB file, to verify the lists against.")
     ] = None,
-    max_age_hours: Annotated[
-        float, typer.Option("--max-age-hours", help="How far the night may lie behind the clock.", min=0)
-    ] = 36,
-    now: Annotated[
-        str | None,
-        typer.Option(
-            "--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."
-        ),
-    ] = None,
+    max_age_hours: MaxAgeHours = 36,
+    now: Now = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -566,7 +562,7 @@ def push(
         (chosen,) = choose_destinations(project, [destination])
         options = Options(
             project.resolve(out_dir, "out"),
-            parse_time(now, "--now") if now else utc_now(),
+            _clock(now),
             timedelta(hours=max_age_hours),
             db.expanduser().resolve() if db else None,
             campaign or [],
@@ -598,9 +594,7 @@ def cancellations(
     db: Database = None,
     out_dir: Out = None,
     destination: Destinations = None,
-    max_age_hours: Annotated[
-        float, typer.Option("--max-age-hours", help="How far the night may lie behind --now.", min=0)
-    ] = 36,
+    max_age_hours: MaxAgeHours = 36,
     as_json: AsJson = False,
 ) -> None:
     """Take back what must not go out any more: read what has landed since the night, and name its messages that are not due yet."""
@@ -615,7 +609,7 @@ def cancellations(
             raw=project.resolve(raw, "data/sample"),
             database=project.resolve(db, "sendworthy.duckdb"),
             out=project.resolve(out_dir, "out"),
-            now=parse_time(now, "--now") if now else utc_now(),
+            now=_clock(now),
             max_age=timedelta(hours=max_age_hours),
             destinations=choose_destinations(project, destination or []),
         )
@@ -856,6 +850,11 @@ def cluster_status(project_dir: ProjectDir = None, as_json: AsJson = False) -> N
                 part.name, f"[{colour}]{part.state}[/]", str(part.pid), part.address, part.cores, part.memory
             )
         out.print(table)
+
+
+def _clock(now: str | None) -> datetime:
+    """What the clock shows, or what --now says that it does."""
+    return parse_time(now, "--now") if now else utc_now()
 
 
 def _given(**options: str | None) -> dict[str, Any]:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sendworthy.lasting import make_folder, swap_in
+from sendworthy.lasting import flush_tree, make_folder, swap_in
 from sendworthy.lock import hold
 
 MANIFEST = "manifest.json"
 _CANCELLATIONS = re.compile(r"(\d{4}-\d{2}-\d{2})\.cancellations")
 _LEFT_BEHIND = re.compile(r"\.(\d{4}-\d{2}-\d{2}(?:\.cancellations)?)\.(writing|retired)")
+
+
+def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
+    """What the file of a manifest holds: the same bytes for the same values."""
+    return (json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def cancellations_of(date: str) -> str:
@@ -42,10 +47,12 @@ def only_writer(out: Path) -> Iterator[None]:
         yield
 
 
-def begin_aside(out: Path, name: str) -> Path:
-    """An empty folder for what is going to be `name`, which no reader looks at: the date of a night, or its cancellations.
+@contextmanager
+def writing_aside(out: Path, name: str) -> Iterator[Path]:
+    """Fill a folder for what is going to be `name`, which no reader looks at: the date of a night, or its cancellations.
 
-    What killed nights have left is removed; beside a night's cancellations it stays, for the night may still be delivered.
+    It is empty, outlives a power cut once it is filled, and is gone where filling it fails. What killed nights have left
+    is removed; beside a night's cancellations it stays, for the night may still be delivered.
     """
     for path in out.iterdir():
         left = _LEFT_BEHIND.fullmatch(path.name)
@@ -53,7 +60,13 @@ def begin_aside(out: Path, name: str) -> Path:
             shutil.rmtree(path)
     aside = out / f".{name}.writing"
     aside.mkdir()
-    return aside
+    try:
+        yield aside
+        flush_tree(aside)
+    except BaseException:
+        # half a night is of no use to anybody, and the disk may be full of it
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
 
 
 def put_in_place(aside: Path) -> Path:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sendworthy.delivery import MANIFEST, begin_aside, only_writer, put_in_place
+from sendworthy.delivery import MANIFEST, manifest_bytes, only_writer, put_in_place, writing_aside
 from sendworthy.destinations import Destination, as_form
-from sendworthy.lasting import flush_tree
 from sendworthy.list_files import Part, write_changes, write_parts
 from sendworthy.warehouse import rows
 
@@ -44,14 +41,8 @@ def write_aside(
     held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
     takes it.
     """
-    aside = begin_aside(out, str(run["as_of"])[:10])
-    try:
+    with writing_aside(out, str(run["as_of"])[:10]) as aside:
         _fill(aside, connection, destinations, run, campaigns)
-        flush_tree(aside)
-    except BaseException:
-        # half a night is of no use to anybody, and the disk may be full of it
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return aside
 
 
@@ -85,8 +76,7 @@ def _fill(
         listed.append({**entry, "files": files})
     forms = {destination.name: as_form(destination.form) for destination in destinations}
     manifest = {**run, "destinations": forms, "campaigns": listed}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    (aside / MANIFEST).write_bytes(text.encode())
+    (aside / MANIFEST).write_bytes(manifest_bytes(manifest))
 
 
 def _write_list(

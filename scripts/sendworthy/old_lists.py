@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from sendworthy.delivery import MANIFEST, cancellations_in
+from sendworthy.delivery import MANIFEST, cancellations_in, manifest_bytes
 from sendworthy.destinations import Envelope, Form
 from sendworthy.lasting import flush, flush_tree, swap_in
 from sendworthy.manifest import UnknownForm, read_manifest
@@ -179,8 +179,7 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
         _write_like(night / name, aside / name, kept)
     for entry in plain["campaigns"]:
         _recount(entry, changed)
-    text = json.dumps(plain, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    _write_like(night / MANIFEST, aside / MANIFEST, text.encode())
+    _write_like(night / MANIFEST, aside / MANIFEST, manifest_bytes(plain))
     flush_tree(aside)
     replaced = night.with_name(f".{night.name}.replaced")
     night.rename(replaced)

@@ -12,7 +12,7 @@ from sendworthy.warehouse import identifier, literal
 # what a record that is replaced whole holds, as one field
 _WHOLE = "row"
 
-# for what cannot take a value away; no campaign and no message is called so
+# stands where a campaign and a message stood, at a destination that cannot take a value away; none of them is called so
 NOBODY = "none"
 
 

@@ -123,8 +123,7 @@ def _remove_rows(
             counts[what] += int(rows)
     if dry_run or not any(counts.values()):
         return counts
-    build = warehouse.new_build(database)
-    shutil.copyfile(database, build)
+    build = warehouse.copy_published(database)
     with warehouse.connect(build) as connection:
         for what, table in tables:
             connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from sendworthy.delivery import MANIFEST, begin_aside, cancellations_of
+from sendworthy.delivery import MANIFEST, cancellations_of, manifest_bytes, writing_aside
 from sendworthy.destinations import Destination, Form, Places, as_form
 from sendworthy.exports import describe_file
-from sendworthy.lasting import flush_tree
 from sendworthy.list_files import write_rows
+from sendworthy.record_sql import NOBODY
 from sendworthy.warehouse import identifier, literal, rows
-
-# what stands where a message stood, at a destination that cannot take a value away
-NO_MESSAGE = "none"
 
 # what a message leaves at a destination that keeps people; who they are stays
 _TEXTS = ("campaign", "message", "variant")
@@ -40,13 +36,8 @@ def write_taken_off(
     It follows from the ledger alone, so that whoever missed a file before has it in the next ones. `run` has `run_id` (of
     the night), `as_of` and `taken_back_at`. Nothing personal is in the manifest.
     """
-    aside = begin_aside(out, cancellations_of(str(run["as_of"])[:10]))
-    try:
+    with writing_aside(out, cancellations_of(str(run["as_of"])[:10])) as aside:
         _fill(aside, connection, destinations, run)
-        flush_tree(aside)
-    except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
     return aside
 
 
@@ -78,8 +69,6 @@ def _fill(
             and cancellations.user_id not like 'erased:%'
         """
     )
-    # what writes lines has a cursor of its own, which sees no temporary table
-    connection.execute("attach ':memory:' as aside (read_write)")
     campaigns = _counted(connection, str(run["as_of"]))
     forms: dict[str, Any] = {}
     for destination in destinations:
@@ -93,10 +82,8 @@ def _fill(
                     **{"since": run["as_of"], "added": 0, "changed": 0},
                     **{"removed": removed, "files": files},
                 }
-    connection.execute("detach aside")
     manifest = {**run, "destinations": forms, "campaigns": campaigns}
-    text = json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-    (aside / MANIFEST).write_bytes(text.encode())
+    (aside / MANIFEST).write_bytes(manifest_bytes(manifest))
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, since: str) -> list[dict[str, Any]]:
@@ -137,7 +124,7 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, destination: Destination) 
     )
     connection.execute(
         f"""
-        create or replace table aside.taken_off as
+        create or replace temp table taken_off as
         select {selected}, {identifier(destination.campaign_column)} as row_campaign, {identifier(destination.message_column)} as row_key
         from {destination.model}
         where {identifier(destination.message_column)} in (select dispatch_id from taken_back)
@@ -148,13 +135,13 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, destination: Destination) 
 
 def _without_message(connection: duckdb.DuckDBPyConnection, destination: Destination, column: str) -> str:
     """SQL for a cell of somebody who has no message any more: what tells of it is taken out, all else stays as it was delivered."""
-    nothing = None if destination.blank.says == "json_null" else NO_MESSAGE
+    nothing = None if destination.blank.says == "json_null" else NOBODY
     said = [getattr(destination.says, name) for name in (_TEXTS if nothing else (*_TEXTS, *_TIMES))]
     if destination.format == "jsonl":
         # the one column is the object that the places are in
         places = [place.split(".") for place in said if place]
     elif column in said:
-        return literal(NO_MESSAGE)
+        return literal(NOBODY)
     else:
         places = [place.split(".")[1:] for place in said if place and place.startswith(f"{column}.")]
     if not places:
@@ -200,7 +187,7 @@ def _make_plain_rows(
     selected = f"to_json(struct_pack({fields}))::varchar as payload" if lines else ", ".join(_PLAIN)
     connection.execute(
         f"""
-        create or replace table aside.taken_off as
+        create or replace temp table taken_off as
         select {selected}, campaign_id as row_campaign, dispatch_id as row_key
         from taken_back
         where list_contains(?, channel)
@@ -219,7 +206,7 @@ def _write(
     folder: Path,
 ) -> list[dict[str, Any]]:
     """One campaign's files for one destination, none where it has no rows."""
-    source = f"from aside.taken_off where row_campaign = {literal(campaign_id)}"
+    source = f"from taken_off where row_campaign = {literal(campaign_id)}"
     ((there,),) = connection.execute(f"select count(*) {source}").fetchall()
     if not there:
         return []

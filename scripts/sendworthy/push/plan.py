@@ -7,19 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from sendworthy.delivery import MANIFEST, cancellations_of, is_cancellations
 from sendworthy.destinations import Destination
 from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
 from sendworthy.manifest import (
     ListedCampaign,
+    ListedChanges,
     ListedFile,
     ListedForm,
     Manifest,
+    UnknownForm,
     find_night,
     read_manifest,
 )
@@ -48,21 +51,6 @@ class MayNotGo(SendworthyError):
     """The lists do not hold: nothing was sent."""
 
     exit_code = EXIT_HELD_BACK
-
-
-class Changes(BaseModel):
-    """A campaign's changes since an earlier night, as the manifest has them; keys of later versions are let through."""
-
-    model_config = ConfigDict(strict=True, frozen=True)
-
-    since: str | None
-    added: NonNegativeInt = 0
-    changed: NonNegativeInt = 0
-    removed: NonNegativeInt = 0
-    unchanged: NonNegativeInt = 0
-    held_back: str | None = None
-    resync: bool = False
-    files: list[ListedFile] = []
 
 
 @dataclass(frozen=True)
@@ -157,16 +145,14 @@ def make_plan(destination: Destination, options: Options) -> Plan:
         return _plan_taking_back(destination, vendor, options)
     verified = verify(options.out, options.now, options.max_age, options.database)
     manifest: Manifest | None = None
-    plain: dict[str, Any] = {}
     if verified.run_id is not None:
-        manifest, plain = read_manifest(verified.folder / MANIFEST)
-    changes, faults = _changes_of(plain, f"{destination.name}/changes", destination.name)
+        manifest, _ = read_manifest(verified.folder / MANIFEST)
     failed = verified.failed
-    if failed or faults or manifest is None:
+    if failed or manifest is None:
         raise MayNotGo(
             f"the lists in {verified.folder} must not be sent; nothing was sent.",
             "`sendworthy verify` says the same, and what to do.",
-            details=[*(line for check in failed for line in _told(check)), *faults],
+            details=[line for check in failed for line in _told(check)],
         )
     form = manifest.forms.get(destination.name)
     if form is None:
@@ -174,36 +160,46 @@ def make_plan(destination: Destination, options: Options) -> Plan:
             f"{verified.folder} holds no lists for {destination.name}; nothing was sent.",
             f"write them: sendworthy export --destination {destination.name}",
         )
-    beside = journal_folder(options.out, destination.name)
-    journal = Journal(beside, manifest.as_of)
-    planner = _Planner(vendor, form, manifest.as_of, verified.folder, journal, options)
-    campaigns = [
-        planner.plan(campaign, changes.get(campaign.campaign_id))
-        for campaign in _chosen(manifest, destination, options.campaigns)
-    ]
+    journal = Journal(journal_folder(options.out, destination.name), manifest.as_of)
+    planner = _Planner(vendor, form, verified.folder, journal, options)
+    campaigns = [planner.plan(campaign) for campaign in _chosen(manifest, destination, options.campaigns)]
     _say_what_was_taken_back(campaigns, verified.folder)
-    return Plan(
-        destination,
-        vendor,
-        form,
-        manifest.as_of,
-        beside,
-        journal,
-        options.now,
-        campaigns,
-        planner.columns,
-        planner.example,
-    )
+    return planner.plan_of(campaigns)
 
 
-class _TakenBack(BaseModel):
-    """What the manifest of a folder of cancellations says; keys of later versions are let through."""
+class _Read(BaseModel):
+    """No value is taken for another type; keys of later versions are let through."""
 
     model_config = ConfigDict(strict=True, frozen=True)
+
+
+class _TakenOff(_Read):
+    """The files that take a campaign's messages off at a destination, and how many these are."""
+
+    removed: NonNegativeInt
+    files: list[ListedFile]
+
+
+class _TakenBackOf(_Read):
+    """A campaign of which `cancelled` messages were taken back; changes by destination."""
+
+    campaign_id: str
+    cancelled: NonNegativeInt
+    changes: dict[str, _TakenOff] = Field(default_factory=dict)
+
+
+class _TakenBack(_Read):
+    """What the manifest of a folder of cancellations says."""
 
     as_of: str
     taken_back_at: str
     destinations: dict[str, ListedForm]
+    campaigns: list[_TakenBackOf]
+
+
+def _read_taken_back(folder: Path) -> _TakenBack:
+    """The manifest of a folder of cancellations; OSError or ValueError where it is none."""
+    return _TakenBack.model_validate(json.loads((folder / MANIFEST).read_bytes()))
 
 
 def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options) -> Plan:
@@ -213,15 +209,23 @@ def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options
     """
     folder = options.out
     try:
-        plain = json.loads((folder / MANIFEST).read_bytes())
-        manifest = _TakenBack.model_validate(plain)
+        manifest = _read_taken_back(folder)
         as_of = parse_time(manifest.as_of, "as_of")
     except (OSError, ValueError, SettingsError):
         raise SettingsError(
             f"{folder} has no {MANIFEST} that can be read; nothing was sent.",
             "`sendworthy cancellations` writes the folder again.",
         ) from None
-    changes, faults = _changes_of(plain, destination.name, destination.name)
+    taken = {
+        campaign.campaign_id: campaign.changes[destination.name]
+        for campaign in manifest.campaigns
+        if destination.name in campaign.changes
+    }
+    faults = [
+        f"{name}: it has changes that do not lie in {destination.name}/"
+        for name, told in taken.items()
+        if not all(_lies_in(file.file, destination.name) for file in told.files)
+    ]
     if options.now - as_of > options.max_age:
         faults.append(f"{folder.name}: its night lies further behind the clock than --max-age-hours allows")
     if faults:
@@ -237,32 +241,20 @@ def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options
             f"where that is not so: sendworthy cancellations --destination {destination.name}",
         )
     form = form.model_copy(update={"says": form.says.model_copy(update={"valid_until": None})})
-    beside = journal_folder(folder, destination.name)
-    planner = _Planner(vendor, form, manifest.as_of, folder, Journal(beside, manifest.as_of), options)
-    names = _known(options.campaigns, changes, destination)
-    campaigns = [planner.plan_taking_back(name, changes[name]) for name in names]
-    return Plan(
-        destination,
-        vendor,
-        form,
-        manifest.as_of,
-        beside,
-        planner.journal,
-        options.now,
-        campaigns,
-        planner.columns,
-        planner.example,
-    )
+    journal = Journal(journal_folder(folder, destination.name), manifest.as_of)
+    planner = _Planner(vendor, form, folder, journal, options)
+    names = _known(options.campaigns, taken, destination)
+    return planner.plan_of([planner.plan_taking_back(name, taken[name]) for name in names])
 
 
 def _say_what_was_taken_back(campaigns: Sequence[Planned], night: Path) -> None:
     """Note at each campaign how many of its messages were taken back since: a push of the night brings them up again."""
     folder = night.resolve().parent / cancellations_of(night.resolve().name)
     try:
-        told = json.loads((folder / MANIFEST).read_bytes())["campaigns"]
-        taken = {campaign["campaign_id"]: int(campaign["cancelled"]) for campaign in told}
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = _read_taken_back(folder)
+    except (OSError, ValueError):
         return
+    taken = {campaign.campaign_id: campaign.cancelled for campaign in manifest.campaigns}
     for campaign in campaigns:
         if count := taken.get(campaign.campaign_id, 0):
             campaign.notes.append(
@@ -274,27 +266,6 @@ def _told(check: Check) -> Iterator[str]:
     for finding in check.findings:
         if not finding.is_note:
             yield f"{check.name}: {finding.where}: {finding.what}"
-
-
-def _changes_of(
-    plain: Mapping[str, Any], folder: str, destination: str
-) -> tuple[dict[str, Changes], list[str]]:
-    """The changes of each campaign for a destination, whose files lie in `folder`, and what is wrong with how the manifest says them."""
-    found: dict[str, Changes] = {}
-    faults: list[str] = []
-    for campaign in plain.get("campaigns", []):
-        entry = (campaign.get("changes") or {}).get(destination)
-        if entry is None:
-            continue
-        try:
-            read = Changes.model_validate(entry)
-        except ValidationError as error:
-            faults.append(f"{campaign['campaign_id']}: its changes: {error.errors()[0]['msg']}")
-            continue
-        if any(not _lies_in(file.file, folder) for file in read.files):
-            faults.append(f"{campaign['campaign_id']}: it has changes that do not lie in {folder}/")
-        found[campaign["campaign_id"]] = read
-    return found, faults
 
 
 def _lies_in(file: str, folder: str) -> bool:
@@ -330,22 +301,39 @@ class _Planner:
         self,
         vendor: Vendor,
         form: ListedForm,
-        night: str,
         folder: Path,
         journal: Journal,
         options: Options,
     ) -> None:
-        self._vendor, self._form, self._night = vendor, form, night
-        self._folder, self.journal, self._options = folder, journal, options
-        self.columns: list[str] = []
-        self.example: Any = None
+        self._vendor, self._form, self._folder = vendor, form, folder
+        self._journal, self._options = journal, options
+        self._columns: list[str] = []
+        self._example: Any = None
 
-    def plan(self, campaign: ListedCampaign, changes: Changes | None) -> Planned:
+    @property
+    def _destination(self) -> str:
+        return self._vendor.destination.name
+
+    def plan_of(self, campaigns: list[Planned]) -> Plan:
+        """The plan of these campaigns, which this has gone through."""
+        return Plan(
+            self._vendor.destination,
+            self._vendor,
+            self._form,
+            self._journal.night,
+            self._journal.path.parent,
+            self._journal,
+            self._options.now,
+            campaigns,
+            self._columns,
+            self._example,
+        )
+
+    def plan(self, campaign: ListedCampaign) -> Planned:
         """What of a campaign is to be sent."""
-        name, last = campaign.campaign_id, self.journal.last(campaign.campaign_id)
-        whole = [
-            self._source(file) for file in campaign.files if file.destination == self._vendor.destination.name
-        ]
+        name, last = campaign.campaign_id, self._journal.last(campaign.campaign_id)
+        changes = campaign.changes.get(self._destination)
+        whole = [self._source(file) for file in campaign.files if file.destination == self._destination]
         notes = []
         if changes is None or not self._is_told(changes):
             sources, is_changes = whole, False
@@ -368,7 +356,7 @@ class _Planner:
         is_anew = self._is_out(last, sources)
         return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
 
-    def _is_told(self, changes: Changes) -> bool:
+    def _is_told(self, changes: ListedChanges) -> bool:
         """Whether the changes go, and not the whole list: those of a resync do, and those that build on a night."""
         # the changes since no night are the whole list, which also clears what the vendor may have from elsewhere
         return changes.resync or (changes.since is not None and not self._options.resync)
@@ -378,58 +366,55 @@ class _Planner:
 
         A campaign may have had nothing to tell for some nights: it was held back, or it is new.
         """
-        pushed_until = last.night if last else self.journal.oldest
+        pushed_until = last.night if last else self._journal.oldest
         if pushed_until is None:
             return f"its changes build on the night of {since}, and no night of it was pushed"
         if pushed_until >= since:
             return ""
         missed = [
-            night
-            for night, has_changes in self._nights_of(campaign)
-            if has_changes and pushed_until < night <= since
+            night for night, telling in self._nights if campaign in telling and pushed_until < night <= since
         ]
         if missed:
             return (
                 f"its changes build on the night of {since}, and its changes of {missed[0]} were not pushed"
             )
-        if since not in [night for night, _ in self._nights_of(campaign)]:
+        if since not in [night for night, _ in self._nights]:
             return f"its changes build on the night of {since}, which is not there to be looked at, and the last night pushed is {pushed_until}"
         return ""
 
-    def _nights_of(self, campaign: str) -> Iterator[tuple[str, bool]]:
-        """The nights beside this one, and whether a campaign had anything to tell the destination there."""
+    @cached_property
+    def _nights(self) -> list[tuple[str, set[str]]]:
+        """The nights beside this one, each with the campaigns that had anything to tell the destination there."""
+        nights = []
         for path in sorted(self._folder.resolve().parent.glob(f"*/{MANIFEST}")):
             if is_cancellations(path.parent):
                 continue
-            try:
-                plain = json.loads(path.read_bytes())
-                changes, _ = _changes_of(
-                    plain, f"{self._vendor.destination.name}/changes", self._vendor.destination.name
-                )
-                listed = any(
-                    file["destination"] == self._vendor.destination.name and file["rows"]
-                    for entry in plain["campaigns"]
-                    for file in entry["files"]
-                    if entry["campaign_id"] == campaign
-                )
-                told = changes.get(campaign)
-                # without changes, a list is to be pushed whole
-                yield str(plain["as_of"]), any(file.rows for file in told.files) if told else listed
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+            with suppress(UnknownForm, OSError):
+                manifest, _ = read_manifest(path)
+                telling = {
+                    campaign.campaign_id for campaign in manifest.campaigns if self._had_anything(campaign)
+                }
+                nights.append((manifest.as_of, telling))
+        return nights
 
-    def plan_taking_back(self, name: str, changes: Changes) -> Planned:
+    def _had_anything(self, campaign: ListedCampaign) -> bool:
+        """Whether a campaign had anything to tell the destination; without changes, a list is to be pushed whole."""
+        changes = campaign.changes.get(self._destination)
+        files = changes.files if changes else campaign.files
+        return any(file.rows for file in files if file.destination == self._destination)
+
+    def plan_taking_back(self, name: str, told: _TakenOff) -> Planned:
         """What of a campaign's cancellations is to be sent."""
-        sources = [self._source(file) for file in changes.files]
-        if self._is_out(self.journal.last(name), sources) and not self._options.resync:
-            return Planned(name, sources, True, True, rows=changes.removed, taken=changes.removed)
-        is_anew = self._is_out(self.journal.last(name), sources)
-        return self._counted(Planned(name, sources, True), is_anew)
+        sources = [self._source(file) for file in told.files]
+        is_out = self._is_out(self._journal.last(name), sources)
+        if is_out and not self._options.resync:
+            return Planned(name, sources, True, True, rows=told.removed, taken=told.removed)
+        return self._counted(Planned(name, sources, True), is_out)
 
     def _is_out(self, last: Pushed | None, sources: Sequence[Source]) -> bool:
         """Whether these files have gone out whole, this night."""
         files = [source.sha256 for source in sources]
-        return last is not None and last.night == self._night and last.files == files
+        return last is not None and last.night == self._journal.night and last.files == files
 
     def _source(self, file: ListedFile) -> Source:
         return Source(self._folder / file.file, file.file, file.sha256, file.rows, self._form)
@@ -442,7 +427,7 @@ class _Planner:
         rows = to_send = expired = count = too_large = taken = 0
         limits = self._vendor.destination.limits
         for source in planned.sources:
-            done = [] if is_anew else self.journal.done(planned.campaign_id, source.sha256)
+            done = [] if is_anew else self._journal.done(planned.campaign_id, source.sha256)
             rows += source.rows
             taken += sum(end - begin for begin, end in done)
             for batch in batches(source, self._vendor.shape, limits, self._options.now, done):
@@ -466,9 +451,9 @@ class _Planner:
         )
 
     def _look_at(self, row: Row) -> None:
-        if not self.columns:
-            self.columns = list(row.values)
-            self.example = self._masked(row)
+        if not self._columns:
+            self._columns = list(row.values)
+            self._example = self._masked(row)
 
     def _masked(self, row: Row) -> Any:
         """A row as it would be sent, with every value masked but for what is the same for many."""
