@@ -7,6 +7,7 @@ change. Each night runs twice, on all drops and on what the nights before have k
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from nights import FIRST, SECOND, Place, copy_project
 from oracle import random_settings, write_settings
 from oracle.landing import TABLES
 from oracle.world import AS_OF, _Maker, _write_file
-from sendworthy.history import History, Past
+from sendworthy.errors import SettingsError
+from sendworthy.history import History, Past, read_history_settings
 from sendworthy.project import Project
 
 DAY = timedelta(days=1)
@@ -224,6 +226,196 @@ def test_thirty_nights_on_history_are_nights_that_read_everything(
     assert len({history.horizon for _, history, _ in told if history is not None}) >= 4
     assert told[-1][2] > 100
     shutil.rmtree(tmp_path / "raw")
+
+
+# -- when a history holds
+
+
+@dataclass
+class Zone:
+    """A landing zone of daily drops, with a byte in each file, and a history of it."""
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw"
+
+    def past(self, **settings: Any) -> Past:
+        project = Project(PROJECT)
+        found = Past(project, self.raw, self.root / "published.duckdb")
+        found.settings = found.settings.model_copy(update={"from_megabytes": 0, **settings})
+        return found
+
+    def drop(self, table: str, day: date) -> Path:
+        return self.raw / table / f"landed_on={day}" / "part-0.csv"
+
+    def land(self, day: date) -> None:
+        for table in ("events", "message_events"):
+            path = self.drop(table, day)
+            path.parent.mkdir(parents=True)
+            path.write_text("x")
+
+    def fold(self, horizon: date) -> None:
+        """A published file with nothing in it but the files' names, and what is kept of them."""
+        published = self.root / "published.duckdb"
+        published.unlink(missing_ok=True)
+        past = self.past()
+        with duckdb.connect(str(published)) as connection:
+            for schema in ("staging", "ops", "settings", "intermediate"):
+                connection.execute(f"create schema {schema}")
+            for statement in (
+                "create table staging.base_landing__events (event_id text, user_id text, event_name text, occurred_at timestamp, quarantine_reason text, file text, raw_row text)",
+                "create table staging.base_landing__message_events (message_event_id text, user_id text, campaign_id text, channel text, event_type text, occurred_at timestamp, quarantine_reason text, file text, raw_row text)",
+                "create table staging.base_landing__active_days (user_id text, active_on date)",
+                "create table ops.quarantine (table_name text, file text, reason text, raw_row text)",
+                "create table ops.source_counts (table_name text, file text, rows_in bigint, rows_staged bigint, rows_late bigint, rows_erased bigint, unknown_columns text)",
+                "create table settings.campaigns (success_event text)",
+                "create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of",
+            ):
+                connection.execute(statement)
+            for path in self.raw.glob("*/*/*"):
+                name = path.relative_to(self.raw).as_posix()
+                connection.execute(
+                    "insert into ops.source_counts values (?, ?, 0, 0, 0, 0, '')", [name.split("/")[0], name]
+                )
+        past.write(published, horizon)
+
+
+FIRST_DROP, LAST_DROP = date(2026, 4, 1), date(2026, 5, 31)
+HORIZON = date(2026, 5, 14)
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Zone:
+    zone = Zone(tmp_path)
+    for days in range((LAST_DROP - FIRST_DROP).days + 1):
+        zone.land(FIRST_DROP + days * DAY)
+    zone.fold(HORIZON)
+    return zone
+
+
+def test_drops_are_folded_when_their_duplicates_have_come_and_a_week_at_once(zone: Zone) -> None:
+    found = zone.past().find(None)
+    assert found is not None and found.horizon == HORIZON
+    assert zone.past().next_horizon(None) == HORIZON
+    assert zone.past().next_horizon(found) is None
+    for days in range(1, 7):
+        zone.land(LAST_DROP + days * DAY)
+        assert zone.past().next_horizon(found) is None
+    zone.land(LAST_DROP + 7 * DAY)
+    assert zone.past().next_horizon(found) == HORIZON + 7 * DAY
+    # files of a byte are not worth it, unless somebody says so
+    assert zone.past(from_megabytes=1).next_horizon(None) is None
+
+
+def test_a_history_is_for_nights_that_are_not_older(zone: Zone) -> None:
+    assert zone.past().find(datetime(2026, 5, 14)) is not None
+    assert zone.past().find(datetime(2026, 5, 13, 23, 59, 59)) is None
+    # it stays, for the next night
+    assert zone.past().find(None) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "written again",
+        "longer",
+        "gone",
+        "another file",
+        "in the days after, where duplicates were looked for",
+    ],
+)
+@pytest.mark.parametrize("table", ["events", "message_events"])
+def test_a_drop_that_is_not_as_it_was_ends_the_history(zone: Zone, change: str, table: str) -> None:
+    path = zone.drop(table, HORIZON - DAY)
+    if change == "written again":
+        path.write_text("y")
+    elif change == "longer":
+        before = path.stat()
+        path.write_text("xx")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    elif change == "gone":
+        path.unlink()
+    elif change == "another file":
+        path.with_name("part-1.csv").write_text("x")
+    else:
+        zone.drop(table, HORIZON + (WINDOW - 1) * DAY).write_text("y")
+    assert zone.past().find(None) is None
+    assert not list((zone.root / ".sendworthy" / "published.duckdb.history").glob("2*"))
+
+
+def test_a_drop_of_the_last_days_may_land_again(zone: Zone) -> None:
+    zone.drop("events", HORIZON + WINDOW * DAY).write_text("y")
+    zone.land(LAST_DROP + DAY)
+    assert zone.past().find(None) is not None
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "macros/landing/land.sql",
+        "models/staging/landing/base/base_landing__events.sql",
+        "seeds/compiled/campaigns.csv",
+    ],
+)
+def test_a_project_that_reads_otherwise_ends_the_history(zone: Zone, tmp_path: Path, place: str) -> None:
+    root = tmp_path / "project"
+    for folder in ("models/staging", "macros", "seeds"):
+        shutil.copytree(PROJECT / folder, root / folder)
+    shutil.copyfile(PROJECT / "dbt_project.yml", root / "dbt_project.yml")
+    published = zone.root / "published.duckdb"
+    assert Past(Project(root), zone.raw, published).find(None) is not None
+    text = (root / place).read_text(encoding="utf-8")
+    # of the campaigns, what they are measured by
+    other = (
+        text.replace("order_completed", "page_viewed")
+        if place.endswith(".csv")
+        else text + "\n-- another way\n"
+    )
+    (root / place).write_text(other, encoding="utf-8")
+    assert Past(Project(root), zone.raw, published).find(None) is None
+
+
+def test_two_histories_are_kept_and_the_older_one_holds_where_the_newer_does_not(zone: Zone) -> None:
+    for days in range(1, 15):
+        zone.land(LAST_DROP + days * DAY)
+    zone.fold(HORIZON + 7 * DAY)
+    zone.fold(HORIZON + 14 * DAY)
+    folders = sorted(path.name for path in (zone.root / ".sendworthy" / "published.duckdb.history").iterdir())
+    assert folders == [f"{HORIZON + 7 * DAY}", f"{HORIZON + 14 * DAY}"]
+    # a drop of the days in which the newer one has looked for duplicates
+    zone.drop("events", HORIZON + (14 + WINDOW - 1) * DAY).write_text("y")
+    found = zone.past().find(None)
+    assert found is not None and found.horizon == HORIZON + 7 * DAY
+
+
+def test_a_history_that_is_not_whole_is_none(zone: Zone) -> None:
+    found = zone.past().find(None)
+    assert found is not None
+    (found.folder / "settled_ids.parquet").unlink()
+    assert zone.past().find(None) is None
+    zone.fold(HORIZON)
+    (found.folder / "history.json").write_text("{}")
+    assert zone.past().find(None) is None
+
+
+def test_a_night_that_did_not_read_these_drops_folds_nothing(zone: Zone) -> None:
+    zone.past().forget()
+    with duckdb.connect(str(zone.root / "published.duckdb")) as connection:
+        connection.execute("delete from ops.source_counts where file like '%2026-05-20%'")
+    zone.past().write(zone.root / "published.duckdb", HORIZON)
+    assert zone.past().find(None) is None
+
+
+def test_bad_settings_of_history_are_named(tmp_path: Path) -> None:
+    text = (PROJECT / "dbt_project.yml").read_text(encoding="utf-8")
+    (tmp_path / "dbt_project.yml").write_text(
+        text.replace("whole_days: 90", "whole_days: 89"), encoding="utf-8"
+    )
+    with pytest.raises(SettingsError) as error:
+        read_history_settings(Project(tmp_path))
+    assert "vars.history.whole_days" in error.value.what
 
 
 # -- whole nights of the sample, which lands in drops
