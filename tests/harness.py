@@ -300,7 +300,18 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
         f"create table ledger.decisions ({columns_of_decisions}, primary_reason varchar, reasons varchar[],"
         " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp)"
     )
-    decided = [(row["as_of"], row["user_id"], row["campaign_id"], *[None] * 9) for row in ledger]
+    decided = [
+        (
+            row["as_of"],
+            row["user_id"],
+            row["campaign_id"],
+            None,
+            row.get("decision"),
+            *[None] * 6,
+            row.get("decision") and row["send_at"],
+        )
+        for row in ledger
+    ]
     fill(connection, "ledger.decisions", decided)
     connection.execute(
         "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"

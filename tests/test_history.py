@@ -6,6 +6,8 @@ change. Each night runs twice, on all drops and on what the nights before have k
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import os
 import random
@@ -53,6 +55,8 @@ class Drops:
 
     raw: Path
     waiting: dict[str, dict[date, list[dict[str, Any]]]]
+    # messages of nights long ago, whose success is still looked for
+    ledger: list[dict[str, Any]]
 
     def land(self, until: date) -> None:
         """Let everything land that lands before a day."""
@@ -89,6 +93,7 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
         maker.support(user_id)
         maker.mentions(user_id)
         maker.messages(user_id, maker.rows["users"][-1]["updated_at"])
+        maker.dispatch(user_id)
         for _ in range(rng.choice((0, 5, 25))):
             name = rng.choice(("page_viewed", "product_viewed", "cart_item_added", "location_ping"))
             at = AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400))
@@ -117,7 +122,33 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
             # long ago, they came by the month
             day = day if day > date(2026, 3, 1) else day.replace(day=1)
             days.setdefault(day, []).append(row)
-    return Drops(raw, waiting)
+    ledger = [
+        {
+            "as_of": AS_OF - days * DAY,
+            "dispatch_id": maker.next_id("long_ago"),
+            "user_id": user_id,
+            "campaign_id": rng.choice(maker.campaign_ids),
+            "channel": "email",
+            "decision": "send",
+            "send_at": AS_OF - days * DAY + timedelta(hours=9),
+        }
+        for user_id in maker.ids
+        for days in rng.sample((400, 250, 180, 130, 100, 40), 3)
+    ]
+    return Drops(raw, waiting, [*maker.ledger, *ledger])
+
+
+def measure_looking_about(campaigns: Path) -> None:
+    """Let frequent events measure the success of the campaigns."""
+    with campaigns.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    opened = f"message_opened:{rows[0]['campaign_id']}"
+    for row, event in zip(rows, itertools.cycle(("page_viewed", "product_viewed", opened))):
+        row |= {"success_event": event, "success_window_days": "30"}
+    with campaigns.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def publish(connection: duckdb.DuckDBPyConnection, path: Path) -> Path:
@@ -132,6 +163,7 @@ def publish(connection: duckdb.DuckDBPyConnection, path: Path) -> Path:
         "ops.quarantine",
         "settings.campaigns",
         "intermediate.int_nights__as_of",
+        "intermediate.int_measurement__eligible_users",
     ):
         connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
         connection.execute(f"create table published.{name} as from {name}")
@@ -168,6 +200,7 @@ def nights(
     """
     settings = random_settings(seed)
     write_settings(settings, tmp_path / "seeds")
+    measure_looking_about(tmp_path / "seeds" / "compiled" / "campaigns.csv")
     drops = make_drops(tmp_path / "raw", seed)
     for number in range(count):
         as_of = AS_OF - (count - 1 - number) * DAY
@@ -185,6 +218,7 @@ def nights(
                 wall_clock=as_of + timedelta(hours=6),
                 settings=settings,
                 seeds=tmp_path / "seeds",
+                ledger=drops.ledger,
                 history=folder,
             )
             for folder in (None, history.folder if history else None)
@@ -192,6 +226,8 @@ def nights(
         try:
             wrong = differing(warehouse, *sides)
             assert not wrong, f"night {number}, {as_of:%Y-%m-%d}:\n" + "\n".join(wrong)
+            measured = sides[1].execute("select sum(converted) from marts.campaign_results").fetchall()
+            assert measured[0][0] > 5, "nothing of old was measured"
             ((left_out,),) = (
                 sides[1].execute("select sum(rows_folded)::bigint from ops.source_counts").fetchall()
             )
@@ -218,11 +254,11 @@ def test_a_few_nights_on_history_are_nights_that_read_everything(
 def test_thirty_nights_on_history_are_nights_that_read_everything(
     warehouse: Warehouse, tmp_path: Path, seed: int
 ) -> None:
-    """Late and doubled events, and drops that land again: a new one, which changes nothing of history, and older ones, which end it."""
+    """Late and doubled events, and drops that land again: a new one changes nothing of history, and older ones end it."""
     again = {6: ("events", 1), 12: ("message_events", 30), 20: ("events", 60), 25: ("events", 12)}
     told = list(nights(warehouse, tmp_path, seed, 30, again))
     without = [number for number, history, _ in told if history is None]
-    assert without == [0, 12, 20]
+    assert without == [0, 12, 20, 25]
     assert len({history.horizon for _, history, _ in told if history is not None}) >= 4
     assert told[-1][2] > 100
     shutil.rmtree(tmp_path / "raw")
@@ -270,7 +306,8 @@ class Zone:
                 "create table staging.base_landing__active_days (user_id text, active_on date)",
                 "create table ops.quarantine (table_name text, file text, reason text, raw_row text)",
                 "create table ops.source_counts (table_name text, file text, rows_in bigint, rows_staged bigint, rows_late bigint, rows_erased bigint, unknown_columns text)",
-                "create table settings.campaigns (success_event text)",
+                "create table settings.campaigns (campaign_id text, success_event text)",
+                "create table intermediate.int_measurement__eligible_users (user_id text, campaign_id text, starts_at timestamp, ends_at timestamp)",
                 "create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of",
             ):
                 connection.execute(statement)
@@ -476,7 +513,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     old.write_text(
         "event_id,user_id,event_name,occurred_at,properties\n"
         f'bad1,{PERSON},page_viewed,the other day,"{{}}"\n'
-        f'bad2,,page_viewed,2026-05-01 10:00:00,"{{""friend"": ""{PERSON}""}}"\n',
+        f'bad2,,page_viewed,2026-05-01 10:00:00,"{{""friend"": ""{PERSON}""}}"\n'
+        f"bad3,{PERSON},page_viewed,2099-01-01 00:00:00,\n",
         encoding="utf-8",
     )
     assert story.night(FIRST)["folded_before"] is None

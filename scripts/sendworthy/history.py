@@ -281,17 +281,17 @@ def _code_of(project: Project, settings: HistorySettings) -> str:
     paths = [path for place in _CODE for path in (project.root / place).rglob("*") if path.is_file()]
     for path in [*sorted(paths), *sorted(_SQL.iterdir())]:
         digest.update(path.name.encode() + path.read_bytes())
-    digest.update(json.dumps(_success_events(project)).encode())
+    digest.update(json.dumps(_measured(project)).encode())
     return digest.hexdigest()
 
 
-def _success_events(project: Project) -> list[str]:
+def _measured(project: Project) -> list[tuple[str, ...]]:
+    """By what, and for how long, each campaign's success is measured."""
     with duckdb.connect() as connection:
-        found = connection.execute(
-            "select distinct success_event from read_csv(?, all_varchar = true) where success_event is not null order by all",
+        return connection.execute(
+            "select campaign_id, success_event, success_window_days from read_csv(?, all_varchar = true) order by all",
             [str(project.root / "seeds/compiled/campaigns.csv")],
         ).fetchall()
-    return [name for (name,) in found]
 
 
 def _read(folder: Path) -> _Described | None:

@@ -15,12 +15,35 @@ where
     and regexp_matches(file, '^[a-z_]+/landed_on=[0-9]{4}-[0-9]{2}-[0-9]{2}/')
     and regexp_extract(file, '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1) < $horizon;
 
--- what measures the success of a campaign is looked for in a time that began long ago
 create or replace temp table thinned_names as
-select unnest($thinned::varchar[]) as event_name
-except
-select success_event
-from settings.campaigns;
+select unnest($thinned::varchar[]) as event_name;
+
+-- what measures the success of a campaign matters for as long as it was looked for after the message, however long ago
+create or replace temp table success_windows as
+select eligible.user_id, campaigns.success_event as event_name, eligible.starts_at, eligible.ends_at
+from intermediate.int_measurement__eligible_users as eligible
+inner join settings.campaigns as campaigns using (campaign_id)
+where eligible.starts_at < $cutoff;
+
+create or replace temp table measured_events as
+select distinct events.event_id
+from staging.base_landing__events as events
+inner join success_windows
+    on events.user_id = success_windows.user_id
+    and events.event_name = success_windows.event_name
+    and events.occurred_at >= success_windows.starts_at
+    and events.occurred_at < success_windows.ends_at
+where events.quarantine_reason is null and events.occurred_at < $cutoff;
+
+create or replace temp table measured_reports as
+select distinct reports.message_event_id
+from staging.base_landing__message_events as reports
+inner join success_windows
+    on reports.user_id = success_windows.user_id
+    and 'message_' || reports.event_type || ':' || reports.campaign_id = success_windows.event_name
+    and reports.occurred_at >= success_windows.starts_at
+    and reports.occurred_at < success_windows.ends_at
+where reports.quarantine_reason is null and reports.occurred_at < $cutoff;
 
 -- who did what first and last, before the cutoff
 create or replace temp table event_edges as
@@ -38,7 +61,8 @@ select
     events.*,
     event_edges.user_id is null
     or events.occurred_at >= $cutoff
-    or events.occurred_at in (event_edges.first_at, event_edges.newest_at) as is_kept
+    or events.occurred_at in (event_edges.first_at, event_edges.newest_at)
+    or events.event_id in (select event_id from measured_events) as is_kept
 from staging.base_landing__events as events
 left join event_edges using (user_id, event_name)
 where events.quarantine_reason is null and events.file in (select file from folded_files);
@@ -51,9 +75,6 @@ where
     quarantine_reason is null
     and occurred_at < $cutoff
     and event_type in ('delivered', 'opened', 'clicked')
-    and 'message_' || event_type || ':' || coalesce(campaign_id, '') not in (
-        select success_event from settings.campaigns where success_event is not null
-    )
     and file in (select file from folded_files)
 group by all;
 
@@ -62,7 +83,8 @@ select
     reports.*,
     report_edges.user_id is null
     or reports.occurred_at >= $cutoff
-    or reports.occurred_at = report_edges.newest_at as is_kept
+    or reports.occurred_at = report_edges.newest_at
+    or reports.message_event_id in (select message_event_id from measured_reports) as is_kept
 from staging.base_landing__message_events as reports
 left join report_edges
     on reports.user_id = report_edges.user_id
@@ -78,7 +100,7 @@ select table_name, file, reason as quarantine_reason, raw_row
 from ops.quarantine
 where reason <> 'from_the_future' and (table_name, file) in (select (table_name, file) from folded_files)
 union all
-select forgotten.table_name, forgotten.file, 'from_the_future' as quarantine_reason, null as raw_row
+select forgotten.table_name, forgotten.file, 'from_the_future' as quarantine_reason, '{}' as raw_row
 from (
     select table_name, file, count(*) as counted
     from ops.quarantine
