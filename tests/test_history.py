@@ -25,9 +25,11 @@ from nights import FIRST, SECOND, Place, copy_project
 from oracle import random_settings, write_settings
 from oracle.landing import TABLES
 from oracle.world import AS_OF, _Maker, _write_file
+from sendworthy import warehouse
 from sendworthy.errors import SettingsError
 from sendworthy.history import History, Past, read_history_settings
 from sendworthy.project import Project
+from sendworthy.replay import find_replay
 
 DAY = timedelta(days=1)
 # two deliveries of an id that are no further apart are always told from two events
@@ -453,6 +455,48 @@ def test_bad_settings_of_history_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as error:
         read_history_settings(Project(tmp_path))
     assert "vars.history.whole_days" in error.value.what
+
+
+def test_a_replay_is_of_a_recorded_night_that_is_not_the_newest(tmp_path: Path) -> None:
+    database = tmp_path / "published.duckdb"
+    first, second, third = AS_OF, AS_OF + DAY, AS_OF + 2 * DAY
+    assert find_replay(database, first) is None
+    with duckdb.connect(str(database)) as connection:
+        warehouse.create_runs(connection)
+        for number, (as_of, run) in enumerate(
+            (
+                (first, {"landed_until": {"events": "2026-05-30"}}),
+                (first, {"landed_until": {"events": "2026-05-31"}}),
+                (second, {"landed_until": {"events": "2026-06-01"}}),
+                # a replay has read no more, by a later clock
+                (first, {"landed_until": {"events": "2026-05-31"}, "is_replay": True}),
+                (third, {}),
+            )
+        ):
+            at = AS_OF + (10 + number) * DAY
+            told = {
+                "run_id": f"run-{number}",
+                "as_of": as_of,
+                "started_at": at,
+                "finished_at": at,
+                "run": json.dumps(run),
+            }
+            warehouse.record_run(connection, told, [{"campaign_id": "a"}, {"campaign_id": "b"}])
+    found = find_replay(database, first)
+    assert found is not None and found.started_at == AS_OF + 11 * DAY
+    assert found.landed_until == {"events": "2026-05-31"}
+    assert find_replay(database, second) is not None
+    # the newest; one that nobody has recorded; a night without a name
+    assert find_replay(database, third) is None
+    assert find_replay(database, first - DAY) is None
+    assert find_replay(database, None) is None
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "insert into ops.runs (run_id, as_of, started_at, finished_at) values ('x', ?, ?, ?)",
+            [third + DAY] * 3,
+        )
+    # a run of an older version has not said what it had read
+    assert find_replay(database, third) is None
 
 
 # -- whole nights of the sample, which lands in drops

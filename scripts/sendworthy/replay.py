@@ -55,7 +55,7 @@ def find_replay(database: Path, as_of: datetime | None) -> Replay | None:
                 where
                     as_of = $as_of
                     -- what a replay has read is what the run before it had
-                    and run ->> 'is_replay' is null
+                    and (run ->> 'is_replay') is null
                     and exists (select 1 from ops.runs where as_of > $as_of)
                 order by finished_at desc, run_id desc
                 limit 1
