@@ -159,6 +159,7 @@ def contenders() -> dict[str, Contender]:
             lacks=lambda: None if _knows_full_refresh() else "a night has no option --full-refresh",
         ),
         _floor("lists", "of the floor, what the lists need", floor.LISTS),
+        _program("polars", "the lists as a Polars program", "polars_hash"),
     ]
     return {contender.name: contender for contender in known}
 
