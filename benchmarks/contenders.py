@@ -160,6 +160,7 @@ def contenders() -> dict[str, Contender]:
         ),
         _floor("lists", "of the floor, what the lists need", floor.LISTS),
         _program("polars", "the lists as a Polars program", "polars_hash"),
+        _program("pandas", "the lists as a pandas program", "pyarrow"),
     ]
     return {contender.name: contender for contender in known}
 

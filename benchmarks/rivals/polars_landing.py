@@ -8,25 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from benchmarks.rivals.settings import FALSE, TRUE, Column, files_of
+from benchmarks.rivals.settings import FALSE, KEYS, TIMES, TRUE, Column, files_of
 
 MICROSECONDS = pl.Datetime("us")
-
-# when a row happened; what makes two rows one, and which of them is the first
-TIMES = {
-    "users": "updated_at",
-    "events": "occurred_at",
-    "support_tickets": "updated_at",
-    "message_events": "occurred_at",
-    "social_mentions": "posted_at",
-    "erasure_requests": "requested_at",
-}
-KEYS = {
-    "events": (["event_id"], ["received_at", "occurred_at"]),
-    "message_events": (["message_event_id"], ["occurred_at"]),
-    "social_mentions": (["mention_id"], ["posted_at", "sentiment"]),
-    "erasure_requests": (["user_id", "requested_at"], []),
-}
 
 
 def stage(

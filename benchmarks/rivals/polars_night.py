@@ -16,19 +16,15 @@ from benchmarks.rivals.polars_customers import describe_customers
 from benchmarks.rivals.polars_decisions import decide
 from benchmarks.rivals.polars_landing import stage
 from benchmarks.rivals.settings import (
+    DECISIONS,
     DESTINATIONS,
     FORMULA,
+    ISO,
     MERGE_FIELDS,
     NUMBER,
     OVERRIDES,
     Settings,
 )
-
-DECISIONS = (
-    *("as_of", "user_id", "campaign_id", "channel", "decision", "primary_reason", "reasons", "variant"),
-    *("trigger_at", "priority", "lost_to", "send_at"),
-)
-ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def main() -> None:

@@ -50,6 +50,32 @@ MERGE_FIELDS = (
     "place_name",
 )
 
+# ---- the landing zone
+
+# when a row happened; what makes two rows one, and which of them is the first
+TIMES = {
+    "users": "updated_at",
+    "events": "occurred_at",
+    "support_tickets": "updated_at",
+    "message_events": "occurred_at",
+    "social_mentions": "posted_at",
+    "erasure_requests": "requested_at",
+}
+KEYS: dict[str, tuple[list[str], list[str]]] = {
+    "events": (["event_id"], ["received_at", "occurred_at"]),
+    "message_events": (["message_event_id"], ["occurred_at"]),
+    "social_mentions": (["mention_id"], ["posted_at", "sentiment"]),
+    "erasure_requests": (["user_id", "requested_at"], []),
+}
+
+# ---- the lists
+
+DECISIONS = (
+    *("as_of", "user_id", "campaign_id", "channel", "decision", "primary_reason", "reasons", "variant"),
+    *("trigger_at", "priority", "lost_to", "send_at"),
+)
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
 DESTINATIONS = ("generic", "braze")
 
 
