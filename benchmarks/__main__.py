@@ -115,7 +115,7 @@ def one_case(
         say(f"making {world.name}")
         zones = make_world(world, folder / "worlds")
         plain = Case(world.name, zones, ROOT, folder)
-        project = more_campaigns(ROOT, campaigns, folder / "projects", plain.environment)
+        project = more_campaigns(ROOT, campaigns, folder / "projects", plain.environment())
         case = Case(f"{world.name}-campaigns-x{campaigns}", zones, project, folder)
         found = measure(case, chosen, repeat, say)
     return {**found, "world": {"users": world.users, "days": world.days, "seed": world.seed}}

@@ -61,15 +61,14 @@ class Case:
         """What dbt keeps of the project. Of the project, and not of the case: parsing it once is enough."""
         return self.work / "dbt" / self.project.name
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment of every contender; dbt's own files stay out of the project's folder."""
+    def environment(self, engine: str = "") -> dict[str, str]:
+        """The environment of every contender; dbt's own files stay out of the project's folder, those of an engine by themselves."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("SENDWORTHY_")}
         packages = [str(ROOT / "scripts"), str(ROOT), *filter(None, [own.get("PYTHONPATH")])]
         return {
             **own,
             "PYTHONPATH": os.pathsep.join(packages),
-            "DBT_TARGET_PATH": str(self.target),
+            "DBT_TARGET_PATH": str(self.target / engine),
             "DBT_LOG_PATH": str(self.kept / "logs"),
             "COLUMNS": "160",
         }

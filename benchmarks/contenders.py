@@ -45,12 +45,14 @@ class Contender:
     prepare: Callable[[Case], None] = lambda case: None
     lacks: Callable[[], str | None] = lambda: None
     environment: tuple[tuple[str, str], ...] = ()
+    # an engine of its own: what dbt has parsed for one is of no use for another
+    engine: str = ""
 
     def run(self, case: Case, log: Path) -> Cost:
         """Run it once in a place that is made anew for it."""
         case.clear(self.stage)
         self.prepare(case)
-        environment = case.environment | dict(self.environment)
+        environment = case.environment(self.engine) | dict(self.environment)
         return run(self.command(case), case.project, environment, log, NIGHT_CODES)
 
 
@@ -76,6 +78,7 @@ def _night(
     *options: str,
     lacks: Callable[[], str | None] = lambda: None,
     environment: tuple[tuple[str, str], ...] = (),
+    engine: str = "",
 ) -> Contender:
     return Contender(
         name,
@@ -85,6 +88,7 @@ def _night(
         lambda case: night_results(case.place, OWN),
         lacks=lacks,
         environment=environment,
+        engine=engine,
     )
 
 
@@ -145,6 +149,12 @@ def _knows_full_refresh() -> bool:
     return "--full-refresh" in said.stdout
 
 
+def _lacks_spark() -> str | None:
+    if importlib.util.find_spec("pyspark") is None:
+        return "the extra sendworthy[spark]: make setup-spark"
+    return None if shutil.which("java") else "Java 17"
+
+
 def contenders() -> dict[str, Contender]:
     """Everybody who can take part, in the order in which the results name them."""
     known = [
@@ -161,6 +171,15 @@ def contenders() -> dict[str, Contender]:
         _floor("lists", "of the floor, what the lists need", floor.LISTS),
         _program("polars", "the lists as a Polars program", "polars_hash"),
         _program("pandas", "the lists as a pandas program", "pyarrow"),
+        _night(
+            "spark",
+            "a whole night on Spark, local[2]",
+            "first",
+            *("--target", "spark"),
+            lacks=_lacks_spark,
+            environment=(("SENDWORTHY_SPARK_MASTER", "local[2]"), ("SENDWORTHY_SPARK_MEMORY", "8g")),
+            engine="spark",
+        ),
     ]
     return {contender.name: contender for contender in known}
 
@@ -173,7 +192,7 @@ def record_night(case: Case) -> None:
     case.forget()
     case.clear("first")
     program = [sys.executable, "-m", "benchmarks.recording", str(case.recording)]
-    run([*program, *case.nightly()], case.project, case.environment, case.log("recorded"), NIGHT_CODES)
+    run([*program, *case.nightly()], case.project, case.environment(), case.log("recorded"), NIGHT_CODES)
     shutil.copytree(case.place, case.after_first, ignore=shutil.ignore_patterns("zone"))
     with duckdb.connect(str(case.place / "build.duckdb"), read_only=True) as connection:
         channels = dict(connection.execute("select campaign_id, channel from settings.campaigns").fetchall())
