@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,6 +17,8 @@ from benchmarks.compare import Results, check_same
 from benchmarks.contenders import NIGHT_DATABASE, OWN, Contender, night_results, record_night
 from benchmarks.errors import BenchmarkError
 from benchmarks.machine import load
+
+_STAGE = re.compile(r"^✓ (.+?) +([0-9.]+) s\s*$", re.MULTILINE)
 
 Say = Callable[[str], None]
 
@@ -42,6 +46,7 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
         else:
             compared[contender.name] = _check(case, contender, second)
     runs: dict[str, list[dict[str, float]]] = {contender.name: [] for contender in chosen}
+    stages: dict[str, list[dict[str, float]]] = {}
     statements: list[dict[str, float]] = []
     deciding: list[float] = []
     before = load()
@@ -50,6 +55,8 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
             say(f"run {number} of {repeat}: {contender.name}")
             cost = contender.run(case, case.log(f"{contender.name}-{number}"))
             runs[contender.name].append(cost.as_dict())
+            if found := stages_of(case.log(f"{contender.name}-{number}")):
+                stages.setdefault(contender.name, []).append(found)
             if contender.name == "floor":
                 times = json.loads((case.place / "times.json").read_text(encoding="utf-8"))
                 statements.append(floor.by_node(times))
@@ -62,6 +69,15 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
         "titles": {contender.name: contender.title for contender in chosen},
         "statements": statements,
         "deciding": deciding,
+        "stages": stages,
+    }
+
+
+def stages_of(log: Path) -> dict[str, float]:
+    """The stages that a night tells of, with their seconds, in their order; nothing of a program that has none."""
+    return {
+        name: float(seconds)
+        for name, seconds in _STAGE.findall(log.read_text(encoding="utf-8", errors="replace"))
     }
 
 

@@ -19,7 +19,7 @@ def keep(folder: Path, part: str, measured: Mapping[str, Any]) -> Path:
     raw = folder / RAW
     parts = json.loads(raw.read_text(encoding="utf-8")) if raw.is_file() else {}
     parts[part] = measured
-    raw.write_text(json.dumps(parts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    raw.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
     page = folder / PAGE
     page.write_text(render(parts), encoding="utf-8")
     return page
@@ -143,6 +143,11 @@ def _night(measured: Mapping[str, Any]) -> list[str]:
         "Compared before, and the same as the night's, rows (lines of files):\n\n"
         + "\n".join(f"- {line}" for line in compared),
     ]
+    if measured["stages"]:
+        blocks.append(
+            "Where the seconds of a night go, as it tells itself; the rest is starting and ending the process:\n\n"
+            + table(("", "stage", "seconds"), stage_rows(measured["stages"]))
+        )
     if measured["statements"]:
         blocks.append(
             f"The {SLOWEST} slowest models of the floor:\n\n"
@@ -158,6 +163,15 @@ def slowest(statements: Sequence[Mapping[str, float]]) -> list[tuple[str, str, s
     whole = sum(medians.values())
     first = sorted(medians.items(), key=lambda item: (-item[1], item[0]))[:SLOWEST]
     return [(name, f"{seconds:.2f}", f"{seconds / whole:.0%}") for name, seconds in first]
+
+
+def stage_rows(stages: Mapping[str, Sequence[Mapping[str, float]]]) -> list[tuple[str, str, str]]:
+    """A row a contender and stage, with the median of its seconds."""
+    return [
+        (f"`{name}`", stage, f"{spread([run.get(stage, 0.0) for run in runs]).median:.1f}")
+        for name, runs in stages.items()
+        for stage in runs[0]
+    ]
 
 
 def _growth(measured: Mapping[str, Any]) -> list[str]:
