@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +60,7 @@ def bench(
     kept = (results or ROOT / "benchmarks").expanduser().resolve()
     world = World(users, days, seed)
     try:
+        take(folder)
         chosen = choose(only or (",".join(GROWING) if growth else None))
         about = {
             "machine": describe_machine(),
@@ -81,6 +84,19 @@ def bench(
         raise typer.Exit(1) from None
     show(("promise", "measured", ""), held)
     print(page)
+
+
+def take(folder: Path) -> None:
+    """Have the folder of data and runs for this process alone, until it ends; BenchmarkError where another one has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # the descriptor stays open, and the lock with it
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BenchmarkError(
+            f"another benchmark is at work in {folder}: wait for it, or name another folder with --work."
+        ) from None
 
 
 def choose(names: str | None) -> list[Contender]:
