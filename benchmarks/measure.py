@@ -61,8 +61,12 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
                 times = json.loads((case.place / "times.json").read_text(encoding="utf-8"))
                 statements.append(floor.by_node(times))
                 deciding.append(floor.seconds_of_deciding(times))
+    held_back = {"first": _held_back(case.after_first)}
+    if second is not None:
+        held_back["second"] = _held_back(case.kept / "second")
     return {
         **_sizes(case),
+        "held_back": held_back,
         "load_before": before,
         "compared": compared,
         "runs": runs,
@@ -116,6 +120,15 @@ def _keep_second(case: Case) -> Results:
     (case.place / "build.duckdb").rename(kept / "build.duckdb")
     (case.place / "out").rename(kept / "out")
     return night_results(kept, NIGHT_DATABASE)
+
+
+def _held_back(place: Path) -> int:
+    """How many campaigns the newest night of a place has held back."""
+    with duckdb.connect(str(place / "build.duckdb"), read_only=True) as connection:
+        ((campaigns,),) = connection.execute(
+            "select count(*) from ops.runs where as_of = (select max(as_of) from ops.runs) and status = 'held_back'"
+        ).fetchall()
+    return int(campaigns)
 
 
 def _sizes(case: Case) -> dict[str, Any]:

@@ -137,7 +137,9 @@ def _night(measured: Mapping[str, Any]) -> list[str]:
         f"## One night of {measured['world']['users']:,} people\n\n{describe(measured)}\n\n"
         f"{measured['world']['days']} days of history, {rows:,} rows ("
         + ", ".join(f"{count:,} {name}" for name, count in measured["rows"].items())
-        + f"), {measured['campaigns']} campaigns, {measured['decisions']:,} decisions, {measured['messages']:,} messages.",
+        + f"), {measured['campaigns']} campaigns, {measured['decisions']:,} decisions, {measured['messages']:,} messages. Campaigns that were held back: "
+        + ", ".join(f"{count} in the {night} night" for night, count in measured["held_back"].items())
+        + ".",
         table(COST_HEADS, costs(measured)),
         *([decided] if decided else []),
         "Compared before, and the same as the night's, rows (lines of files):\n\n"

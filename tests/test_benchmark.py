@@ -216,9 +216,11 @@ def test_what_was_measured_before_stays_beside_it(tmp_path: Path) -> None:
         "deciding": [1.0],
         "statements": [{"send_list": 1.0, "base": 1.0}],
         "stages": {},
+        "held_back": {"first": 0, "second": 2},
     }
     page = keep(tmp_path, "night", about).read_text()
     assert "| `floor`: the floor | 2.00 | 2.00 to 2.00 | 3.00 | 100 MB | 1.00 |" in page
+    assert "held back: 0 in the first night, 2 in the second night." in page
     assert json.loads((tmp_path / "results.json").read_text())["another"] == {"kept": True}
 
 
