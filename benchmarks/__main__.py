@@ -14,7 +14,7 @@ from rich.table import Table
 
 from benchmarks.case import ROOT, Case
 from benchmarks.contenders import Contender, contenders
-from benchmarks.errors import BenchmarkError
+from benchmarks.errors import BadChoice, BenchmarkError
 from benchmarks.machine import describe_machine, describe_versions, load
 from benchmarks.measure import measure
 from benchmarks.projects import more_campaigns
@@ -81,7 +81,7 @@ def bench(
             held = promises({"night": measured})
     except BenchmarkError as error:
         console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
-        raise typer.Exit(1) from None
+        raise typer.Exit(error.exit_code) from None
     show(("promise", "measured", ""), held)
     print(page)
 
@@ -106,10 +106,10 @@ def choose(names: str | None) -> list[Contender]:
     for name in names.split(",") if names else known:
         contender = known.get(name.strip())
         if contender is None:
-            raise BenchmarkError(f"--only: there is no contender {name!r}; known are {', '.join(known)}.")
+            raise BadChoice(f"--only: there is no contender {name!r}; known are {', '.join(known)}.")
         lacking = contender.lacks()
         if lacking and names:
-            raise BenchmarkError(f"--only: {name} cannot take part; what is missing: {lacking}.")
+            raise BadChoice(f"--only: {name} cannot take part; what is missing: {lacking}.")
         if lacking:
             console.print(f"{name} is left out; what is missing: {lacking}.")
         else:
