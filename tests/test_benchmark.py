@@ -18,15 +18,18 @@ import duckdb
 import pytest
 from nights import ROOT
 from oracle.decisions import send_time
+from sendworthy.sample import make_sample
 
 from benchmarks import floor
 from benchmarks.children import run
 from benchmarks.compare import Difference, Results, check_same, compare, compare_lists
 from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Spread, ratio, spread
+from benchmarks.projects import more_campaigns
 from benchmarks.recording import of_node
 from benchmarks.report import keep, promises, slowest
 from benchmarks.rivals.settings import send_times
+from benchmarks.worlds import NIGHT, World, land, make_world
 
 
 @pytest.fixture
@@ -257,6 +260,56 @@ def test_the_rivals_know_when_a_message_is_due() -> None:
         assert len(found) == len(zones) * 4
         for zone, hour, send_at in found:
             assert send_at == send_time(as_of, hour, ZoneInfo(zone)), (as_of, zone, hour)
+
+
+def test_a_world_is_cut_in_two_at_the_night(tmp_path: Path) -> None:
+    world = World(users=60, days=20)
+    zones = make_world(world, tmp_path)
+    whole = tmp_path / "whole"
+    make_sample(whole, 60, 21, world.seed, NIGHT + timedelta(days=1))
+    place = tmp_path / "place"
+    land(zones.first, place)
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+
+        def rows(folder: Path, table: str, ending: str, what: str = "count(*)") -> Any:
+            found = f"read_{ending}('{folder / table}*/**/*.{ending}', union_by_name = true)"
+            if (folder / f"{table}.{ending}").exists():
+                found = f"read_{ending}('{folder / table}.{ending}')"
+            return connection.execute(f"select {what} from {found}").fetchall()[0][0]
+
+        for table, ending in (("users", "parquet"), ("events", "parquet"), ("support_tickets", "csv")):
+            first, later = (rows(zone, table, ending) for zone in (zones.first, zones.next_day))
+            assert first > 0 and later > 0
+            assert first + later == rows(whole, table, ending)
+        newest = "max(updated_at) filter (where updated_at < timestamp '2090-01-01')"
+        assert (
+            rows(place, "users", "parquet", newest)
+            < NIGHT
+            <= rows(zones.next_day, "users", "parquet", newest)
+        )
+        newest = "max(occurred_at) filter (where occurred_at < timestamp '2090-01-01')"
+        assert (
+            rows(place, "events", "parquet", newest)
+            < NIGHT
+            <= rows(zones.next_day, "events", "parquet", newest)
+        )
+        before = rows(place, "events", "parquet")
+        land(zones.next_day, place)
+        assert rows(place, "events", "parquet") > before
+    # made once
+    assert make_world(world, tmp_path) == zones
+
+
+def test_campaigns_are_multiplied_under_ids_of_their_own(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
+    assert more_campaigns(ROOT, 1, tmp_path, environment) == ROOT
+    copy = more_campaigns(ROOT, 2, tmp_path, environment)
+    counts = [
+        len((project / "seeds" / "compiled" / "campaigns.csv").read_text().splitlines()) - 1
+        for project in (ROOT, copy)
+    ]
+    assert counts[1] == 2 * counts[0]
 
 
 @pytest.mark.hard
