@@ -157,7 +157,8 @@ def show(heads: tuple[str, ...], rows: list[Any]) -> None:
     found = Table(*heads)
     for row in rows:
         found.add_row(*row)
-    Console().print(found)
+    # a file has no width of its own
+    Console(width=None if console.is_terminal else 160).print(found)
 
 
 if __name__ == "__main__":

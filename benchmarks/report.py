@@ -180,7 +180,19 @@ def _growth(measured: Mapping[str, Any]) -> list[str]:
     return [f"## Growth\n\n{describe(measured)}", table(GROWTH_HEADS, growth_rows(measured))]
 
 
-GROWTH_HEADS = ("", "", "seconds", "spread", "x first step", "peak", "x first step", "x floor")
+GROWTH_HEADS = (
+    "",
+    "people",
+    "days",
+    "campaigns",
+    "",
+    "seconds",
+    "spread",
+    "x first step",
+    "peak",
+    "x first step",
+    "x floor",
+)
 
 
 def growth_rows(measured: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -196,7 +208,10 @@ def growth_rows(measured: Mapping[str, Any]) -> list[tuple[str, ...]]:
             one_peak = spread([run["peak_mb"] for run in first["runs"][name]]).median
             rows.append(
                 (
-                    f"{step}: {found['world']['users']:,} people, {found['world']['days']} days, {found['campaigns']} campaigns",
+                    step,
+                    f"{found['world']['users']:,}",
+                    str(found["world"]["days"]),
+                    str(found["campaigns"]),
                     f"`{name}`",
                     f"{wall.median:.2f}",
                     f"{wall.least:.2f} to {wall.largest:.2f}",

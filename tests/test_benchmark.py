@@ -27,7 +27,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Spread, ratio, spread
 from benchmarks.projects import more_campaigns
 from benchmarks.recording import of_node
-from benchmarks.report import keep, promises, slowest
+from benchmarks.report import growth_rows, keep, promises, slowest
 from benchmarks.rivals.settings import send_times
 from benchmarks.worlds import NIGHT, World, land, make_world
 
@@ -198,6 +198,24 @@ def test_a_promise_is_held_against_what_was_measured(tmp_path: Path) -> None:
     assert second[1:] == ("0.20 times (`second` / `second_full`)", "**does not hold**")
     steps = {"history x1": runs(second=10.0), "history x2": runs(second=11.5)}
     assert promises({"growth": {"steps": steps}})[0][1:] == ("1.15 times", "**does not hold**")
+
+
+def test_growth_is_told_beside_the_first_step_of_its_kind() -> None:
+    def step(users: int, **seconds: float) -> dict[str, Any]:
+        costs = {
+            name: [{"wall_s": wall, "cpu_s": wall, "peak_mb": 10.0 * users}] for name, wall in seconds.items()
+        }
+        return {"runs": costs, "world": {"users": users, "days": 30}, "campaigns": 27}
+
+    steps = {
+        "users x1": step(10, night=4.0, floor=2.0),
+        "users x2": step(20, night=9.0, floor=3.0),
+        "history x1": step(10, night=4.0, floor=2.0),
+    }
+    rows = growth_rows({"steps": steps})
+    assert [row[0] for row in rows] == [name for name in steps for _ in range(2)]
+    # seconds, spread, beside the first step, peak, beside the first step, beside the floor of this step
+    assert rows[2][5:] == ("9.00", "9.00 to 9.00", "2.25", "200 MB", "2.00", "3.00")
 
 
 def test_what_was_measured_before_stays_beside_it(tmp_path: Path) -> None:
