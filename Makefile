@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
+BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help setup setup-spark nightly test test-hard test-kills test-spark lint format docs clean
+.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -22,9 +23,15 @@ $(SPARK_READY): $(READY) requirements-spark.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.lock
 	@touch $@
 
+$(BENCH_READY): $(READY) requirements-bench.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.lock
+	@touch $@
+
 setup: $(READY) ## install what is locked, into .venv
 
 setup-spark: $(SPARK_READY) ## the same, and Spark (Java 17 must be there)
+
+setup-bench: $(BENCH_READY) ## the same, and the programs that the benchmark compares with
 
 nightly: $(READY) ## run a whole night on the committed sample (its data is old, and that is meant)
 	$(BIN)/sendworthy nightly --allow-stale
@@ -42,17 +49,20 @@ test-spark: $(SPARK_READY) ## the same night on DuckDB and on Spark: no row may 
 test-kills: $(READY) ## sixty whole nights are killed, and hundreds while they publish (25 minutes; SENDWORTHY_KILLS=60)
 	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 -m hard tests/test_power_cut.py
 
+bench: $(BENCH_READY) ## nights beside other ways to the same lists: benchmarks/RESULTS.md (ARGS chooses sizes and who takes part)
+	$(BIN)/python -m benchmarks $(ARGS)
+
 lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
-	$(BIN)/ruff check scripts expectations tests
-	$(BIN)/ruff format --check scripts expectations tests
+	$(BIN)/ruff check scripts expectations tests benchmarks
+	$(BIN)/ruff format --check scripts expectations tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/sqlfmt --check --quiet models tests
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run
 
 format: $(READY) ## write Python and SQL as the linters want them
-	$(BIN)/ruff check --fix scripts expectations tests
-	$(BIN)/ruff format scripts expectations tests
+	$(BIN)/ruff check --fix scripts expectations tests benchmarks
+	$(BIN)/ruff format scripts expectations tests benchmarks
 	$(BIN)/sqlfmt --quiet models tests
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/

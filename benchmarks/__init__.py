@@ -1,0 +1,1 @@
+"""The project's benchmark: whole nights beside other ways to the same lists. `python -m benchmarks --help`."""
