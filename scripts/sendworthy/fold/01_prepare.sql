@@ -93,29 +93,25 @@ left join report_edges
     and reports.campaign_id is not distinct from report_edges.campaign_id
 where reports.quarantine_reason is null and reports.file in (select file from folded_files);
 
--- a quarantined row stays as ops.quarantine has it, where erased people are not to be found any more; only what is from the
--- future is needed whole, because it may come
-create or replace temp view kept_quarantine as
-select table_name, file, reason as quarantine_reason, raw_row
-from ops.quarantine
-where reason <> 'from_the_future' and (table_name, file) in (select (table_name, file) from folded_files)
-union all
-select forgotten.table_name, forgotten.file, 'from_the_future' as quarantine_reason, '{}' as raw_row
+-- quarantined rows stay as they are. Those of erased people are not there any more; in their place stands one that says nothing,
+-- as in ops.quarantine, so that the counts are right
+create or replace temp view emptied_rows as
+select counted.table_name, counted.file, counted.quarantine_reason, '{}' as raw_row
 from (
-    select table_name, file, count(*) as counted
+    select table_name, file, reason as quarantine_reason, count(*) as rows_counted
     from ops.quarantine
-    where reason = 'from_the_future' and (table_name, file) in (select (table_name, file) from folded_files)
+    where (table_name, file) in (select (table_name, file) from folded_files)
     group by all
-) as forgotten
+) as counted
 left join (
-    select 'events' as table_name, file, count(*) as there
+    select 'events' as table_name, file, quarantine_reason, count(*) as rows_there
     from staging.base_landing__events
-    where quarantine_reason = 'from_the_future'
+    where quarantine_reason is not null
     group by all
     union all
-    select 'message_events' as table_name, file, count(*) as there
+    select 'message_events' as table_name, file, quarantine_reason, count(*) as rows_there
     from staging.base_landing__message_events
-    where quarantine_reason = 'from_the_future'
+    where quarantine_reason is not null
     group by all
-) as whole using (table_name, file)
-cross join lateral (select unnest(range(forgotten.counted - coalesce(whole.there, 0)))) as missing;
+) as whole using (table_name, file, quarantine_reason)
+cross join lateral (select unnest(range(counted.rows_counted - coalesce(whole.rows_there, 0)))) as missing;

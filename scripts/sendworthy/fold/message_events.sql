@@ -4,8 +4,8 @@ where is_kept
 union all by name
 select *
 from staging.base_landing__message_events
-where quarantine_reason = 'from_the_future' and file in (select file from folded_files)
+where quarantine_reason is not null and file in (select file from folded_files)
 union all by name
 select file, quarantine_reason, raw_row
-from kept_quarantine
+from emptied_rows
 where table_name = 'message_events'
