@@ -515,9 +515,9 @@ def _factors(world: World, user_id: str, at: datetime, onboarding: Any, typical:
         found.add("unsubscribed")
     if sum(kind == "sent" and within(moment, 30) for kind, moment in reports) >= 10:
         found.add("many_messages")
-    if not any(
-        row["event_name"] != "location_ping" and within(row["occurred_at"], 30) for row in mine["events"]
-    ):
+    # whole days, and not the one on which they left
+    active_on = {row["occurred_at"].date() for row in mine["events"] if row["event_name"] != "location_ping"}
+    if not any(at.date() - 30 * DAY <= day < at.date() for day in active_on):
         found.add("inactivity")
     start, end = onboarding.get(user_id, (AS_OF, None))
     if start >= at:
@@ -568,5 +568,5 @@ def test_every_customer_has_a_row_of_site_engagement(night: Night) -> None:
     views = [row for row in world.landing["events"] if row["event_name"] == "page_viewed"]
     for user_id, row in rows.items():
         mine = [view["occurred_at"] for view in views if view["user_id"] == user_id]
-        assert row["page_views"] == len(mine)
-        assert row["page_views_30"] == sum(at >= AS_OF - 30 * DAY for at in mine)
+        assert row["page_views"] == sum(view >= AS_OF - 90 * DAY for view in mine)
+        assert row["page_views_30"] == sum(view >= AS_OF - 30 * DAY for view in mine)
