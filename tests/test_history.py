@@ -547,7 +547,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     place = Place(copy_project(folder / "project"))
     settings = place.root / "dbt_project.yml"
     text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("from_megabytes: 64", "from_megabytes: 0"), encoding="utf-8")
+    settings.write_text(text.replace("from_megabytes: 32", "from_megabytes: 0"), encoding="utf-8")
     (folder / "waiting").mkdir()
     for table in ("events", "message_events"):
         shutil.move(place.root / "data" / "sample" / table / LAST, folder / "waiting" / table)
