@@ -439,6 +439,15 @@ def test_a_history_that_is_not_whole_is_none(zone: Zone) -> None:
     assert zone.past().find(None) is None
 
 
+def test_a_damaged_history_is_removed_and_a_whole_one_is_not(zone: Zone) -> None:
+    past = zone.past()
+    found = past.find(None)
+    assert found is not None
+    assert not past.forget_damaged(found) and found.folder.is_dir()
+    (found.folder / "events.parquet").write_bytes(b"PAR1 and nothing that follows")
+    assert past.forget_damaged(found) and not found.folder.exists()
+
+
 def test_a_night_that_did_not_read_these_drops_folds_nothing(zone: Zone) -> None:
     zone.past().forget()
     with duckdb.connect(str(zone.root / "published.duckdb")) as connection:
@@ -621,4 +630,14 @@ def test_a_history_that_cannot_be_written_or_is_torn_costs_nothing_but_time(
     story.night(SECOND)
     (folder, *_) = story.histories
     (folder / "events.parquet").unlink()
+    assert story.night(SECOND)["folded_before"] is None
+    # a byte that has turned over
+    (folder, *_) = story.histories
+    content = bytearray((folder / "events.parquet").read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 1000] = bytes(1000)
+    (folder / "events.parquet").write_bytes(content)
+    failed = place.night(SECOND)
+    assert failed.returncode == 1 and "was damaged, and is removed" in " ".join(failed.stderr.split())
+    assert not folder.exists()
     assert story.night(SECOND)["folded_before"] is None

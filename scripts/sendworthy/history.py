@@ -129,6 +129,19 @@ class Past:
                 found.append(History(folder, date.fromisoformat(described.horizon), holds_from))
         return found[0] if found else None
 
+    def forget_damaged(self, history: History) -> bool:
+        """Read a history to its end, for a night that has failed; remove it and return True where that cannot be done."""
+        with duckdb.connect() as connection:
+            warehouse.prepare(connection)
+            try:
+                for part in PARTS:
+                    path = literal(history.folder / f"{part}.parquet")
+                    connection.execute(f"select max(hash(columns(*))) from read_parquet({path})")
+            except duckdb.Error:
+                shutil.rmtree(history.folder)
+                return True
+        return False
+
     def _is_made_of_these(self, described: _Described) -> bool:
         """Whether a history was made in this way, and of drops that are still as they were."""
         until = date.fromisoformat(described.horizon) + self._window

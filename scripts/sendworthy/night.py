@@ -149,7 +149,15 @@ def _run_night(
             notes.append(replay.words)
 
     reads = Reads(history, replay)
-    build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock, reads)
+    try:
+        build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock, reads)
+    except BuildError as error:
+        if past and history and past.forget_damaged(history):
+            error.details.append(
+                f"what was kept of old drops in {history.folder} was damaged, and is removed."
+            )
+            error.fix = "run the night again: it reads all drops."
+        raise
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
