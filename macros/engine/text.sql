@@ -121,6 +121,19 @@
 {% endmacro %}
 
 
+{% macro is_white_space(text) %}
+    {#- whether a text is nothing but white space, or nothing at all -#}
+    {{ return(adapter.dispatch("is_white_space", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__is_white_space(text) -%}
+    {# almost every text begins with something else, and looking at one character is ten times as quick as trimming #}
+    (case when ord({{ text }}) > 32 then false else {{ trim_of(text, white_space()) }} = '' end)
+{%- endmacro %}
+
+{% macro spark__is_white_space(text) %}({{ trim_of(text, white_space()) }} = ''){% endmacro %}
+
+
 {% macro text_within_bytes(text, bytes) %}
     {#- the text, or its longest beginning of whole characters that has no more bytes -#}
     {{ return(adapter.dispatch("text_within_bytes", "sendworthy")(text, bytes)) }}

@@ -247,19 +247,6 @@
 {% endmacro %}
 
 
-{% macro is_white_space(text) %}
-    {#- whether a text is nothing but white space -#}
-    {{ return(adapter.dispatch("is_white_space", "sendworthy")(text)) }}
-{% endmacro %}
-
-{% macro default__is_white_space(text) %}({{ trim_of(text, white_space()) }} = ''){% endmacro %}
-
-{% macro duckdb__is_white_space(text) -%}
-    {# almost every text begins with something else, and looking at one character is ten times as quick as trimming #}
-    case when ord({{ text }}) > 32 then false else {{ default__is_white_space(text) }} end
-{%- endmacro %}
-
-
 {% macro landing_text(value, found_type) %}
     {#- a delivered value as text; an expression -#}
     {{ return(adapter.dispatch("landing_text", "sendworthy")(value, found_type)) }}
