@@ -199,12 +199,12 @@ class Warehouse:
             "select sql from duckdb_views() where schema_name in ('landing', 'history')"
         ).fetchall()
         files = self._landed.execute(
-            "select table_name, file, unknown_columns from landing.landing_files"
+            "select table_name, file, landed_on, unknown_columns from landing.landing_files"
         ).fetchall()
         for (sql,) in views:
             connection.execute(sql)
         connection.execute(
-            "create table landing.landing_files (table_name varchar, file varchar, unknown_columns varchar)"
+            "create table landing.landing_files (table_name varchar, file varchar, landed_on date, unknown_columns varchar)"
         )
         fill(connection, "landing.landing_files", files)
 

@@ -108,11 +108,11 @@
 {% endmacro %}
 
 {% macro duckdb__json_number(object, key, lowest, highest) -%}
-    {%- set number = "try_cast(" ~ duckdb__json_unless(object, key, ["VARCHAR", "BOOLEAN", "OBJECT", "ARRAY"]) ~ " as double)" -%}
-    case
-        when isfinite({{ number }}) {%- if lowest is not none %} and {{ number }} between {{ lowest }} and {{ highest }} {%- endif %}
-        then {{ number }}
-    end
+    {#- the list of one gives the value a name, so that it is looked for once -#}
+    list_filter(
+        [try_cast({{ duckdb__json_unless(object, key, ["VARCHAR", "BOOLEAN", "OBJECT", "ARRAY"]) }} as double)],
+        lambda number: isfinite(number) {%- if lowest is not none %} and number between {{ lowest }} and {{ highest }} {%- endif %}
+    )[1]
 {%- endmacro %}
 
 {% macro spark__json_number(object, key, lowest, highest) -%}
@@ -222,12 +222,9 @@
 
 
 {% macro duckdb__json_unless(object, key, types) %}
-    {#- a value as text, unless it is of one of the types; a `case`, because `in` becomes a join that is run for every row -#}
-    {% set branches = [] %}
-    {% for type in types %}
-        {% do branches.append("when '" ~ type ~ "' then null") %}
-    {% endfor %}
-    {{ return("case json_type(" ~ object ~ ", '$." ~ key ~ "') " ~ branches | join(" ") ~ " else json_extract_string(" ~ object ~ ", '$." ~ key ~ "') end") }}
+    {#- a value as text, unless it is of one of the types; not `in`, which becomes a join that is run for every row -#}
+    {% set type = "json_type(" ~ object ~ ", '$." ~ key ~ "')" %}
+    {{ return("case when list_contains(['" ~ types | join("', '") ~ "'], " ~ type ~ ") then null else json_extract_string(" ~ object ~ ", '$." ~ key ~ "') end") }}
 {% endmacro %}
 
 

@@ -40,13 +40,7 @@
 
 {% macro landed_on(path) %}
     {#- the date of the drop that a file came with, as text; empty where it came with none -#}
-    {{ return(modules.re.findall("/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/", path) | first | default("")) }}
-{% endmacro %}
-
-
-{% macro drop_date(file) %}
-    {#- a SQL expression: the date of the drop that a file, relative to the landing zone, came with; null where it came with none -#}
-    {{ return("try_cast(nullif(regexp_extract(" ~ file ~ ", '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1), '') as date)") }}
+    {{ return(modules.re.findall("^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/", relative_to_landing(path)) | first | default("")) }}
 {% endmacro %}
 
 

@@ -296,7 +296,7 @@
         {% for column in item.file.columns if column | lower not in known[item.table] %}
             {% do unknown.append(column) %}
         {% endfor %}
-        {% do rows.append([item.table, relative_to_landing(item.file.path), unknown | join(",")]) %}
+        {% do rows.append([item.table, relative_to_landing(item.file.path), landed_on(item.file.path), unknown | join(",")]) %}
         {% if unknown %}
             {% do log("landing zone: " ~ item.table ~ ", " ~ relative_to_landing(item.file.path) ~ ": ignored unknown columns " ~ unknown | join(", "), info=true) %}
         {% endif %}
@@ -304,16 +304,19 @@
     {% do run_query("drop table if exists landing.landing_files") %}
     {% do run_query(
         "create table landing.landing_files as select cast(null as " ~ text_type() ~ ") as table_name, cast(null as "
-        ~ text_type() ~ ") as file, cast(null as " ~ text_type() ~ ") as unknown_columns where false"
+        ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns where false"
     ) %}
     {% for chunk in rows | batch(500) %}
         {% set values = [] %}
         {% for row in chunk %}
-            {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ", " ~ sql_text(row[2]) ~ ")") %}
+            {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ", " ~ sql_text(row[2]) ~ ", " ~ sql_text(row[3]) ~ ")") %}
         {% endfor %}
-        {% do run_query("insert into landing.landing_files values " ~ values | join(", ")) %}
+        {% do run_query(
+            "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns from (values "
+            ~ values | join(", ") ~ ") as found(table_name, file, landed_on, unknown_columns)"
+        ) %}
     {% endfor %}
-    {% do run_query("insert into landing.landing_files select table_name, file, unknown_columns from history.files") %}
+    {% do run_query("insert into landing.landing_files select table_name, file, landed_on, unknown_columns from history.files") %}
 {% endmacro %}
 
 

@@ -3,47 +3,56 @@
 {%- endmacro %}
 
 
-{% macro numbered_rows(judged, keys, order_by) %}
-    {#- the CTE `numbered` and what it needs: every row with its row_number among the good rows of its keys -#}
-    {{ return(adapter.dispatch("numbered_rows", "sendworthy")(judged, keys, order_by)) }}
+{% macro numbered_rows(source, reasons, keys, order_by) %}
+    {#- the CTE `numbered` and what it needs: every row with its quarantine_reason, and its row_number among the good rows of its keys -#}
+    {{ return(adapter.dispatch("numbered_rows", "sendworthy")(source, reasons, keys, order_by)) }}
 {% endmacro %}
 
-{% macro duckdb__numbered_rows(judged, keys, order_by) -%}
-    {# Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. #}
-    repeated as (select {{ keys | join(", ") }} from {{ judged }} group by {{ keys | join(", ") }} having count(*) > 1),
+{% macro duckdb__numbered_rows(source, reasons, keys, order_by) -%}
+    {#
+        Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. The
+        files are read once more for each use: as a CTE, all rows of a year would have to be kept in memory.
+    #}
+    {%- set is_same -%}
+        {% for key in keys %}judged.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
+    {%- endset -%}
+    repeated as (select {{ keys | join(", ") }} from {{ source }} group by {{ keys | join(", ") }} having count(*) > 1),
 
     numbered as (
-        select {{ judged }}.*, 1 as row_number
-        from {{ judged }}
-        left join
-            repeated
-            on {% for key in keys %}{{ judged }}.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
+        select judged.*, 1 as row_number
+        from ({{ judged_rows(source, reasons) }}) as judged
+        left join repeated on {{ is_same }}
         where repeated.{{ keys[0] }} is null
         union all
         select
-            {{ judged }}.*,
-            {{ number_of_row(judged, keys, order_by) }} as row_number
-        from {{ judged }}
-        inner join
-            repeated
-            on {% for key in keys %}{{ judged }}.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
+            judged.*,
+            {{ number_of_row(keys, order_by) }} as row_number
+        from ({{ judged_rows(source, reasons) }}) as judged
+        inner join repeated on {{ is_same }}
     )
 {%- endmacro %}
 
-{% macro spark__numbered_rows(judged, keys, order_by) -%}
+{% macro spark__numbered_rows(source, reasons, keys, order_by) -%}
     {# Spark reads what stands before a CTE anew for each use of it, and sorting costs less than reading four times. #}
     numbered as (
         select
-            {{ judged }}.*,
-            {{ number_of_row(judged, keys, order_by) }} as row_number
-        from {{ judged }}
+            judged.*,
+            {{ number_of_row(keys, order_by) }} as row_number
+        from ({{ judged_rows(source, reasons) }}) as judged
     )
 {%- endmacro %}
 
 
-{% macro number_of_row(judged, keys, order_by) -%}
+{% macro judged_rows(source, reasons) -%}
+    {#- a query: the rows of a landing table with the first thing that is wrong with each -#}
+    select *, coalesce(problem, {{ reasons | join(", ") }}) as quarantine_reason
+    from {{ source }}
+{%- endmacro %}
+
+
+{% macro number_of_row(keys, order_by) -%}
     row_number() over (
-        partition by {% for key in keys %}{{ judged }}.{{ key }}, {% endfor %}{{ judged }}.quarantine_reason is null
+        partition by {% for key in keys %}judged.{{ key }}, {% endfor %}judged.quarantine_reason is null
         order by {{ order_by }}
     )
 {%- endmacro %}

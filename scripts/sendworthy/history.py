@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
@@ -26,6 +26,7 @@ from sendworthy import warehouse
 from sendworthy.errors import Problem, SettingsError
 from sendworthy.lasting import flush_tree, make_folder, swap_in
 from sendworthy.project import Project
+from sendworthy.settings import read_seed
 from sendworthy.warehouse import literal
 
 TABLES = ("events", "message_events")
@@ -66,9 +67,9 @@ class _Described(BaseModel):
 
     raw: str
     code: str
-    horizon: str
-    holds_from: str
-    files: dict[str, tuple[int, int]]
+    horizon: date
+    holds_from: datetime
+    files: dict[str, Stat]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ class History:
 
     folder: Path
     horizon: date
-    holds_from: datetime
 
 
 def read_history_settings(project: Project) -> HistorySettings:
@@ -124,9 +124,8 @@ class Past:
             if described is None or not self._is_made_of_these(described):
                 shutil.rmtree(folder)
                 continue
-            holds_from = datetime.fromisoformat(described.holds_from)
-            if as_of is None or as_of >= holds_from:
-                found.append(History(folder, date.fromisoformat(described.horizon), holds_from))
+            if as_of is None or as_of >= described.holds_from:
+                found.append(History(folder, described.horizon))
         return found[0] if found else None
 
     def forget_damaged(self, history: History) -> bool:
@@ -144,11 +143,10 @@ class Past:
 
     def _is_made_of_these(self, described: _Described) -> bool:
         """Whether a history was made in this way, and of drops that are still as they were."""
-        until = date.fromisoformat(described.horizon) + self._window
         return (
             described.raw == self._raw
             and described.code == self._code
-            and {name: tuple(stat) for name, stat in described.files.items()} == self._landed_before(until)
+            and described.files == self._landed_before(described.horizon + self._window)
         )
 
     @property
@@ -187,8 +185,8 @@ class Past:
             described = _Described(
                 raw=self._raw,
                 code=self._code,
-                horizon=horizon.isoformat(),
-                holds_from=holds_from.isoformat(),
+                horizon=horizon,
+                holds_from=holds_from,
                 files=files,
             )
             make_folder(self._place)
@@ -214,20 +212,22 @@ class Past:
     ) -> bool:
         """Whether the night has read just these drops."""
         read = connection.execute(
-            "select file from ops.source_counts where list_contains(?, table_name)", [list(TABLES)]
+            "select file from ops.source_counts where list_contains(?, table_name) and landed_on < ?",
+            [list(TABLES), until],
         ).fetchall()
-        return {name for (name,) in read if (landed := landed_on(name)) and landed < until} == set(files)
+        return {name for (name,) in read} == set(files)
 
     def _fold(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, horizon: date, holds_from: datetime
     ) -> None:
         given = {
-            "horizon": horizon.isoformat(),
+            "horizon": horizon,
             "cutoff": holds_from - timedelta(days=self.settings.whole_days),
-            "thinned": self.settings.thinned_events,
+            "thinned_events": self.settings.thinned_events,
         }
-        for statement in _statements(_SQL / "01_prepare.sql"):
-            connection.execute(_with_values(statement, given))
+        for name, value in given.items():
+            connection.execute(f"set variable {name} = ?", [value])
+        connection.execute((_SQL / "01_prepare.sql").read_text(encoding="utf-8"))
         for part in PARTS:
             query = (_SQL / f"{part}.sql").read_text(encoding="utf-8")
             connection.execute(
@@ -263,7 +263,7 @@ def count_kept(connection: duckdb.DuckDBPyConnection) -> int:
     return int(kept)
 
 
-def landed_on(file: str) -> date | None:
+def _landed_on(file: str) -> date | None:
     """The day of the drop that a file, relative to the landing zone, came with; None where it came with none."""
     parts = file.split("/")
     found = _DROP.fullmatch(parts[1]) if len(parts) > 2 else None
@@ -280,7 +280,7 @@ def _drops(raw: Path) -> dict[str, tuple[date, Stat]]:
         for path in sorted((raw / table).glob("landed_on=*/**/*")):
             if path.is_file() and not path.name.startswith(("_", ".")):
                 name = path.relative_to(raw).as_posix()
-                if (landed := landed_on(name)) is not None:
+                if (landed := _landed_on(name)) is not None:
                     stat = path.stat()
                     found[name] = (landed, (stat.st_size, stat.st_mtime_ns))
     return found
@@ -300,36 +300,17 @@ def _code_of(project: Project, settings: HistorySettings) -> str:
 
 def _measured(project: Project) -> list[tuple[str, ...]]:
     """By what, and for how long, each campaign's success is measured."""
-    with duckdb.connect() as connection:
-        return connection.execute(
-            "select campaign_id, success_event, success_window_days from read_csv(?, all_varchar = true) order by all",
-            [str(project.root / "seeds/compiled/campaigns.csv")],
-        ).fetchall()
+    columns = ("campaign_id", "success_event", "success_window_days")
+    return sorted(
+        tuple(row[column] or "" for column in columns)
+        for row in read_seed(project.root, "compiled/campaigns")
+    )
 
 
 def _read(folder: Path) -> _Described | None:
     """What a history says of itself; None where it is none, or not whole."""
     try:
         described = _Described.model_validate_json((folder / "history.json").read_bytes())
-        date.fromisoformat(described.horizon), datetime.fromisoformat(described.holds_from)
     except (OSError, ValueError):
         return None
     return described if all((folder / f"{part}.parquet").is_file() for part in PARTS) else None
-
-
-def _statements(path: Path) -> list[str]:
-    found = duckdb.extract_statements(path.read_text(encoding="utf-8"))
-    return [statement.query for statement in found]
-
-
-def _with_values(statement: str, values: Mapping[str, Any]) -> str:
-    """A statement with the values in it, because a view takes no parameters."""
-    for name, value in values.items():
-        if isinstance(value, list):
-            text = "[" + ", ".join(literal(item) for item in value) + "]"
-        elif isinstance(value, datetime):
-            text = f"timestamp {literal(value.isoformat(sep=' '))}"
-        else:
-            text = literal(value)
-        statement = statement.replace(f"${name}", text)
-    return statement

@@ -45,7 +45,7 @@ from sendworthy.limits import check_window, judge_limits, read_landed, read_wind
 from sendworthy.old_lists import forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
-from sendworthy.replay import Replay, find_replay, read_landed_until
+from sendworthy.replay import find_replay, read_landed_until
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
 from sendworthy.times import iso, parse_time, utc_now
@@ -92,21 +92,6 @@ class NightResult:
         return EXIT_HELD_BACK if self.held_back else EXIT_OK
 
 
-@dataclass(frozen=True)
-class Reads:
-    """Which drops a night reads, if it is not all of them."""
-
-    history: History | None
-    replay: Replay | None
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """The same for dbt."""
-        if self.replay is not None:
-            return self.replay.settings
-        return {"history": str(self.history.folder)} if self.history else {}
-
-
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
     places = places_of(options.database, options.out, options.docs, project.root)
@@ -148,7 +133,8 @@ def _run_night(
         if replay is not None:
             notes.append(replay.words)
 
-    reads = Reads(history, replay)
+    # which drops dbt reads, if it is not all of them
+    reads = replay.settings if replay else {"history": str(history.folder)} if history else {}
     try:
         build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock, reads)
     except BuildError as error:
@@ -215,7 +201,7 @@ def _decide(
     stages: Stages,
     started_at: datetime,
     lock: int,
-    reads: Reads,
+    reads: Mapping[str, str],
 ) -> tuple[Path, datetime, GateResult, list[str]]:
     """Build and audit the night: the build file, the logical time, what the gate says, what there is to warn of."""
     # both take seconds to import and to read: it is done while dbt is at work in a process of its own
@@ -228,7 +214,7 @@ def _decide(
             build = warehouse.new_build(options.database)
             if not options.allow_stale:
                 refuse_earlier_clock(build, started_at)
-            warnings = build_warehouse(project, options, engine, build, stages, lock, reads.settings)
+            warnings = build_warehouse(project, options, engine, build, stages, lock, reads)
             built = opened.enter_context(engine.open(build, stages))
         as_of = built.as_of
         if options.as_of is None and not options.allow_stale:

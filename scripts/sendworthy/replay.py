@@ -12,8 +12,6 @@ import duckdb
 from sendworthy import warehouse
 from sendworthy.errors import BuildError
 
-_DROP = "regexp_extract(file, '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1)"
-
 
 @dataclass(frozen=True)
 class Replay:
@@ -74,10 +72,10 @@ def find_replay(database: Path, as_of: datetime | None) -> Replay | None:
 def read_landed_until(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """By table that arrives in drops, the date of the newest drop that a build has read."""
     found = connection.execute(
-        f"""
-        select table_name, max({_DROP})
+        """
+        select table_name, strftime(max(landed_on), '%Y-%m-%d')
         from ops.source_counts
-        where {_DROP} <> ''
+        where landed_on is not null
         group by all
         order by all
         """

@@ -258,7 +258,7 @@ SEEDS: tuple[Seed, ...] = (
 def validate_settings(project_dir: Path) -> list[Problem]:
     """All problems of the settings seeds of a project; empty when they can be used. Reads only."""
     problems: list[Problem] = []
-    fields = {row.get("merge_field") or "" for row in _rows(project_dir, "merge_fields")} - {""}
+    fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
     for seed in SEEDS:
         if seed.name == "merge_tags" and fields:  # without fields their own file has the problem
             seed = replace(seed, checks=(*seed.checks, _known_merge_field(fields)))
@@ -268,7 +268,7 @@ def validate_settings(project_dir: Path) -> list[Problem]:
 
 def read_retention(project_dir: Path) -> dict[str, int]:
     """How many days each thing is kept; the settings must be in order."""
-    return {str(row["what"]): int(row["keep_days"] or 0) for row in _rows(project_dir, "retention")}
+    return {str(row["what"]): int(row["keep_days"] or 0) for row in read_seed(project_dir, "retention")}
 
 
 def _too_short(project_dir: Path) -> Iterator[Problem]:
@@ -291,7 +291,7 @@ def _least_days(project_dir: Path) -> dict[str, tuple[int, str]]:
     """How far back the rules look into each ledger, in days, and which rule it is that looks so far."""
 
     def longest(name: str, column: str, key: str, words: str) -> tuple[int, str]:
-        found = [(row.get(column) or "", f"{words} {row.get(key)}") for row in _rows(project_dir, name)]
+        found = [(row.get(column) or "", f"{words} {row.get(key)}") for row in read_seed(project_dir, name)]
         return max(
             [(int(days), why) for days, why in found if days.isdigit()] + [(90, "triggers and features")],
             key=lambda item: item[0],
@@ -320,14 +320,14 @@ def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
     `validate_settings` says what is wrong with them.
     """
     tags: dict[str, dict[str, str | None]] = {dialect: {} for dialect in DIALECTS}
-    for row in _rows(project_dir, "merge_tags"):
+    for row in read_seed(project_dir, "merge_tags"):
         dialect, tag = row.get("dialect") or "", row.get("merge_tag") or ""
         if dialect in TAG_DIALECTS and tag:
             tags[dialect].setdefault(tag, row.get("merge_field") or None)
     return tags
 
 
-def _rows(project_dir: Path, name: str) -> list[dict[str, str | None]]:
+def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
     """The rows of a seed as they stand; none when the file cannot be read."""
     try:
         text = (project_dir / SEEDS_DIR / f"{name}.csv").read_bytes().decode("utf-8-sig")

@@ -27,19 +27,21 @@ with
         {%- endfor %}
     ),
 
-    drops as (
-        select table_name, file, cast({{ drop_date("file") }} as timestamp) as landed_at from landing_files
-    ),
-
     -- so late that on history nobody looks for another delivery of it
     late as (
         {%- for table in ["events", "message_events"] %}
             select '{{ table }}' as table_name, base.file, count(*) as rows_late
             from {{ ref("base_landing__" ~ table) }} as base
-            inner join drops on drops.table_name = '{{ table }}' and base.file = drops.file
+            inner join
+                landing_files on landing_files.table_name = '{{ table }}' and base.file = landing_files.file
             where
                 base.quarantine_reason is null
-                and base.occurred_at < {{ days_before("drops.landed_at", var("history")["duplicates_days"]) }}
+                and base.occurred_at
+                < {{
+                    days_before(
+                        "cast(landing_files.landed_on as timestamp)", var("history")["duplicates_days"]
+                    )
+                }}
             group by base.file {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
@@ -48,6 +50,7 @@ with
         select
             landing_files.table_name,
             landing_files.file,
+            landing_files.landed_on,
             coalesce(history.rows_in, delivered.rows_in, 0) as rows_in,
             coalesce(judged.rows_staged, 0)
             + coalesce(history.rows_folded + history.rows_erased, 0) as rows_staged,

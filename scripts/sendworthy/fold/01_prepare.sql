@@ -1,29 +1,27 @@
--- What is folded, and what of it is old, frequent and superseded. Runs on a published file; $horizon is a date as text, $cutoff
--- a time, $thinned a list of event names.
+-- What is folded, and what of it is old, frequent and superseded. Runs on a published file, with the variables horizon (a date),
+-- cutoff (a time) and thinned_events (a list of their names).
 create or replace temp table folded_files as
 select
     table_name,
     file,
+    landed_on,
     rows_in,
     rows_staged,
     rows_late,
     rows_erased,
     unknown_columns
 from ops.source_counts
-where
-    table_name in ('events', 'message_events')
-    and regexp_matches(file, '^[a-z_]+/landed_on=[0-9]{4}-[0-9]{2}-[0-9]{2}/')
-    and regexp_extract(file, '^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/', 1) < $horizon;
+where table_name in ('events', 'message_events') and landed_on < getvariable('horizon');
 
 create or replace temp table thinned_names as
-select unnest($thinned::varchar[]) as event_name;
+select unnest(getvariable('thinned_events')::varchar[]) as event_name;
 
 -- what measures the success of a campaign matters for as long as it was looked for after the message, however long ago
 create or replace temp table success_windows as
 select eligible.user_id, campaigns.success_event as event_name, eligible.starts_at, eligible.ends_at
 from intermediate.int_measurement__eligible_users as eligible
 inner join settings.campaigns as campaigns using (campaign_id)
-where eligible.starts_at < $cutoff;
+where eligible.starts_at < getvariable('cutoff');
 
 create or replace temp table measured_events as
 select distinct events.event_id
@@ -33,7 +31,7 @@ inner join success_windows
     and events.event_name = success_windows.event_name
     and events.occurred_at >= success_windows.starts_at
     and events.occurred_at < success_windows.ends_at
-where events.quarantine_reason is null and events.occurred_at < $cutoff;
+where events.quarantine_reason is null and events.occurred_at < getvariable('cutoff');
 
 create or replace temp table measured_reports as
 select distinct reports.message_event_id
@@ -43,7 +41,7 @@ inner join success_windows
     and 'message_' || reports.event_type || ':' || reports.campaign_id = success_windows.event_name
     and reports.occurred_at >= success_windows.starts_at
     and reports.occurred_at < success_windows.ends_at
-where reports.quarantine_reason is null and reports.occurred_at < $cutoff;
+where reports.quarantine_reason is null and reports.occurred_at < getvariable('cutoff');
 
 -- who did what first and last, before the cutoff
 create or replace temp table event_edges as
@@ -51,7 +49,7 @@ select user_id, event_name, min(occurred_at) as first_at, max(occurred_at) as ne
 from staging.base_landing__events
 where
     quarantine_reason is null
-    and occurred_at < $cutoff
+    and occurred_at < getvariable('cutoff')
     and event_name in (select event_name from thinned_names)
     and file in (select file from folded_files)
 group by all;
@@ -60,7 +58,7 @@ create or replace temp view judged_events as
 select
     events.*,
     event_edges.user_id is null
-    or events.occurred_at >= $cutoff
+    or events.occurred_at >= getvariable('cutoff')
     or events.occurred_at in (event_edges.first_at, event_edges.newest_at)
     or events.event_id in (select event_id from measured_events) as is_kept
 from staging.base_landing__events as events
@@ -73,7 +71,7 @@ select user_id, channel, campaign_id, event_type, max(occurred_at) as newest_at
 from staging.base_landing__message_events
 where
     quarantine_reason is null
-    and occurred_at < $cutoff
+    and occurred_at < getvariable('cutoff')
     and event_type in ('delivered', 'opened', 'clicked')
     and file in (select file from folded_files)
 group by all;
@@ -82,7 +80,7 @@ create or replace temp view judged_reports as
 select
     reports.*,
     report_edges.user_id is null
-    or reports.occurred_at >= $cutoff
+    or reports.occurred_at >= getvariable('cutoff')
     or reports.occurred_at = report_edges.newest_at
     or reports.message_event_id in (select message_event_id from measured_reports) as is_kept
 from staging.base_landing__message_events as reports

@@ -14,6 +14,7 @@ with
 select
     table_name,
     file,
+    landed_on,
     rows_in,
     rows_staged - rows_erased - coalesce(rows_kept, 0) as rows_folded,
     rows_late,

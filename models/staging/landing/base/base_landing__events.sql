@@ -1,25 +1,15 @@
 with
-    source as (select * from {{ source("landing", "events") }}),
-
     history as (select * from {{ source("history", "events") }}),
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
     known as ({{ known_ids("events", "event_id") }}),
 
-    judged as (
-        select
-            *,
-            coalesce(
-                problem, {{ from_the_future("occurred_at") }}, {{ settled_duplicate("event_id") }}
-            ) as quarantine_reason
-        from source
-    ),
-
     -- delivery is at least once: the first delivery of an id counts
     {{
         numbered_rows(
-            "judged",
+            source("landing", "events"),
+            [from_the_future("occurred_at"), settled_duplicate("event_id")],
             ["event_id"],
             "judged.received_at nulls last, judged.occurred_at nulls last, "
             ~ contract_columns_as_text("events", "judged"),

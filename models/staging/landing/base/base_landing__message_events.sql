@@ -1,25 +1,15 @@
 with
-    source as (select * from {{ source("landing", "message_events") }}),
-
     history as (select * from {{ source("history", "message_events") }}),
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
     known as ({{ known_ids("message_events", "message_event_id") }}),
 
-    judged as (
-        select
-            *,
-            coalesce(
-                problem, {{ from_the_future("occurred_at") }}, {{ settled_duplicate("message_event_id") }}
-            ) as quarantine_reason
-        from source
-    ),
-
     -- delivery is at least once: the first report of an id counts
     {{
         numbered_rows(
-            "judged",
+            source("landing", "message_events"),
+            [from_the_future("occurred_at"), settled_duplicate("message_event_id")],
             ["message_event_id"],
             "judged.occurred_at nulls last, " ~ contract_columns_as_text("message_events", "judged"),
         )

@@ -1,14 +1,9 @@
 with
-    source as (select * from {{ source("landing", "social_mentions") }}),
-
-    judged as (
-        select *, coalesce(problem, {{ from_the_future("posted_at") }}) as quarantine_reason from source
-    ),
-
     -- the first delivery of an id counts; of two opinions at one time the worse one (negative sorts first)
     {{
         numbered_rows(
-            "judged",
+            source("landing", "social_mentions"),
+            [from_the_future("posted_at")],
             ["mention_id"],
             "judged.posted_at nulls last, judged.sentiment nulls last, "
             ~ contract_columns_as_text("social_mentions", "judged"),

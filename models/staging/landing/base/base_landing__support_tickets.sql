@@ -1,15 +1,10 @@
 with
-    source as (select * from {{ source("landing", "support_tickets") }}),
-
-    judged as (
-        select *, coalesce(problem, {{ from_the_future("updated_at") }}) as quarantine_reason from source
-    ),
-
     -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the one that
     -- sorts last is newer
     {{
         numbered_rows(
-            "judged",
+            source("landing", "support_tickets"),
+            [from_the_future("updated_at")],
             ["ticket_id"],
             "judged.updated_at nulls last, " ~ contract_columns_as_text("support_tickets", "judged"),
         )
