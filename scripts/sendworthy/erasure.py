@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -14,7 +14,7 @@ from sendworthy.changes import LEDGER, create_deliveries
 from sendworthy.errors import SettingsError
 from sendworthy.private import PSEUDONYM_KEY
 from sendworthy.record_sql import hash_of_address
-from sendworthy.warehouse import identifier
+from sendworthy.warehouse import identifier, literal
 
 # the macro is_pseudonym knows it too
 _PSEUDONYM = "erased:"
@@ -77,6 +77,8 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         select address from intermediate.int_users__erased_addresses where length(address) >= {_SHORTEST_ADDRESS}
         """
     )
+    named = _tables_with(connection, "user_id")
+    _find_rows(connection, named)
     changed = _rename_in_ledgers(connection)
     told = _count_told(connection)
     changed += _forget_deliveries(connection)
@@ -85,12 +87,12 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     changed += _empty_quarantine(connection)
     changed += _delete_suppressions(connection)
     # the last one: what goes before reads the tables that it empties
-    for schema, table in _tables_with(connection, "user_id"):
+    for schema, table in named:
         changed += _delete_rows(connection, schema, table)
     connection.execute("delete from intermediate.int_users__erased_addresses")
     connection.execute("commit")
-    connection.execute("drop table erased")
-    connection.execute("drop table erased_addresses")
+    for table in ("erased", "erased_addresses", "erased_rows"):
+        connection.execute(f"drop table {table}")
     return Erased(frozenset(users), changed, told)
 
 
@@ -186,49 +188,73 @@ def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
     )
 
 
-def _is_of_nobody(text: str) -> str:
-    """SQL: whether a text, of a row that names no user, holds an address that only erased people have, or their id.
+def _of_nobody(rows: str) -> str:
+    """SQL for those rows of a query, of row_number and a text, that hold an address that only erased people have, or their id.
 
-    An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
+    They name no user. An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
     """
-    return f"""(
-        exists (select 1 from erased_addresses where contains(lower({text}), erased_addresses.address))
-        or exists (
-            select 1 from erased where contains(replace({text}, '\\', ''), '"' || replace(erased.user_id, '\\', '') || '"')
-        )
-    )"""
+    # what is looked at is made once for each row and each person, and not for each pair of them
+    return f"""
+        select row_number
+        from (
+            select row_number, lower(text) as lowered, replace(text, '\\', '') as bare from ({rows})
+        ) as texts
+        where
+            exists (select 1 from erased_addresses where contains(lowered, address))
+            or exists (
+                select 1
+                from (select '"' || replace(user_id, '\\', '') || '"' as quoted from erased)
+                where contains(bare, quoted)
+            )
+    """
 
 
-def _rows_of_the_erased(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
-    """SQL for the row numbers of a table with a user_id that are of erased people.
+def _find_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str, str]]) -> None:
+    """Make the temporary table of the rows, by number, that are of erased people in tables with a user_id.
 
     Those that name them, and those that name nobody and hold an address of theirs in any text.
     """
-    texts = connection.execute(
+    connection.execute(
+        "create or replace temp table erased_rows (schema_name varchar, table_name varchar, row_number bigint)"
+    )
+    for schema, table in tables:
+        texts = connection.execute(
+            """
+            select column_name
+            from duckdb_columns()
+            where database_name = current_database() and schema_name = ? and table_name = ? and data_type in ('VARCHAR', 'JSON')
+            order by column_index
+            """,
+            [schema, table],
+        ).fetchall()
+        whole = f"concat_ws(' ', {', '.join(identifier(name) for (name,) in texts)})"
+        relation = f"{identifier(schema)}.{identifier(table)}"
+        nameless = f"""
+            select rowid as row_number, {whole} as text from {relation} where coalesce(trim(user_id), '') = ''
         """
-        select column_name
-        from duckdb_columns()
-        where database_name = current_database() and schema_name = ? and table_name = ? and data_type in ('VARCHAR', 'JSON')
-        order by column_index
-        """,
-        [schema, table],
-    ).fetchall()
-    whole = f"concat_ws(' ', {', '.join(identifier(name) for (name,) in texts)})"
-    relation = f"{identifier(schema)}.{identifier(table)}"
-    # one by one: joined by an `or`, every row would be searched for every address
-    return f"""
-        select rowid from {relation} where user_id in (select user_id from erased)
-        union all
-        select row_number
-        from (select rowid as row_number, {whole} as whole from {relation} where coalesce(trim(user_id), '') = '')
-        where {_is_of_nobody("whole")}
-    """
+        # one by one: joined by an `or`, every row would be searched for every address
+        connection.execute(
+            f"""
+            insert into erased_rows
+            select ?, ?, row_number
+            from (
+                select rowid as row_number from {relation} where user_id in (select user_id from erased)
+                union all
+                {_of_nobody(nameless)}
+            )
+            """,
+            [schema, table],
+        )
+
+
+def _rows_of(schema: str, table: str) -> str:
+    """SQL for the row numbers of a table that are of erased people."""
+    return f"select row_number from erased_rows where schema_name = {literal(schema)} and table_name = {literal(table)}"
 
 
 def _delete_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
     relation = f"{identifier(schema)}.{identifier(table)}"
-    rows = _rows_of_the_erased(connection, schema, table)
-    return _count(connection, f"delete from {relation} where rowid in ({rows})")
+    return _count(connection, f"delete from {relation} where rowid in ({_rows_of(schema, table)})")
 
 
 def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
@@ -242,7 +268,7 @@ def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
             from (
                 select file, count(*) as rows_erased
                 from {relation}
-                where quarantine_reason is null and rowid in ({_rows_of_the_erased(connection, schema, table)})
+                where quarantine_reason is null and rowid in ({_rows_of(schema, table)})
                 group by file
             ) as gone
             where source_counts.table_name = ? and source_counts.file = gone.file
@@ -256,6 +282,11 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
 
     Whose it is, is in the row as it was delivered: under a name in any spelling, an id as a text, a whole number or a
     fraction. Of a row without one, an address of theirs decides, or their id elsewhere.
+    """
+    nameless = """
+        select row_number, raw_row as text from named where coalesce(user_id, '') = ''
+        union all
+        select rowid, raw_row from ops.quarantine where raw_row is not null and not json_valid(raw_row)
     """
     return _count(
         connection,
@@ -285,13 +316,7 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
                     user_id in (select trim(user_id) from erased)
                     or regexp_replace(user_id, '[.]0+$', '') in (select trim(user_id) from erased)
                 union all
-                select row_number
-                from named
-                where coalesce(user_id, '') = '' and {_is_of_nobody("raw_row")}
-                union all
-                select rowid
-                from ops.quarantine
-                where raw_row is not null and not json_valid(raw_row) and {_is_of_nobody("raw_row")}
+                {_of_nobody(nameless)}
             )
 
         update ops.quarantine set raw_row = '{{}}' where rowid in (select row_number from of_the_erased)
