@@ -94,9 +94,7 @@ with
         from with_room
     ),
 
-    -- 1. one message of a content group to a user. A list in a partition stands alone in its select, here
-    -- and below: beside
-    -- another window, DuckDB takes twenty times as long for it
+    -- 1. one message of a content group to a user
     in_group as (
         select
             *,
