@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
+from sendworthy.child import leave_no_garbage
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_USAGE, SettingsError
 from sendworthy.private import keep_to_owner
 from sendworthy.project import Project, find_project
@@ -863,7 +864,8 @@ def _given(**options: str | None) -> dict[str, Any]:
 
 def main() -> NoReturn:
     """The entry point of the command `sendworthy`."""
-    app()
+    with leave_no_garbage():
+        app()
     raise SystemExit(EXIT_USAGE)
 
 

@@ -5,19 +5,41 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
-from sendworthy.child import end_with_parent
+from sendworthy.child import end_with_parent, leave_no_garbage
 
 
 def main() -> None:
     """Run dbt; ends with dbt's exit code."""
     end_with_parent()
+    # what dbt has parsed lives as long as it does: looking through it for garbage is a tenth of a small night
+    gc.set_threshold(100_000, 50, 1000)
     keep_parsed(Path.cwd(), Path(os.environ.get("DBT_TARGET_PATH", "target")))
+    log_what_is_kept()
     from dbt.cli.main import cli
 
-    cli()
+    with leave_no_garbage():
+        cli()
+
+
+def log_what_is_kept() -> None:
+    """Let dbt make the lines of its logs only for what it then writes: of ten events nine are below the level."""
+    try:
+        from dbt_common.events.base_types import EventLevel, EventMsg
+        from dbt_common.events.logger import _log_level_map, _Logger
+    except ImportError:
+        # another version has other names for it, and takes a second longer
+        return
+    write = _Logger.write_line
+
+    def write_line(logger: _Logger, message: EventMsg) -> None:
+        if _log_level_map[EventLevel(message.info.level)] >= _log_level_map[logger.level]:
+            write(logger, message)
+
+    _Logger.write_line = write_line  # type: ignore[assignment]
 
 
 def keep_parsed(root: Path, target: Path) -> None:
