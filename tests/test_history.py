@@ -266,7 +266,7 @@ def test_thirty_nights_on_history_are_nights_that_read_everything(
     shutil.rmtree(tmp_path / "raw")
 
 
-# -- when a history holds
+# -- a landing zone that is made up
 
 
 @dataclass
@@ -294,8 +294,8 @@ class Zone:
             path.parent.mkdir(parents=True)
             path.write_text("x")
 
-    def fold(self, horizon: date) -> None:
-        """A published file with nothing in it but the files' names, and what is kept of them."""
+    def fold(self, horizon: date, *statements: str) -> None:
+        """A published file with nothing in it but the files' names and what the statements write, and what is kept of them."""
         published = self.root / "published.duckdb"
         published.unlink(missing_ok=True)
         past = self.past()
@@ -307,7 +307,7 @@ class Zone:
                 "create table staging.base_landing__message_events (message_event_id text, user_id text, campaign_id text, channel text, event_type text, occurred_at timestamp, quarantine_reason text, file text, raw_row text)",
                 "create table staging.base_landing__active_days (user_id text, active_on date)",
                 "create table ops.quarantine (table_name text, file text, reason text, raw_row text)",
-                "create table ops.source_counts (table_name text, file text, rows_in bigint, rows_staged bigint, rows_late bigint, rows_erased bigint, unknown_columns text)",
+                "create table ops.source_counts (table_name text, file text, landed_on date, rows_in bigint, rows_staged bigint, rows_late bigint, rows_erased bigint, unknown_columns text)",
                 "create table settings.campaigns (campaign_id text, success_event text)",
                 "create table intermediate.int_measurement__eligible_users (user_id text, campaign_id text, starts_at timestamp, ends_at timestamp)",
                 "create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of",
@@ -316,9 +316,19 @@ class Zone:
             for path in self.raw.glob("*/*/*"):
                 name = path.relative_to(self.raw).as_posix()
                 connection.execute(
-                    "insert into ops.source_counts values (?, ?, 0, 0, 0, 0, '')", [name.split("/")[0], name]
+                    "insert into ops.source_counts values (?, ?, ?, 0, 0, 0, 0, '')",
+                    [name.split("/")[0], name, name.split("=")[1][:10]],
                 )
+            for statement in statements:
+                connection.execute(statement)
         past.write(published, horizon)
+
+    def kept(self, horizon: date, part: str, columns: str) -> list[tuple[Any, ...]]:
+        """What a history has, in order."""
+        path = (
+            self.root / ".sendworthy" / "published.duckdb.history" / horizon.isoformat() / f"{part}.parquet"
+        )
+        return duckdb.sql(f"select {columns} from '{path}' order by all").fetchall()
 
 
 FIRST_DROP, LAST_DROP = date(2026, 4, 1), date(2026, 5, 31)
@@ -332,6 +342,129 @@ def zone(tmp_path: Path) -> Zone:
         zone.land(FIRST_DROP + days * DAY)
     zone.fold(HORIZON)
     return zone
+
+
+# -- what a history keeps: rows before CUTOFF are old, and those of OLD come with a drop that is folded
+
+CUTOFF = "2026-02-13 00:00:00"
+OLD, NEW = "landed_on=2026-04-10/part-0.csv", "landed_on=2026-05-20/part-0.csv"
+
+
+def events(*rows: tuple[str, str, str, str], drop: str = OLD, reason: str | None = None) -> str:
+    """Events: id, user, name, when."""
+    values = ", ".join(f"('{event}', '{user}', '{name}', timestamp '{at}')" for event, user, name, at in rows)
+    because = f"'{reason}'" if reason else "null"
+    return f"insert into staging.base_landing__events select *, {because}, 'events/{drop}', null from (values {values})"
+
+
+def reports(*rows: tuple[str, str, str, str, str, str], drop: str = OLD, reason: str | None = None) -> str:
+    """Reports on messages: id, user, campaign, channel, type, when."""
+    values = ", ".join(f"({', '.join(map(repr, row[:5]))}, timestamp '{row[5]}')" for row in rows)
+    because = f"'{reason}'" if reason else "null"
+    return f"insert into staging.base_landing__message_events select *, {because}, 'message_events/{drop}', null from (values {values})"
+
+
+def looked_for(user: str, success: str, begin: str, end: str) -> str:
+    """A campaign's success was looked for from then until then."""
+    return f"""
+        insert into settings.campaigns values ('of_{success}', '{success}');
+        insert into intermediate.int_measurement__eligible_users values ('{user}', 'of_{success}', '{begin}', '{end}')
+    """
+
+
+def test_of_frequent_events_the_first_and_the_newest_stay_and_the_days_of_the_others(zone: Zone) -> None:
+    zone.fold(
+        HORIZON,
+        events(
+            ("first", "ada", "page_viewed", "2025-10-01 08:00:00"),
+            ("between", "ada", "page_viewed", "2025-10-02 08:00:00"),
+            ("between again", "ada", "page_viewed", "2025-10-02 09:00:00"),
+            ("newest", "ada", "page_viewed", "2026-02-12 23:59:59"),
+            ("young", "ada", "page_viewed", CUTOFF),
+            ("younger", "ada", "page_viewed", "2026-04-09 08:00:00"),
+            ("of another name", "ada", "product_viewed", "2025-10-03 08:00:00"),
+            ("of it the newest", "ada", "product_viewed", "2025-10-04 08:00:00"),
+            ("of another person", "bob", "page_viewed", "2025-10-04 08:00:00"),
+            ("rare", "ada", "order_completed", "2025-10-05 08:00:00"),
+            ("rare too", "ada", "order_completed", "2025-10-06 08:00:00"),
+            ("rare and newest", "ada", "order_completed", "2025-10-07 08:00:00"),
+        ),
+        events(("not folded", "ada", "page_viewed", "2025-10-08 08:00:00"), drop=NEW),
+        events(("bad", "ada", "page_viewed", "2025-10-09 08:00:00"), reason="duplicate"),
+        # of a fold before this one
+        "insert into staging.base_landing__active_days values ('ada', date '2025-07-01')",
+    )
+    assert [name for (name,) in zone.kept(HORIZON, "events", "event_id")] == [
+        *("bad", "first", "newest", "of another name", "of another person", "of it the newest", "rare"),
+        *("rare and newest", "rare too", "young", "younger"),
+    ]
+    assert zone.kept(HORIZON, "active_days", "user_id, active_on::text") == [
+        ("ada", "2025-07-01"),
+        ("ada", "2025-10-02"),
+    ]
+
+
+def test_of_reports_the_newest_of_each_channel_and_campaign_stays(zone: Zone) -> None:
+    zone.fold(
+        HORIZON,
+        reports(
+            ("mail", "ada", "welcome", "email", "opened", "2025-10-01 08:00:00"),
+            ("newest mail", "ada", "welcome", "email", "opened", "2025-12-01 08:00:00"),
+            ("text message", "ada", "welcome", "sms", "opened", "2025-11-01 08:00:00"),
+            ("of another campaign", "ada", "win_back", "email", "opened", "2025-10-02 08:00:00"),
+            ("clicked", "ada", "welcome", "email", "clicked", "2025-10-03 08:00:00"),
+            ("of another person", "bob", "welcome", "email", "opened", "2025-10-04 08:00:00"),
+            ("sent", "ada", "welcome", "email", "sent", "2025-10-05 08:00:00"),
+            ("sent again", "ada", "welcome", "email", "sent", "2025-10-06 08:00:00"),
+            ("young", "ada", "welcome", "email", "opened", CUTOFF),
+        ),
+    )
+    assert [name for (name,) in zone.kept(HORIZON, "message_events", "message_event_id")] == [
+        *("clicked", "newest mail", "of another campaign", "of another person", "sent", "sent again"),
+        *("text message", "young"),
+    ]
+
+
+def test_what_measured_a_success_stays_however_long_ago(zone: Zone) -> None:
+    zone.fold(
+        HORIZON,
+        looked_for("ada", "page_viewed", "2025-10-02 08:00:00", "2025-10-09 08:00:00"),
+        looked_for("ada", "message_clicked:welcome", "2025-10-02 08:00:00", "2025-10-09 08:00:00"),
+        events(
+            ("first", "ada", "page_viewed", "2025-09-01 08:00:00"),
+            ("too early", "ada", "page_viewed", "2025-10-02 07:59:59"),
+            ("success", "ada", "page_viewed", "2025-10-02 08:00:00"),
+            ("too late", "ada", "page_viewed", "2025-10-09 08:00:00"),
+            ("newest", "ada", "page_viewed", "2026-01-01 08:00:00"),
+        ),
+        reports(
+            ("too early", "ada", "welcome", "email", "clicked", "2025-10-02 07:59:59"),
+            ("success", "ada", "welcome", "email", "clicked", "2025-10-02 08:00:00"),
+            ("too late", "ada", "welcome", "email", "clicked", "2025-10-09 08:00:00"),
+            ("newest", "ada", "welcome", "email", "clicked", "2026-01-01 08:00:00"),
+        ),
+    )
+    assert zone.kept(HORIZON, "events", "event_id") == [("first",), ("newest",), ("success",)]
+    assert zone.kept(HORIZON, "message_events", "message_event_id") == [("newest",), ("success",)]
+
+
+def test_an_id_is_settled_where_the_delivery_that_counts_is_folded(zone: Zone) -> None:
+    at = "2026-04-09 08:00:00"
+    zone.fold(
+        HORIZON,
+        events(("came before", "ada", "page_viewed", at), ("never again", "ada", "page_viewed", at)),
+        events(("came before", "ada", "page_viewed", at), drop=NEW, reason="duplicate"),
+        events(("twice in one", "ada", "page_viewed", at), drop=NEW),
+        events(("twice in one", "ada", "page_viewed", at), drop=NEW, reason="duplicate"),
+        reports(("came before", "ada", "welcome", "email", "sent", at), drop=NEW, reason="duplicate"),
+    )
+    assert zone.kept(HORIZON, "settled_ids", "table_name, id") == [
+        ("events", "came before"),
+        ("message_events", "came before"),
+    ]
+
+
+# -- when a history holds
 
 
 def test_drops_are_folded_when_their_duplicates_have_come_and_a_week_at_once(zone: Zone) -> None:
