@@ -5,11 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -17,7 +15,7 @@ from sendworthy.destinations import choose_destinations
 from sendworthy.project import Project
 
 from benchmarks import floor
-from benchmarks.case import ROOT, Case, Stage
+from benchmarks.case import Case, Stage
 from benchmarks.children import Cost, run
 from benchmarks.compare import Results
 
@@ -143,12 +141,6 @@ def _program(name: str, title: str, package: str) -> Contender:
     )
 
 
-@cache
-def _knows_full_refresh() -> bool:
-    said = subprocess.run([*PROGRAM, "nightly", "--help"], capture_output=True, text=True, cwd=ROOT)
-    return "--full-refresh" in said.stdout
-
-
 def _lacks_spark() -> str | None:
     if importlib.util.find_spec("pyspark") is None:
         return "the extra sendworthy[spark]: make setup-spark"
@@ -161,13 +153,7 @@ def contenders() -> dict[str, Contender]:
         _floor("floor", "the floor: the same SQL in one bare DuckDB process"),
         _night("night", "a whole night, the first one", "first"),
         _night("second", "the next night, with a day more of data", "second"),
-        _night(
-            "second_full",
-            "the next night, everything built anew",
-            "second",
-            "--full-refresh",
-            lacks=lambda: None if _knows_full_refresh() else "a night has no option --full-refresh",
-        ),
+        _night("second_full", "the next night, everything built anew", "second", "--full-refresh"),
         _floor("lists", "of the floor, what the lists need", floor.LISTS),
         _program("polars", "the lists as a Polars program", "polars_hash"),
         _program("pandas", "the lists as a pandas program", "pyarrow"),
