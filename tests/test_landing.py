@@ -49,6 +49,24 @@ def staged(warehouse: Warehouse, raw: Path, table: str, query: str) -> list[tupl
         ).fetchall()
 
 
+def test_the_header_of_a_long_file_is_its_first_line(warehouse: Warehouse, raw: Path) -> None:
+    # so long that several threads read each: whichever is done first must not say what the columns are called
+    lines = "".join(f"t{n},u{n},open,2026-05-31,2026-05-31\n" for n in range(500_000))
+    (raw / "support_tickets.csv").unlink()
+    long = raw / "support_tickets" / "landed_on=2026-05-30" / "part-0000.csv"
+    long.parent.mkdir(parents=True)
+    long.write_text(f"{HEADERS['support_tickets']}\n{lines}", encoding="utf-8")
+    for number in range(1, 8):
+        long.with_name(f"part-000{number}.csv").hardlink_to(long)
+    for _ in range(5):
+        with warehouse.open() as connection:
+            warehouse.land(connection, raw)
+            found = connection.execute(
+                "select file, unknown_columns from landing.landing_files where table_name = 'support_tickets'"
+            ).fetchall()
+        assert len(found) == 8 and not any(unknown for _, unknown in found)
+
+
 TIMES = {
     "2026-05-31": "2026-05-31 00:00:00",
     "2026-05-31 10:00:00": "2026-05-31 10:00:00",

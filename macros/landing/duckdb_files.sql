@@ -49,10 +49,13 @@
                 ~ file ~ ")"
             ) %}
         {% else %}
-            {#- the first line as it stands: guessing where the header is could take a row for it, or a header for a row -#}
+            {#-
+                The first line as it stands: guessing where the header is could take a row for it, or a header for a row. Read by one
+                thread: of several, which keep no order, the first to be done could be one that reads the middle of a long file.
+            -#}
             {% do queries.csv.append(
                 "(select " ~ sql_text(path) ~ " as path, line from read_csv(" ~ file ~ ", auto_detect = false, header = false, strict_mode = false, "
-                ~ "columns = {'line': 'varchar'}, delim = chr(31), quote = '', escape = '', comment = '', hive_partitioning = false) limit 1)"
+                ~ "columns = {'line': 'varchar'}, delim = chr(31), quote = '', escape = '', comment = '', hive_partitioning = false, parallel = false) limit 1)"
             ) %}
         {% endif %}
     {% endfor %}
