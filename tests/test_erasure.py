@@ -15,8 +15,11 @@ from typing import Any
 import duckdb
 import pytest
 from deliveries import Delivered
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from nights import FIRST, SECOND, Place, copy_project, sendworthy
 from sendworthy import warehouse
+from sendworthy.erased_texts import create_addresses, of_nobody
 from sendworthy.erasure import erase, pseudonym, read_key
 from sendworthy.errors import SettingsError
 from sendworthy.private import PSEUDONYM_KEY
@@ -394,3 +397,42 @@ def test_a_key_that_can_be_guessed_is_refused_without_being_shown() -> None:
     assert PSEUDONYM_KEY in error.value.what and "hunter2" not in json.dumps(
         [error.value.what, error.value.fix]
     )
+
+
+# few characters, so that texts hold addresses by chance: of words, between words, of JSON, and one of two bytes
+SCRAPS = st.text('ab1@."\\ ,é', max_size=20)
+
+
+@settings(derandomize=True, database=None, deadline=None)
+@given(
+    addresses=st.lists(SCRAPS.filter(bool).map(str.lower), min_size=1, max_size=6, unique=True),
+    ids=st.lists(SCRAPS.filter(bool), min_size=1, max_size=6, unique=True),
+    data=st.data(),
+)
+def test_texts_of_nobody_are_found_as_if_each_were_searched_for_everything(
+    addresses: list[str], ids: list[str], data: st.DataObject
+) -> None:
+    around = st.builds("{}{}{}".format, SCRAPS, st.sampled_from(addresses).map(str.upper), SCRAPS)
+    quoted = st.builds('{}{{"a": "{}"}}'.format, SCRAPS, st.sampled_from(ids))
+    texts = data.draw(st.lists(st.one_of(SCRAPS, around, quoted), min_size=1, max_size=12))
+    with duckdb.connect() as connection:
+        connection.execute("create schema intermediate")
+        connection.execute(
+            "create table intermediate.int_users__erased_addresses as select unnest(?) as address",
+            [addresses],
+        )
+        connection.execute("create temp table erased as select unnest(?) as user_id", [ids])
+        connection.execute(
+            "create table texts as select unnest(?) as row_number, unnest(?) as text",
+            [list(range(len(texts))), texts],
+        )
+        create_addresses(connection)
+        found = {row for (row,) in connection.execute(of_nobody("select * from texts")).fetchall()}
+
+    def is_held(text: str) -> bool:
+        bare = text.replace("\\", "")
+        return any(len(address) >= 6 and address in text.lower() for address in addresses) or any(
+            f'"{user_id.replace(chr(92), "")}"' in bare for user_id in ids
+        )
+
+    assert found == {row for row, text in enumerate(texts) if is_held(text)}

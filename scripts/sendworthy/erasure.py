@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import duckdb
 
 from sendworthy.changes import LEDGER, create_deliveries
+from sendworthy.erased_texts import create_addresses, of_nobody
 from sendworthy.errors import SettingsError
 from sendworthy.private import PSEUDONYM_KEY
 from sendworthy.record_sql import hash_of_address
@@ -21,9 +22,6 @@ _PSEUDONYM = "erased:"
 
 # a key that can be guessed makes pseudonyms that can be undone
 _SHORTEST_KEY = 16
-
-# shorter texts stand in many rows by chance
-_SHORTEST_ADDRESS = 6
 
 
 @dataclass(frozen=True)
@@ -71,12 +69,7 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         "insert into erased select unnest(?), unnest(?)",
         [users, [pseudonym(user_id, key) for user_id in users]],
     )
-    connection.execute(
-        f"""
-        create or replace temp table erased_addresses as
-        select address from intermediate.int_users__erased_addresses where length(address) >= {_SHORTEST_ADDRESS}
-        """
-    )
+    create_addresses(connection)
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
     changed = _rename_in_ledgers(connection)
@@ -188,27 +181,6 @@ def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
     )
 
 
-def _of_nobody(rows: str) -> str:
-    """SQL for those rows of a query, of row_number and a text, that hold an address that only erased people have, or their id.
-
-    They name no user. An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
-    """
-    # what is looked at is made once for each row and each person, and not for each pair of them
-    return f"""
-        select row_number
-        from (
-            select row_number, lower(text) as lowered, replace(text, '\\', '') as bare from ({rows})
-        ) as texts
-        where
-            exists (select 1 from erased_addresses where contains(lowered, address))
-            or exists (
-                select 1
-                from (select '"' || replace(user_id, '\\', '') || '"' as quoted from erased)
-                where contains(bare, quoted)
-            )
-    """
-
-
 def _find_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str, str]]) -> None:
     """Make the temporary table of the rows, by number, that are of erased people in tables with a user_id.
 
@@ -240,7 +212,7 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str
             from (
                 select rowid as row_number from {relation} where user_id in (select user_id from erased)
                 union all
-                {_of_nobody(nameless)}
+                select row_number from ({of_nobody(nameless)}) as of_nobody
             )
             """,
             [schema, table],
@@ -316,7 +288,7 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
                     user_id in (select trim(user_id) from erased)
                     or regexp_replace(user_id, '[.]0+$', '') in (select trim(user_id) from erased)
                 union all
-                {_of_nobody(nameless)}
+                select row_number from ({of_nobody(nameless)}) as of_nobody
             )
 
         update ops.quarantine set raw_row = '{{}}' where rowid in (select row_number from of_the_erased)
