@@ -46,6 +46,9 @@ LEDGERS = {
     ),
 }
 
+# older DuckDB cannot read it; it packs texts that repeat into a fifth less, in less time
+_STORAGE = "storage_version 'v1.3.0'"
+
 
 @contextmanager
 def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -120,6 +123,8 @@ def new_build(published: Path) -> Path:
     folder = forget_build(published)
     make_folder(folder)
     build = folder / "build.duckdb"
+    with duckdb.connect() as connection:
+        connection.execute(f"attach {literal(build)} as build ({_STORAGE})")
     with connect(build) as connection:
         if not published.is_file():
             return build
@@ -367,7 +372,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
             fresh.unlink(missing_ok=True)
             # two runs that differ only in the order of their rows are the same to everybody; keeping it costs memory
             connection.execute("set preserve_insertion_order = false")
-            connection.execute(f"attach {literal(fresh)} as fresh")
+            connection.execute(f"attach {literal(fresh)} as fresh ({_STORAGE})")
             connection.execute(f"copy from database {identifier(build.stem)} to fresh")
             connection.execute("detach fresh")
             build = fresh
