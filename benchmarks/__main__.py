@@ -18,7 +18,16 @@ from benchmarks.errors import BadChoice, BenchmarkError
 from benchmarks.machine import describe_machine, describe_versions, load
 from benchmarks.measure import measure
 from benchmarks.projects import more_campaigns
-from benchmarks.report import COST_HEADS, GROWTH_HEADS, costs, growth_rows, keep, promises
+from benchmarks.report import (
+    COST_HEADS,
+    GROWTH_HEADS,
+    PROMISE_HEADS,
+    costs,
+    growth_rows,
+    keep_growth,
+    keep_night,
+    promises,
+)
 from benchmarks.worlds import World, make_world
 
 # (what grows, times users, times days, times campaigns); the first of each is the same world
@@ -71,18 +80,18 @@ def bench(
         }
         if growth:
             measured = {**about, "steps": grow(world, folder, chosen, repeat)}
-            page = keep(kept, "growth", measured)
+            page = keep_growth(kept, measured)
             show(GROWTH_HEADS, growth_rows(measured))
-            held = promises({"growth": measured})
+            held = promises([], measured)
         else:
             measured = {**about, **one_case(world, 1, folder, chosen, repeat)}
-            page = keep(kept, "night", measured)
+            page = keep_night(kept, measured)
             show(COST_HEADS, costs(measured))
-            held = promises({"night": measured})
+            held = promises([measured])
     except BenchmarkError as error:
         console.print(f"error: {error}", style="bold red", markup=False, highlight=False)
         raise typer.Exit(error.exit_code) from None
-    show(("promise", "measured", ""), held)
+    show(PROMISE_HEADS, held)
     print(page)
 
 

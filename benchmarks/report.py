@@ -13,13 +13,32 @@ from benchmarks.measure import SLOWEST
 RAW, PAGE = "results.json", "RESULTS.md"
 
 
-def keep(folder: Path, part: str, measured: Mapping[str, Any]) -> Path:
-    """Put what was measured in the place of that part of results.json, and write RESULTS.md anew; returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+def keep_night(folder: Path, measured: Mapping[str, Any]) -> Path:
+    """Put what was measured of a night beside those of other worlds, in the place of its own; returns the path of RESULTS.md."""
+    parts = _read(folder)
+    nights = {**parts.get("nights", {}), name_of(measured): measured}
+    largest_first = sorted(nights, key=lambda name: (-nights[name]["world"]["users"], name))
+    return _write(folder, {**parts, "nights": {name: nights[name] for name in largest_first}})
+
+
+def keep_growth(folder: Path, measured: Mapping[str, Any]) -> Path:
+    """Put what was measured of growth in the place of what was there; returns the path of RESULTS.md."""
+    return _write(folder, {**_read(folder), "growth": measured})
+
+
+def name_of(measured: Mapping[str, Any]) -> str:
+    """What the world of a night is called."""
+    return f"{measured['world']['users']:,} people, {measured['world']['days']} days"
+
+
+def _read(folder: Path) -> dict[str, Any]:
     raw = folder / RAW
-    parts = json.loads(raw.read_text(encoding="utf-8")) if raw.is_file() else {}
-    parts[part] = measured
-    raw.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+    return dict(json.loads(raw.read_text(encoding="utf-8"))) if raw.is_file() else {}
+
+
+def _write(folder: Path, parts: Mapping[str, Any]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RAW).write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
     page = folder / PAGE
     page.write_text(render(parts), encoding="utf-8")
     return page
@@ -31,12 +50,10 @@ def render(parts: Mapping[str, Any]) -> str:
         "# Results\n\nWritten by `make bench`; [README.md](README.md) says what is measured and what is unfair to whom. Every single run "
         f"is in [{RAW}]({RAW}). Seconds are medians, with the least and the largest beside them; the peak is that of the largest process."
     ]
-    if "growth" in parts or "night" in parts:
-        blocks.append(
-            "## Held against what was promised\n\n" + table(("promise", "measured", ""), promises(parts))
-        )
-    if "night" in parts:
-        blocks += _night(parts["night"])
+    if held := promises(parts.get("nights", {}).values(), parts.get("growth")):
+        blocks.append("## Held against what was promised\n\n" + table(PROMISE_HEADS, held))
+    for measured in parts.get("nights", {}).values():
+        blocks += _night(measured)
     if "growth" in parts:
         blocks += _growth(parts["growth"])
     return "\n\n".join(blocks) + "\n"
@@ -71,24 +88,25 @@ def costs(measured: Mapping[str, Any]) -> list[tuple[str, str, str, str, str, st
 COST_HEADS = ("", "seconds", "spread", "CPU seconds", "peak", "x floor")
 
 
-def promises(parts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What was promised, what was measured, and whether it holds; what was not measured is not there."""
+PROMISE_HEADS = ("promise", "measured", "of", "")
+
+
+def promises(
+    nights: Iterable[Mapping[str, Any]], growth: Mapping[str, Any] | None = None
+) -> list[tuple[str, str, str, str]]:
+    """What was promised, what was measured, of which world, and whether it holds; what was not measured is not there.
+
+    A row a promise and world. Names of contenders: the first of each pair is held against the second.
+    """
     found = []
-    night = parts.get("night")
-    if night:
+    for night in nights:
+        anew = "second_full" if "second_full" in night["runs"] else "night"
         found += [
             _promise(night, "a whole night takes at most 1.3 times the floor", "night", "floor", 1.3),
-            _promise(
-                night,
-                "the next night takes at most a sixth of a full one",
-                "second",
-                "second_full" if "second_full" in night["runs"] else "night",
-                1 / 6,
-            ),
+            _promise(night, "the next night takes at most a sixth of a full one", "second", anew, 1 / 6),
             _promise(night, "the SQL of the lists takes less than Polars", "lists", "polars", 1.0),
             _promise(night, "the SQL of the lists takes less than pandas", "lists", "pandas", 1.0),
         ]
-    growth = parts.get("growth")
     if growth:
         steps = growth["steps"]
         if "history x1" in steps and "history x2" in steps:
@@ -99,20 +117,24 @@ def promises(parts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
                     (
                         "with twice the history, the next night takes at most 1.1 times as long",
                         f"{times:.2f} times",
+                        name_of(steps["history x1"]),
                         _verdict(times <= 1.1),
                     )
                 )
-    return [promise for promise in found if promise]
+    # those of one promise together
+    held = [promise for promise in found if promise]
+    words = list(dict.fromkeys(promise[0] for promise in held))
+    return sorted(held, key=lambda promise: words.index(promise[0]))
 
 
 def _promise(
     measured: Mapping[str, Any], words: str, name: str, base: str, most: float
-) -> tuple[str, str, str] | None:
+) -> tuple[str, str, str, str] | None:
     one, other = walls(measured, name), walls(measured, base)
     if not one or not other:
         return None
     times = one.median / other.median
-    return words, f"{times:.2f} times (`{name}` / `{base}`)", _verdict(times <= most)
+    return words, f"{times:.2f} times (`{name}` / `{base}`)", name_of(measured), _verdict(times <= most)
 
 
 def _verdict(holds: bool) -> str:
@@ -134,8 +156,8 @@ def _night(measured: Mapping[str, Any]) -> list[str]:
         for name, sizes in measured["compared"].items()
     ]
     blocks = [
-        f"## One night of {measured['world']['users']:,} people\n\n{describe(measured)}\n\n"
-        f"{measured['world']['days']} days of history, {rows:,} rows ("
+        f"## One night of {name_of(measured)}\n\n{describe(measured)}\n\n"
+        f"{rows:,} rows ("
         + ", ".join(f"{count:,} {name}" for name, count in measured["rows"].items())
         + f"), {measured['campaigns']} campaigns, {measured['decisions']:,} decisions, {measured['messages']:,} messages. Campaigns that were held back: "
         + ", ".join(f"{count} in the {night} night" for night, count in measured["held_back"].items())

@@ -27,7 +27,7 @@ from benchmarks.errors import BenchmarkError
 from benchmarks.figures import Spread, ratio, spread
 from benchmarks.projects import more_campaigns
 from benchmarks.recording import of_node
-from benchmarks.report import growth_rows, keep, promises, slowest
+from benchmarks.report import growth_rows, keep_night, promises, slowest
 from benchmarks.rivals.settings import send_times
 from benchmarks.worlds import NIGHT, World, land, make_world
 
@@ -185,19 +185,25 @@ def test_deciding_is_the_models_that_decide() -> None:
 def test_a_promise_is_held_against_what_was_measured(tmp_path: Path) -> None:
     def runs(**seconds: float) -> dict[str, Any]:
         costs = {name: [{"wall_s": wall, "cpu_s": wall, "peak_mb": 1.0}] for name, wall in seconds.items()}
-        return {"runs": costs}
+        return {"runs": costs, "world": {"users": 1000, "days": 30}}
 
-    held = promises({"night": runs(night=13.0, floor=10.0, second=2.0, lists=5.0, polars=4.0)})
-    assert [(measured.partition(" ")[0], verdict) for _, measured, verdict in held] == [
+    night = runs(night=13.0, floor=10.0, second=2.0, lists=5.0, polars=4.0)
+    held = promises([night])
+    assert {world for _, _, world, _ in held} == {"1,000 people, 30 days"}
+    assert [(measured.partition(" ")[0], verdict) for _, measured, _, verdict in held] == [
         ("1.30", "holds"),
         ("0.15", "holds"),
         ("1.25", "**does not hold**"),
     ]
     # a night in full is the second one built anew, where it was measured
-    (second,) = promises({"night": runs(night=13.0, second=2.0, second_full=10.0)})
-    assert second[1:] == ("0.20 times (`second` / `second_full`)", "**does not hold**")
+    (second,) = promises([runs(night=13.0, second=2.0, second_full=10.0)])
+    assert second[1::2] == ("0.20 times (`second` / `second_full`)", "**does not hold**")
+    # of two worlds, the same promises stand together
+    assert [words for words, *_ in promises([night, night])] == [
+        words for words, *_ in held for _ in range(2)
+    ]
     steps = {"history x1": runs(second=10.0), "history x2": runs(second=11.5)}
-    assert promises({"growth": {"steps": steps}})[0][1:] == ("1.15 times", "**does not hold**")
+    assert promises([], {"steps": steps})[0][1::2] == ("1.15 times", "**does not hold**")
 
 
 def test_growth_is_told_beside_the_first_step_of_its_kind() -> None:
@@ -239,7 +245,12 @@ def test_what_was_measured_before_stays_beside_it(tmp_path: Path) -> None:
         "stages": {},
         "held_back": {"first": 0, "second": 2},
     }
-    page = keep(tmp_path, "night", about).read_text()
+    keep_night(tmp_path, {**about, "world": {"users": 2000, "days": 2, "seed": 7}})
+    keep_night(tmp_path, {**about, "repeat": 3})
+    page = keep_night(tmp_path, about).read_text()
+    headings = [line for line in page.splitlines() if line.startswith("## One night")]
+    assert headings == ["## One night of 2,000 people, 2 days", "## One night of 10 people, 2 days"]
+    assert "Medians of 3" not in page
     assert "| `floor`: the floor | 2.00 | 2.00 to 2.00 | 3.00 | 100 MB | 1.00 |" in page
     assert "held back: 0 in the first night, 2 in the second night." in page
     assert json.loads((tmp_path / "results.json").read_text())["another"] == {"kept": True}
@@ -342,7 +353,7 @@ def test_a_benchmark_from_end_to_end(tmp_path: Path) -> None:
     command += ["--only", ",".join(names), "--work", str(tmp_path / "work"), "--results", str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-3000:]
-    measured = json.loads((tmp_path / "results.json").read_text())["night"]
+    measured = json.loads((tmp_path / "results.json").read_text())["nights"]["200 people, 30 days"]
     assert list(measured["titles"]) == names
     assert all(len(runs) == 1 and runs[0]["wall_s"] > 0 for runs in measured["runs"].values())
     compared = measured["compared"]
