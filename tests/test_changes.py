@@ -44,6 +44,12 @@ VALUES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is gathered at a time is less than a night has, as it is of millions of people."""
+    monkeypatch.setattr(changes, "_SLAB", 7)
+
+
 @dataclass
 class Message:
     """One row of the send list, as the test has made it up."""

@@ -21,6 +21,9 @@ from sendworthy.warehouse import identifier, literal, rows
 
 LEDGER = "ledger.deliveries"
 
+# so many fields of records are gathered at a time
+_SLAB = 2_000_000
+
 Change = dict[str, Any]
 
 
@@ -148,9 +151,7 @@ def work_out(
             found[campaign_id]["held_back"] = "the campaign is held back, so nothing is told of it"
         elif campaign_id in held:
             found[campaign_id]["held_back"] = held[campaign_id]
-    connection.execute(
-        f"create or replace temp table change_memory as {_memory(sql, resync)}", _of(destination, as_of)
-    )
+    _work_out_memory(connection, sql, resync, _of(destination, as_of))
     return found
 
 
@@ -443,48 +444,61 @@ def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     }
 
 
-def _memory(sql: RecordSql, resync: bool) -> str:
-    """The night's rows of the ledger: of each record that was told something, all that it may hold now."""
+def _work_out_memory(
+    connection: duckdb.DuckDBPyConnection, sql: RecordSql, resync: bool, of: Mapping[str, Any]
+) -> None:
+    """Leave in `change_memory` the night's rows of the ledger: of each record that was told something, all that it may hold now."""
+    connection.execute(f"create or replace temp table change_records as {_records(resync)}")
+    connection.execute(f"create or replace temp table change_last as {_LAST}")
+    connection.execute(f"create or replace temp table change_held as {_held(sql)}")
+    connection.execute(
+        "create or replace temp table change_maps (scope varchar, person varchar, fields map(varchar, varchar[]))"
+    )
+    # DuckDB keeps what it gathers in lists in memory, whatever else it can put on disk: so it gathers some people at a time
+    ((held,),) = connection.execute("select count(*) from change_held").fetchall()
+    slabs = held // _SLAB + 1
+    for slab in range(slabs):
+        connection.execute(
+            """
+            insert into change_maps
+            select scope, person, map_from_entries(list_sort(list({'k': field, 'v': hashes}))) as fields
+            from change_held
+            where hash(person) % $slabs = $slab
+            group by all
+            """,
+            {"slabs": slabs, "slab": slab},
+        )
+    connection.execute(f"create or replace temp table change_memory as {_memory()}", of)
+
+
+# the last message of each record, of the campaigns that are told
+_LAST = """
+    select scope, person, max(campaign_id) as campaign_id, arg_max(user_id, campaign_id) as user_id
+    from change_listed
+    semi join change_open using (campaign_id)
+    group by all
+"""
+
+
+def _records(resync: bool) -> str:
+    """The records that the ledger has a row of for this night."""
     # after a resync nothing older counts any more, so it says all that there is to say
     everybody = "union select scope, person from change_before" if resync else ""
     return f"""
+        select scope, person from change_told
+        union
+        select scope, person from change_leavers where name is not null
+        union
+        select scope, person from change_same_night
+        {everybody}
+    """
+
+
+def _held(sql: RecordSql) -> str:
+    """One row a record and field: the hashes of what it may hold now."""
+    return f"""
         with
-            told as (
-                select scope, person from change_told
-                union
-                select scope, person from change_leavers where name is not null
-                union
-                select scope, person from change_same_night
-                {everybody}
-            ),
-            listed as (
-                select scope, person, max(campaign_id) as campaign_id, arg_max(user_id, campaign_id) as user_id
-                from change_listed
-                semi join change_open using (campaign_id)
-                group by all
-            ),
             leavers as (select distinct scope, person from change_leavers where name is not null),
-            people as (
-                select
-                    told.scope,
-                    told.person,
-                    coalesce(listed.user_id, same_night.user_id, before.user_id) as user_id,
-                    list_distinct(
-                        list_concat(
-                            coalesce(same_night.campaigns, []),
-                            case
-                                when listed.campaign_id is not null then [listed.campaign_id]
-                                when leavers.person is not null then ['']
-                                else coalesce(before.campaigns, [''])
-                            end
-                        )
-                    ) as campaigns
-                from told
-                left join listed using (scope, person)
-                left join leavers using (scope, person)
-                left join change_before as before using (scope, person)
-                left join change_same_night as same_night using (scope, person)
-            ),
             -- what the record holds of a field when all files are loaded: the last campaign that says it counts
             wanted as (
                 select scope, person, field, arg_max(hash, campaign_id) as hash
@@ -496,7 +510,7 @@ def _memory(sql: RecordSql, resync: bool) -> str:
                 select leavers.scope, leavers.person, named.field, '' as hash
                 from leavers
                 cross join (select unnest({sql.emptied()}) as field) as named
-                anti join listed using (scope, person)
+                anti join change_last using (scope, person)
             ),
             now as (
                 select * from wanted
@@ -506,22 +520,20 @@ def _memory(sql: RecordSql, resync: bool) -> str:
             before as (
                 select scope, person, unnest(map_entries(fields)) as entry
                 from change_before
-                semi join told using (scope, person)
+                semi join change_records using (scope, person)
             ),
             same_night as (
                 select scope, person, unnest(map_entries(fields)) as entry from change_same_night
             ),
-            -- 1: told by earlier runs of the night; 2: what holds after this one
-            held as (
-                select scope, person, entry.key as field, 1 as place, entry.value as hashes from same_night
+            -- what holds after this run: one row a field, for what tonight says nothing of stays as it was
+            after as (
+                select scope, person, field, [hash] as hashes from now semi join change_records using (scope, person)
                 union all
-                select scope, person, field, 2 as place, [hash] as hashes from now semi join told using (scope, person)
-                union all
-                select scope, person, entry.key as field, 2 as place, entry.value as hashes
+                select scope, person, entry.key as field, entry.value as hashes
                 from before
                 anti join now on before.scope = now.scope and before.person = now.person and before.entry.key = now.field
                 union all
-                select scope, person, entry.key as field, 2 as place, [''] as hashes
+                select scope, person, entry.key as field, [''] as hashes
                 from same_night
                 anti join now
                     on same_night.scope = now.scope
@@ -532,15 +544,48 @@ def _memory(sql: RecordSql, resync: bool) -> str:
                     and same_night.person = before.person
                     and same_night.entry.key = before.entry.key
             ),
-            merged as (
-                select scope, person, field, list_distinct(flatten(list(hashes order by place))) as hashes
-                from held
-                group by all
-            ),
-            fields as (
-                select scope, person, map_from_entries(list({{'k': field, 'v': hashes}} order by field)) as fields
-                from merged
-                group by all
+            -- behind what earlier runs of the night have told; joined and not gathered in lists, which DuckDB keeps in memory
+            held as (
+                select
+                    after.scope,
+                    after.person,
+                    after.field,
+                    list_distinct(list_concat(coalesce(same_night.entry.value, []), after.hashes)) as hashes
+                from after
+                left join same_night
+                    on after.scope = same_night.scope
+                    and after.person = same_night.person
+                    and after.field = same_night.entry.key
+            )
+        select * from held
+    """
+
+
+def _memory() -> str:
+    """The rows of the ledger, made of the records, whose messages they may hold, and what is held of each field."""
+    return """
+        with
+            leavers as (select distinct scope, person from change_leavers where name is not null),
+            people as (
+                select
+                    records.scope,
+                    records.person,
+                    coalesce(listed.user_id, same_night.user_id, before.user_id) as user_id,
+                    list_distinct(
+                        list_concat(
+                            coalesce(same_night.campaigns, []),
+                            case
+                                when listed.campaign_id is not null then [listed.campaign_id]
+                                when leavers.person is not null then ['']
+                                else coalesce(before.campaigns, [''])
+                            end
+                        )
+                    ) as campaigns
+                from change_records as records
+                left join change_last as listed using (scope, person)
+                left join leavers using (scope, person)
+                left join change_before as before using (scope, person)
+                left join change_same_night as same_night using (scope, person)
             )
         select
             cast($as_of as timestamp) as as_of,
@@ -549,9 +594,9 @@ def _memory(sql: RecordSql, resync: bool) -> str:
             people.person,
             people.user_id,
             people.campaigns,
-            coalesce(fields.fields, map([]::varchar[], []::varchar[][])) as fields
+            coalesce(maps.fields, map([]::varchar[], []::varchar[][])) as fields
         from people
-        left join fields using (scope, person)
+        left join change_maps as maps using (scope, person)
     """
 
 
