@@ -120,17 +120,19 @@ def test_the_disk_of_the_build_is_full(world: World, tmp_path: Path, place: str)
 def test_memory_runs_out(world: World) -> None:
     world.back_to_first()
     before = state(world)
-    for memory, code, words in (
-        ("45MB", 1, "Out of Memory Error"),
-        ("a lot", 2, "'a lot', which is no amount of memory"),
+    for variable, limit, code, words in (
+        ("SENDWORTHY_MEMORY", "45MB", 1, "Out of Memory Error"),
+        ("SENDWORTHY_MEMORY", "a lot", 2, "'a lot', which is no amount of memory"),
+        ("SENDWORTHY_THREADS", "all", 2, "'all', which is no number of threads"),
+        ("SENDWORTHY_THREADS", "0", 2, "'0', which is no number of threads"),
     ):
         ended = sendworthy(
             *("nightly", "--raw", world.raw, "--as-of", SECOND),
             cwd=world.place.root,
-            environment={**os.environ, "SENDWORTHY_MEMORY": memory},
+            environment={**os.environ, variable: limit},
         )
         assert ended.returncode == code and words in ended.stderr, ended.stderr
-        assert "SENDWORTHY_MEMORY" in ended.stderr and "Traceback" not in ended.stderr
+        assert variable in ended.stderr and "Traceback" not in ended.stderr
         assert state(world) == before
     said = find_cause("Out of Memory Error: could not allocate (1 GiB used) Possible solutions: * Reducing")
     assert said.words == "Out of Memory Error: could not allocate (1 GiB used)"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from deliveries import Delivered
 from nights import FIRST, ROOT, Place, copy_clone, copy_project, sendworthy
+from sendworthy import warehouse
 
 HELD_BACK = "welcome__new__email"
 
@@ -148,6 +149,17 @@ def test_bad_usage_ends_with_2_and_says_what_to_do(tmp_path: Path, arguments: li
     result = sendworthy(*arguments, *own)
     assert result.returncode == 2, result.stdout + result.stderr
     assert words in result.stderr and "Traceback" not in result.stderr
+
+
+def test_the_night_takes_no_more_of_the_machine_than_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENDWORTHY_MEMORY", "300MiB")
+    monkeypatch.setenv("SENDWORTHY_THREADS", "1")
+    warehouse.check_limits()
+    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+        taken = connection.execute("select current_setting('memory_limit'), current_setting('threads')")
+        assert taken.fetchall() == [("300.0 MiB", 1)]
 
 
 def test_settings_that_are_not_compiled_stop_the_night(tmp_path: Path) -> None:

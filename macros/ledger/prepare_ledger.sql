@@ -24,9 +24,9 @@
 
 {% macro duckdb__prepare_session() %}
     {#- of the whole process; a profile has no way to say "as DuckDB would have it" -#}
-    {% if env_var("SENDWORTHY_MEMORY", "") %}
-        {% do run_query("set memory_limit = " ~ sql_text(env_var("SENDWORTHY_MEMORY"))) %}
-    {% endif %}
+    {% for variable, setting in [("SENDWORTHY_MEMORY", "memory_limit"), ("SENDWORTHY_THREADS", "threads")] %}
+        {% if env_var(variable, "") %} {% do run_query("set " ~ setting ~ " = " ~ sql_text(env_var(variable))) %} {% endif %}
+    {% endfor %}
 {% endmacro %}
 
 {% macro spark__prepare_session() %}

@@ -103,7 +103,7 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
     refuse_long_rows(wanted.raw)
-    warehouse.check_memory()
+    warehouse.check_limits()
 
 
 def _read_night(wanted: Wanted) -> _Night:

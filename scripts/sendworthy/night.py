@@ -123,7 +123,7 @@ def _run_night(
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         engine = choose_engine(project, options.target, options.database)
         engine.check(options.raw)
-        warehouse.check_memory()
+        warehouse.check_limits()
         notes = finish_delivery(options, started_at)
         replay = find_replay(options.database, options.as_of)
         past = Past(project, options.raw, options.database) if engine.keeps_history else None

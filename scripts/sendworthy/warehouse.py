@@ -67,25 +67,35 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
         connection.close()
 
 
+# what DuckDB may take, by the environment variable that says it: its own setting, and how it is written
+_LIMITS = {
+    "SENDWORTHY_MEMORY": ("memory_limit", "amount of memory", "4GB or 500MB"),
+    "SENDWORTHY_THREADS": ("threads", "number of threads", "2"),
+}
+
+
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """What holds for each connection: times are UTC, and it takes no more memory than SENDWORTHY_MEMORY says."""
+    """What holds for each connection: times are UTC, and it takes no more of the machine than SENDWORTHY_MEMORY and SENDWORTHY_THREADS say."""
     connection.execute("set TimeZone = 'UTC'")
     # standard output is for what a command says, JSON above all
     connection.execute("set enable_progress_bar = false")
-    if memory := os.environ.get("SENDWORTHY_MEMORY"):
-        connection.execute(f"set memory_limit = {literal(memory)}")
+    for variable, (setting, _, _) in _LIMITS.items():
+        if limit := os.environ.get(variable):
+            connection.execute(f"set {setting} = {literal(limit)}")
 
 
-def check_memory() -> None:
-    """SettingsError where SENDWORTHY_MEMORY is no amount of memory."""
+def check_limits() -> None:
+    """SettingsError where SENDWORTHY_MEMORY or SENDWORTHY_THREADS says nothing that DuckDB understands."""
     with duckdb.connect() as connection:
-        try:
-            prepare(connection)
-        except duckdb.Error:
-            raise SettingsError(
-                f"SENDWORTHY_MEMORY is {os.environ['SENDWORTHY_MEMORY']!r}, which is no amount of memory.",
-                "write it as 4GB or 500MB, or leave it out.",
-            ) from None
+        for variable, (setting, what, example) in _LIMITS.items():
+            if limit := os.environ.get(variable):
+                try:
+                    connection.execute(f"set {setting} = {literal(limit)}")
+                except duckdb.Error:
+                    raise SettingsError(
+                        f"{variable} is {limit!r}, which is no {what}.",
+                        f"write it as {example}, or leave it out.",
+                    ) from None
 
 
 def open_published(path: Path) -> Path:
