@@ -543,21 +543,18 @@ def _held(sql: RecordSql) -> str:
                     on same_night.scope = before.scope
                     and same_night.person = before.person
                     and same_night.entry.key = before.entry.key
-            ),
-            -- behind what earlier runs of the night have told; joined and not gathered in lists, which DuckDB keeps in memory
-            held as (
-                select
-                    after.scope,
-                    after.person,
-                    after.field,
-                    list_distinct(list_concat(coalesce(same_night.entry.value, []), after.hashes)) as hashes
-                from after
-                left join same_night
-                    on after.scope = same_night.scope
-                    and after.person = same_night.person
-                    and after.field = same_night.entry.key
             )
-        select * from held
+        -- behind what earlier runs of the night have told; joined and not gathered in lists, which DuckDB keeps in memory
+        select
+            after.scope,
+            after.person,
+            after.field,
+            list_distinct(list_concat(coalesce(same_night.entry.value, []), after.hashes)) as hashes
+        from after
+        left join same_night
+            on after.scope = same_night.scope
+            and after.person = same_night.person
+            and after.field = same_night.entry.key
     """
 
 
@@ -565,37 +562,29 @@ def _memory() -> str:
     """The rows of the ledger, made of the records, whose messages they may hold, and what is held of each field."""
     return """
         with
-            leavers as (select distinct scope, person from change_leavers where name is not null),
-            people as (
-                select
-                    records.scope,
-                    records.person,
-                    coalesce(listed.user_id, same_night.user_id, before.user_id) as user_id,
-                    list_distinct(
-                        list_concat(
-                            coalesce(same_night.campaigns, []),
-                            case
-                                when listed.campaign_id is not null then [listed.campaign_id]
-                                when leavers.person is not null then ['']
-                                else coalesce(before.campaigns, [''])
-                            end
-                        )
-                    ) as campaigns
-                from change_records as records
-                left join change_last as listed using (scope, person)
-                left join leavers using (scope, person)
-                left join change_before as before using (scope, person)
-                left join change_same_night as same_night using (scope, person)
-            )
+            leavers as (select distinct scope, person from change_leavers where name is not null)
         select
             cast($as_of as timestamp) as as_of,
             $destination as destination,
-            people.scope,
-            people.person,
-            people.user_id,
-            people.campaigns,
+            records.scope,
+            records.person,
+            coalesce(listed.user_id, same_night.user_id, before.user_id) as user_id,
+            list_distinct(
+                list_concat(
+                    coalesce(same_night.campaigns, []),
+                    case
+                        when listed.campaign_id is not null then [listed.campaign_id]
+                        when leavers.person is not null then ['']
+                        else coalesce(before.campaigns, [''])
+                    end
+                )
+            ) as campaigns,
             coalesce(maps.fields, map([]::varchar[], []::varchar[][])) as fields
-        from people
+        from change_records as records
+        left join change_last as listed using (scope, person)
+        left join leavers using (scope, person)
+        left join change_before as before using (scope, person)
+        left join change_same_night as same_night using (scope, person)
         left join change_maps as maps using (scope, person)
     """
 

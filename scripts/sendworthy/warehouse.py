@@ -79,23 +79,26 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("set TimeZone = 'UTC'")
     # standard output is for what a command says, JSON above all
     connection.execute("set enable_progress_bar = false")
-    for variable, (setting, _, _) in _LIMITS.items():
-        if limit := os.environ.get(variable):
-            connection.execute(f"set {setting} = {literal(limit)}")
+    for variable in _LIMITS:
+        _limit(connection, variable)
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, variable: str) -> None:
+    if limit := os.environ.get(variable):
+        connection.execute(f"set {_LIMITS[variable][0]} = {literal(limit)}")
 
 
 def check_limits() -> None:
     """SettingsError where SENDWORTHY_MEMORY or SENDWORTHY_THREADS says nothing that DuckDB understands."""
     with duckdb.connect() as connection:
-        for variable, (setting, what, example) in _LIMITS.items():
-            if limit := os.environ.get(variable):
-                try:
-                    connection.execute(f"set {setting} = {literal(limit)}")
-                except duckdb.Error:
-                    raise SettingsError(
-                        f"{variable} is {limit!r}, which is no {what}.",
-                        f"write it as {example}, or leave it out.",
-                    ) from None
+        for variable, (_, what, example) in _LIMITS.items():
+            try:
+                _limit(connection, variable)
+            except duckdb.Error:
+                raise SettingsError(
+                    f"{variable} is {os.environ[variable]!r}, which is no {what}.",
+                    f"write it as {example}, or leave it out.",
+                ) from None
 
 
 def open_published(path: Path) -> Path:
