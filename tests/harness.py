@@ -125,7 +125,7 @@ class Warehouse:
             *("--quiet", "--log-level-file", "none"),
             *("--vars", json.dumps({"raw": str(raw), **_STAND_INS})),
         ]
-        with _environment(
+        with environment(
             SENDWORTHY_BUILD_DB=str(database), DO_NOT_TRACK="1", DBT_SEND_ANONYMOUS_USAGE_STATS="0"
         ):
             result = dbtRunner(manifest=self._manifest).invoke(arguments)
@@ -190,7 +190,7 @@ class Warehouse:
 
     def land(self, connection: duckdb.DuckDBPyConnection, raw: Path, history: Path | None = None) -> None:
         """Let dbt's `land` read the landing zone `raw`, all or what `history` does not have, and take its views over into `connection`."""
-        with _environment(SENDWORTHY_HISTORY=str(history or "")):
+        with environment(SENDWORTHY_HISTORY=str(history or "")):
             self._dbt(["run-operation", "land"], raw)
         if self._landed is None:
             # held open from here on: opening the file anew for every landing zone is slow
@@ -342,7 +342,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def environment(**values: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from harness import MARTS, PROJECT, SCHEMAS, Warehouse, load_ledger
+from harness import MARTS, PROJECT, SCHEMAS, Warehouse, environment, load_ledger
 from oracle import Settings
+from sendworthy.folding import PUBLISHED, STAGED
 from sendworthy.project import Project
-from sendworthy.spark.gather import copy_parquet, duckdb_type
+from sendworthy.spark.gather import rows_in_lake
 from sendworthy.spark.session import close_session
 from sendworthy.spark.setup import check_java, check_packages, quiet_environment
 from sendworthy.targets import read_target
+from sendworthy.warehouse import prepare
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -33,7 +35,7 @@ SMALL = {
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.driver.memory": "3g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:ReservedCodeCacheSize=240m",
 }
 
 # Spark's word for a type of DuckDB, where it has another
@@ -57,12 +59,12 @@ class SparkWarehouse(Warehouse):
         history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
-        assert history is None, "a night on Spark reads everything"
         spark = self.session
         for schema in SCHEMAS:
             spark.sql(f"drop schema if exists {schema} cascade")
             spark.sql(f"create schema {schema}")
-        self._dbt(["run-operation", "land"], raw)
+        with environment(SENDWORTHY_HISTORY=str(history or "")):
+            self._dbt(["run-operation", "land"], raw)
         # as in a night: dbt-spark turns it off
         spark.conf.set("spark.sql.ansi.enabled", "true")
         self._bring_settings(seeds, ledger)
@@ -104,16 +106,18 @@ class SparkWarehouse(Warehouse):
 
     def _gathered(self) -> duckdb.DuckDBPyConnection:
         connection = duckdb.connect(config={"threads": 1})
-        folder = self.folder / "gathered"
-        shutil.rmtree(folder, ignore_errors=True)
-        for name in MARTS:
-            model = self.models[name]
-            frame = self.session.table(model.relation)
-            columns = {field.name: duckdb_type(field.dataType) for field in frame.schema.fields}
-            frame.write.parquet((folder / name).as_uri())
-            connection.execute(f"create schema if not exists {model.relation.split('.')[0]}")
-            copy_parquet(connection, model.relation, folder / name, columns)
+        prepare(connection)
+        copies = self.folder / "gathered"
+        shutil.rmtree(copies, ignore_errors=True)
+        for relation in {*(self.models[name].relation for name in MARTS), *PUBLISHED}:
+            connection.execute(f"create schema if not exists {relation.split('.')[0]}")
+            connection.execute(f"create table {relation} as {rows_in_lake(self.session, relation, copies)}")
         return connection
+
+    def staged(self) -> dict[str, str]:
+        """The staged rows of the last night, as folding reads them."""
+        copies = self.folder / "gathered"
+        return {name: rows_in_lake(self.session, name, copies) for name in STAGED.values()}
 
 
 @contextmanager

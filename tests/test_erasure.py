@@ -416,17 +416,12 @@ def test_texts_of_nobody_are_found_as_if_each_were_searched_for_everything(
     quoted = st.builds('{}{{"a": "{}"}}'.format, SCRAPS, st.sampled_from(ids))
     texts = data.draw(st.lists(st.one_of(SCRAPS, around, quoted), min_size=1, max_size=12))
     with duckdb.connect() as connection:
-        connection.execute("create schema intermediate")
-        connection.execute(
-            "create table intermediate.int_users__erased_addresses as select unnest(?) as address",
-            [addresses],
-        )
         connection.execute("create temp table erased as select unnest(?) as user_id", [ids])
         connection.execute(
             "create table texts as select unnest(?) as row_number, unnest(?) as text",
             [list(range(len(texts))), texts],
         )
-        create_addresses(connection)
+        create_addresses(connection, addresses)
         found = {row for (row,) in connection.execute(of_nobody("select * from texts")).fetchall()}
 
     def is_held(text: str) -> bool:

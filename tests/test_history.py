@@ -6,11 +6,8 @@ change. Each night runs twice, on all drops and on what the nights before have k
 
 from __future__ import annotations
 
-import csv
-import itertools
 import json
 import os
-import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,20 +17,20 @@ from typing import Any
 
 import duckdb
 import pytest
+from drops import DAY, WINDOW, make_drops, measure_looking_about, past_of, publish
 from harness import PROJECT, Warehouse
 from nights import FIRST, SECOND, Place, copy_project
 from oracle import random_settings, write_settings
-from oracle.landing import TABLES
-from oracle.world import AS_OF, _Maker, _write_file
+from oracle.world import AS_OF
 from sendworthy import warehouse
+from sendworthy.engines import DuckdbEngine
+from sendworthy.erasure import NOBODY, Erased
 from sendworthy.errors import SettingsError
+from sendworthy.folding import PUBLISHED, STAGED, holds
 from sendworthy.history import History, Past, read_history_settings
 from sendworthy.project import Project
 from sendworthy.replay import find_replay
 
-DAY = timedelta(days=1)
-# two deliveries of an id that are no further apart are always told from two events
-WINDOW = 14
 # what stands for a row that is not kept any more
 FOLDED = {"rows_folded"}
 # of these, a night on history has less: whole rows for 90 days, before them what can still matter
@@ -49,128 +46,6 @@ THINNED = {
     "int_events__with_messages",
     "int_messages__reports",
 }
-
-
-@dataclass
-class Drops:
-    """A world by the days on which its rows land; `raw` is its landing zone."""
-
-    raw: Path
-    waiting: dict[str, dict[date, list[dict[str, Any]]]]
-    # messages of nights long ago, whose success is still looked for
-    ledger: list[dict[str, Any]]
-
-    def land(self, until: date) -> None:
-        """Let everything land that lands before a day."""
-        for table in TABLES:
-            days = self.waiting[table.name]
-            for day in sorted(day for day in days if day < until):
-                path = self.raw / table.name / f"landed_on={day}" / "part-0.parquet"
-                _write_file(random.Random(len(days[day]) % 2), path, table, days.pop(day))
-
-    def land_again(self, table: str, before: date) -> Path:
-        """Let the newest drop before a day land again, without one of its rows."""
-        path = max(
-            path
-            for path in (self.raw / table).glob("landed_on=*/*")
-            if path.parent.name < f"landed_on={before}"
-        )
-        with duckdb.connect() as connection:
-            aside = path.with_name("aside")
-            connection.execute(
-                f"copy (select * exclude (file_row_number) from read_parquet('{path}', hive_partitioning = false, file_row_number = true) where file_row_number > 0) "
-                f"to '{aside}' (format parquet)"
-            )
-            aside.replace(path)
-        return path
-
-
-def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
-    """The world of a seed, with more looking about than usual, landing day by day."""
-    rng = random.Random(f"drops:{seed}")
-    maker = _Maker(seed, users, [c.campaign_id for c in random_settings(seed, users=users).campaigns])
-    for number, user_id in enumerate(maker.ids, start=1):
-        maker.user(number)
-        maker.behaviour(user_id)
-        maker.support(user_id)
-        maker.mentions(user_id)
-        maker.messages(user_id, maker.rows["users"][-1]["updated_at"])
-        maker.dispatch(user_id)
-        for _ in range(rng.choice((0, 5, 25))):
-            name = rng.choice(("page_viewed", "product_viewed", "cart_item_added", "location_ping"))
-            at = AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400))
-            maker.event(user_id, name, at, {**maker.product(), "dwell_seconds": rng.randint(0, 200)})
-        for _ in range(rng.choice((0, 10))):
-            what = rng.choice(("sent", "delivered", "opened", "opened", "clicked", "unsubscribed"))
-            maker.message(user_id, what, AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400)))
-    maker.spoil()
-    waiting: dict[str, dict[date, list[dict[str, Any]]]] = {}
-    for table in TABLES:
-        days = waiting.setdefault(table.name, {})
-        landed: dict[Any, date] = {}
-        for row in maker.rows[table.name]:
-            key = tuple(row[name] for name in table.unique) if table.unique else None
-            when = row.get(table.time)
-            if table.name not in ("events", "message_events"):
-                # before the first of the nights: nothing of these is folded
-                day = date(2025, 1, 1)
-            elif key in landed and key != (None,):
-                day = landed[key] + rng.randint(0, WINDOW - 1) * DAY
-            elif isinstance(when, datetime) and when < AS_OF + DAY:
-                day = when.date() + rng.choice((0, 0, 0, 0, 1, 2, 9, 40, 100)) * DAY
-            else:
-                day = (AS_OF - rng.randint(1, 80) * DAY).date()
-            landed.setdefault(key, day)
-            # long ago, they came by the month
-            day = day if day > date(2026, 3, 1) else day.replace(day=1)
-            days.setdefault(day, []).append(row)
-    ledger = [
-        {
-            "as_of": AS_OF - days * DAY,
-            "dispatch_id": maker.next_id("long_ago"),
-            "user_id": user_id,
-            "campaign_id": rng.choice(maker.campaign_ids),
-            "channel": "email",
-            "decision": "send",
-            "send_at": AS_OF - days * DAY + timedelta(hours=9),
-        }
-        for user_id in maker.ids
-        for days in rng.sample((400, 250, 180, 130, 100, 40), 3)
-    ]
-    return Drops(raw, waiting, [*maker.ledger, *ledger])
-
-
-def measure_looking_about(campaigns: Path) -> None:
-    """Let frequent events measure the success of the campaigns."""
-    with campaigns.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    opened = f"message_opened:{rows[0]['campaign_id']}"
-    for row, event in zip(rows, itertools.cycle(("page_viewed", "product_viewed", opened))):
-        row |= {"success_event": event, "success_window_days": "30"}
-    with campaigns.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def publish(connection: duckdb.DuckDBPyConnection, path: Path) -> Path:
-    """A file with the tables that folding reads."""
-    path.unlink(missing_ok=True)
-    connection.execute(f"attach '{path}' as published")
-    for name in (
-        "staging.base_landing__events",
-        "staging.base_landing__message_events",
-        "staging.base_landing__active_days",
-        "ops.source_counts",
-        "ops.quarantine",
-        "settings.campaigns",
-        "intermediate.int_nights__as_of",
-        "intermediate.int_measurement__eligible_users",
-    ):
-        connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
-        connection.execute(f"create table published.{name} as from {name}")
-    connection.execute("detach published")
-    return path
 
 
 def differing(
@@ -210,8 +85,7 @@ def nights(
         if number in again:
             table, days = again[number]
             drops.land_again(table, as_of.date() - days * DAY)
-        past = Past(Project(PROJECT), drops.raw, tmp_path / "published.duckdb")
-        past.settings = past.settings.model_copy(update={"from_megabytes": 0})
+        past = past_of(drops.raw, tmp_path / "histories")
         history = past.find(as_of)
         sides = [
             warehouse.night(
@@ -234,7 +108,9 @@ def nights(
                 sides[1].execute("select sum(rows_folded)::bigint from ops.source_counts").fetchall()
             )
             if horizon := past.next_horizon(history):
-                past.write(publish(sides[1], tmp_path / "published.duckdb"), horizon)
+                past.write(
+                    publish(sides[1], tmp_path / "published.duckdb", (*STAGED.values(), *PUBLISHED)), horizon
+                )
         finally:
             for side in sides:
                 side.close()
@@ -280,9 +156,8 @@ class Zone:
         return self.root / "raw"
 
     def past(self, **settings: Any) -> Past:
-        project = Project(PROJECT)
-        found = Past(project, self.raw, self.root / "published.duckdb")
-        found.settings = found.settings.model_copy(update={"from_megabytes": 0, **settings})
+        found = past_of(self.raw, self.root / "histories")
+        found.settings = found.settings.model_copy(update=settings)
         return found
 
     def drop(self, table: str, day: date) -> Path:
@@ -294,8 +169,14 @@ class Zone:
             path.parent.mkdir(parents=True)
             path.write_text("x")
 
-    def fold(self, horizon: date, *statements: str) -> None:
-        """A published file with nothing in it but the files' names and what the statements write, and what is kept of them."""
+    def fold(
+        self, horizon: date, *statements: str, elsewhere: Path | None = None, erased: Erased = NOBODY
+    ) -> None:
+        """A published file with nothing in it but the files' names and what the statements write, and what is kept of them.
+
+        `elsewhere`: where staged rows are, if they are not to be in the file.
+        """
+        staged = {}
         published = self.root / "published.duckdb"
         published.unlink(missing_ok=True)
         past = self.past()
@@ -321,13 +202,17 @@ class Zone:
                 )
             for statement in statements:
                 connection.execute(statement)
-        past.write(published, horizon)
+            if elsewhere:
+                elsewhere.mkdir()
+                for relation in STAGED.values():
+                    staged[relation] = f"from read_parquet('{elsewhere / relation}')"
+                    connection.execute(f"copy {relation} to '{elsewhere / relation}' (format parquet)")
+                connection.execute("drop schema staging cascade")
+        past.write(published, horizon, staged, erased)
 
     def kept(self, horizon: date, part: str, columns: str) -> list[tuple[Any, ...]]:
         """What a history has, in order."""
-        path = (
-            self.root / ".sendworthy" / "published.duckdb.history" / horizon.isoformat() / f"{part}.parquet"
-        )
+        path = self.root / "histories" / horizon.isoformat() / f"{part}.parquet"
         return duckdb.sql(f"select {columns} from '{path}' order by all").fetchall()
 
 
@@ -464,6 +349,56 @@ def test_an_id_is_settled_where_the_delivery_that_counts_is_folded(zone: Zone) -
     ]
 
 
+def test_people_who_were_erased_are_not_folded_where_staged_rows_are_not_in_the_published_file(
+    zone: Zone, tmp_path: Path
+) -> None:
+    """A night on Spark has them in its lake, and nobody deletes anything there."""
+    at = "2026-04-09 08:00:00"
+    bob = Erased(frozenset({"bob"}), frozenset({"bob@example.com"}))
+
+    def nameless(text: str) -> str:
+        row = json.dumps({"user_id": None, "note": text})
+        return f"""
+            insert into staging.base_landing__events
+            values (null, null, 'page_viewed', '{at}', 'missing_user_id', 'events/{OLD}', '{row}');
+            insert into ops.quarantine values ('events', 'events/{OLD}', 'missing_user_id', '{row}')
+        """
+
+    statements = (
+        events(("of ada", "ada", "page_viewed", at), ("of bob", "bob", "page_viewed", at)),
+        events(("bad", "bob", "page_viewed", at), reason="duplicate"),
+        f"insert into ops.quarantine values ('events', 'events/{OLD}', 'duplicate', '{{}}')",
+        *map(nameless, ("hello", "ask BOB@example.com")),
+        reports(
+            ("to ada", "ada", "welcome", "email", "sent", at),
+            ("to bob", "bob", "welcome", "email", "sent", at),
+        ),
+        *(
+            f"insert into staging.base_landing__active_days values ('{name}', date '2025-07-01')"
+            for name in ("ada", "bob")
+        ),
+    )
+    zone.fold(HORIZON, *statements)
+    folder = zone.root / "histories" / HORIZON.isoformat()
+    assert holds(folder, bob)
+    zone.fold(HORIZON, *statements, elsewhere=tmp_path / "lake", erased=bob)
+    assert zone.kept(
+        HORIZON, "events", "user_id, quarantine_reason, json_extract_string(raw_row, '$.note')"
+    ) == [
+        ("ada", None, None),
+        # they stay as rows that say nothing, so that the counts are right
+        (None, "duplicate", None),
+        (None, "missing_user_id", "hello"),
+        (None, "missing_user_id", None),
+    ]
+    assert zone.kept(HORIZON, "message_events", "user_id") == [("ada",)]
+    assert zone.kept(HORIZON, "active_days", "user_id") == [("ada",)]
+    assert not holds(folder, bob) and holds(folder, Erased(frozenset({"ada"})))
+    # whoever cannot be read may be anybody
+    (folder / "active_days.parquet").write_bytes(b"PAR1 and nothing that follows")
+    assert holds(folder, bob)
+
+
 # -- when a history holds
 
 
@@ -514,7 +449,7 @@ def test_a_drop_that_is_not_as_it_was_ends_the_history(zone: Zone, change: str, 
     else:
         zone.drop(table, HORIZON + (WINDOW - 1) * DAY).write_text("y")
     assert zone.past().find(None) is None
-    assert not list((zone.root / ".sendworthy" / "published.duckdb.history").glob("2*"))
+    assert not list((zone.root / "histories").glob("2*"))
 
 
 def test_a_drop_of_the_last_days_may_land_again(zone: Zone) -> None:
@@ -536,8 +471,8 @@ def test_a_project_that_reads_otherwise_ends_the_history(zone: Zone, tmp_path: P
     for folder in ("models/staging", "macros", "seeds"):
         shutil.copytree(PROJECT / folder, root / folder)
     shutil.copyfile(PROJECT / "dbt_project.yml", root / "dbt_project.yml")
-    published = zone.root / "published.duckdb"
-    assert Past(Project(root), zone.raw, published).find(None) is not None
+    histories = zone.root / "histories"
+    assert Past(Project(root), zone.raw, histories, DuckdbEngine.packages).find(None) is not None
     text = (root / place).read_text(encoding="utf-8")
     # of the campaigns, what they are measured by
     other = (
@@ -546,7 +481,7 @@ def test_a_project_that_reads_otherwise_ends_the_history(zone: Zone, tmp_path: P
         else text + "\n-- another way\n"
     )
     (root / place).write_text(other, encoding="utf-8")
-    assert Past(Project(root), zone.raw, published).find(None) is None
+    assert Past(Project(root), zone.raw, histories, DuckdbEngine.packages).find(None) is None
 
 
 def test_two_histories_are_kept_and_the_older_one_holds_where_the_newer_does_not(zone: Zone) -> None:
@@ -554,7 +489,7 @@ def test_two_histories_are_kept_and_the_older_one_holds_where_the_newer_does_not
         zone.land(LAST_DROP + days * DAY)
     zone.fold(HORIZON + 7 * DAY)
     zone.fold(HORIZON + 14 * DAY)
-    folders = sorted(path.name for path in (zone.root / ".sendworthy" / "published.duckdb.history").iterdir())
+    folders = sorted(path.name for path in (zone.root / "histories").iterdir())
     assert folders == [f"{HORIZON + 7 * DAY}", f"{HORIZON + 14 * DAY}"]
     # a drop of the days in which the newer one has looked for duplicates
     zone.drop("events", HORIZON + (14 + WINDOW - 1) * DAY).write_text("y")

@@ -20,7 +20,7 @@ from sendworthy.leftovers import LAKE_MARK
 from sendworthy.project import Project
 from sendworthy.spark import setup
 from sendworthy.spark.engine import SparkEngine
-from sendworthy.spark.gather import copy_parquet, read_description
+from sendworthy.spark.gather import read_description, read_parquet
 from sendworthy.spark.watchdog import Watchdog
 from sendworthy.targets import Target, read_target
 
@@ -191,8 +191,11 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
     environment = engine.prepare(build)
     assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
+    # the next nights need it; the tables they make anew
+    engine.histories.mkdir()
     engine.check(SAMPLE)
     assert engine.prepare(build) == environment and not (engine.lake / "warehouse").exists()
+    assert engine.histories.is_dir()
     assert environment["SENDWORTHY_LAKE"] == str(engine.lake)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -240,9 +243,9 @@ def test_a_table_is_read_where_it_lies_and_everything_else_is_copied() -> None:
 def test_files_become_a_table_in_the_types_that_are_asked_for(tmp_path: Path) -> None:
     columns = {"at": "timestamp", "names": "varchar[]", "n": "bigint"}
     with duckdb.connect() as connection:
-        connection.execute("create schema marts")
-        copy_parquet(connection, "marts.x", tmp_path, columns)
-        assert connection.execute("select count(n), count(*) from marts.x").fetchall() == [(0, 0)]
+        warehouse.prepare(connection)
+        connection.execute(f"create table x as {read_parquet(tmp_path, columns)}")
+        assert connection.execute("select count(n), count(*) from x").fetchall() == [(0, 0)]
         connection.execute(
             f"""
             copy (select 1::integer as n, timestamptz '2026-06-01 12:00:00+02' as at, ['a', null] as names)
@@ -250,10 +253,8 @@ def test_files_become_a_table_in_the_types_that_are_asked_for(tmp_path: Path) ->
             """
         )
         connection.execute(f"copy (select 2 as n) to '{tmp_path}/_old.parquet'")
-        # whatever the zone of the machine is
-        connection.execute("set TimeZone = 'America/New_York'")
-        copy_parquet(connection, "marts.x", tmp_path, columns)
-        assert connection.execute("select * from marts.x").fetchall() == [
+        connection.execute(f"create or replace table x as {read_parquet(tmp_path, columns)}")
+        assert connection.execute("select * from x").fetchall() == [
             (datetime(2026, 6, 1, 10), ["a", None], 1)
         ]
         kinds = connection.execute("select data_type from duckdb_columns() where table_name = 'x'").fetchall()

@@ -247,3 +247,6 @@
     {%- endif -%}
     case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
 {% endmacro %}
+
+
+{% macro duckdb__rows_of_parquet(path) %}{{ return("read_parquet(" ~ sql_text(duckdb__no_pattern(path)) ~ ")") }}{% endmacro %}

@@ -1,20 +1,26 @@
 {#
     Old drops need not be read every night: `sendworthy nightly` keeps what of them can still matter, as Parquet files, and says
-    where in SENDWORTHY_HISTORY. Where it does not (`dbt build` alone, an engine other than DuckDB, a night that reads everything),
-    these views are empty, and nothing else differs.
+    where in SENDWORTHY_HISTORY. Where it does not (`dbt build` alone, a night that reads everything), these views are empty, and nothing else differs.
 #}
 {% macro land_history() %}
     {% do run_query("create schema if not exists history") %}
     {% for source in graph.sources.values() if source.source_name == "history" %}
         {% set columns = [] %}
         {% for column in source.columns.values() %}
-            {% do columns.append(column.name if history_folder() else "cast(null as " ~ engine_type(column.data_type) ~ ") as " ~ column.name) %}
+            {#- DuckDB has written them, whose times have no zone -#}
+            {% do columns.append("cast(" ~ (column.name if history_folder() else "null") ~ " as " ~ engine_type(column.data_type) ~ ") as " ~ column.name) %}
         {% endfor %}
         {% do run_query(
             "create or replace view history." ~ source.name ~ " as select " ~ columns | join(", ")
-            ~ (" from read_parquet(" ~ sql_text(history_folder() ~ "/" ~ source.name ~ ".parquet") ~ ")" if history_folder() else " where false")
+            ~ (" from " ~ rows_of_parquet(history_folder() ~ "/" ~ source.name ~ ".parquet") if history_folder() else " where false")
         ) %}
     {% endfor %}
+{% endmacro %}
+
+
+{% macro rows_of_parquet(path) %}
+    {#- what stands behind `from` for the rows of a Parquet file -#}
+    {{ return(adapter.dispatch("rows_of_parquet", "sendworthy")(path)) }}
 {% endmacro %}
 
 

@@ -158,3 +158,8 @@
         end
     {%- endif -%}
 {% endmacro %}
+
+
+{% macro spark__rows_of_parquet(path) %}
+    {{ return("parquet.`" ~ spark__address(spark__no_pattern(path)) | replace("`", "``") ~ "`") }}
+{% endmacro %}

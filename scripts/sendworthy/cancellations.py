@@ -161,7 +161,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
 
 def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str]:
     """Let dbt run the night's models on what is new, into the file aside; returns what it warns of."""
-    engine = DuckdbEngine(read_target(project, "duckdb", {}))
+    engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
         project,
         engine.program,

@@ -14,6 +14,7 @@ from typing import Protocol
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
 from sendworthy.landing import refuse_long_rows
+from sendworthy.leftovers import histories_beside
 from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
 from sendworthy.stages import Stages
@@ -33,6 +34,9 @@ class BuiltNight(Protocol):
     def gather(self, stages: Stages) -> None:
         """Bring everything that is published into the build file, where it is not there anyway."""
 
+    def staged(self) -> Mapping[str, str]:
+        """By name, a query of DuckDB for each relation of staged rows that folding reads; none where they are in the build file."""
+
 
 class Engine(Protocol):
     """Where the models of a night run. Whatever it is, the night ends up in the DuckDB file that was named as the build."""
@@ -46,8 +50,8 @@ class Engine(Protocol):
         """The packages whose versions the manifest names."""
 
     @property
-    def keeps_history(self) -> bool:
-        """Whether its nights can do without drops that were folded."""
+    def histories(self) -> Path:
+        """The folder of what its nights keep of old drops."""
 
     @property
     def program(self) -> Sequence[str]:
@@ -67,11 +71,11 @@ class DuckdbEngine:
     """The build file is the warehouse."""
 
     packages = ("dbt-duckdb", "duckdb")
-    keeps_history = True
     program = (sys.executable, "-m", "sendworthy.dbt_process")
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, database: Path) -> None:
         self.target = target.name
+        self.histories = histories_beside(database)
 
     def check(self, raw: Path) -> None:
         """Nothing is needed that is not always there; dbt looks at the files, all but the rows that DuckDB would lose."""
@@ -109,12 +113,16 @@ class DuckdbNight:
     def gather(self, stages: Stages) -> None:
         """Everything is in the file."""
 
+    def staged(self) -> Mapping[str, str]:
+        """Staged rows are in the file, too."""
+        return {}
+
 
 def choose_engine(project: Project, target: str | None, database: Path) -> Engine:
     """The engine of a target of profiles.yml, for nights published as `database`; SettingsError where there is none."""
     chosen = read_target(project, target, os.environ)
     if chosen.type == "duckdb":
-        return DuckdbEngine(chosen)
+        return DuckdbEngine(chosen, database)
     if chosen.type == "spark":
         # here and not above: a night on DuckDB needs nothing of it
         from sendworthy.spark.engine import SparkEngine

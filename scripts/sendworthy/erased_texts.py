@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import duckdb
 
 # shorter texts stand in many rows by chance
@@ -14,7 +16,7 @@ _BEGINNINGS = (_SHORTEST_ADDRESS, 10, 16)
 _BETWEEN_WORDS = r"[\s\",:;{}\[\]\\]+"
 
 
-def create_addresses(connection: duckdb.DuckDBPyConnection) -> None:
+def create_addresses(connection: duckdb.DuckDBPyConnection, addresses: Collection[str]) -> None:
     """Make the temporary table of the addresses that are looked for in texts, each with the beginning of its longest word.
 
     A text that holds an address holds that word, in a word of its own: so an address is compared only with the texts that have
@@ -26,7 +28,7 @@ def create_addresses(connection: duckdb.DuckDBPyConnection) -> None:
         with
             words as (
                 select address, unnest(regexp_split_to_array(address, '{_BETWEEN_WORDS}')) as word
-                from intermediate.int_users__erased_addresses
+                from (select unnest($addresses::varchar[]) as address)
                 where length(address) >= {_SHORTEST_ADDRESS}
             ),
             longest as (select address, arg_max(word, (length(word), word)) as word from words group by address)
@@ -34,7 +36,8 @@ def create_addresses(connection: duckdb.DuckDBPyConnection) -> None:
         from longest
         cross join (select unnest({list(_BEGINNINGS)}) as size)
         group by address
-        """
+        """,
+        {"addresses": sorted(addresses)},
     )
 
 

@@ -29,9 +29,14 @@ class Erased:
     """Who is not to be found any more, and how many rows of the build were deleted or changed for it."""
 
     users: frozenset[str] = frozenset()
+    # those that only they have, or had
+    addresses: frozenset[str] = frozenset()
     rows: int = 0
     # destinations that were told of them, and of how many
     told: tuple[tuple[str, int], ...] = ()
+
+
+NOBODY = Erased()
 
 
 def read_key(environment: Mapping[str, str]) -> bytes | None:
@@ -69,7 +74,8 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         "insert into erased select unnest(?), unnest(?)",
         [users, [pseudonym(user_id, key) for user_id in users]],
     )
-    create_addresses(connection)
+    addresses = connection.execute("select address from intermediate.int_users__erased_addresses").fetchall()
+    create_addresses(connection, [address for (address,) in addresses])
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
     changed = _rename_in_ledgers(connection)
@@ -86,7 +92,7 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     connection.execute("commit")
     for table in ("erased", "erased_addresses", "erased_rows"):
         connection.execute(f"drop table {table}")
-    return Erased(frozenset(users), changed, told)
+    return Erased(frozenset(users), frozenset(address for (address,) in addresses), changed, told)
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

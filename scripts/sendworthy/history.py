@@ -1,8 +1,7 @@
 """What is kept of old drops, so that a night need not read them again: which of it holds tonight, and writing it anew.
 
 A drop (`<table>/landed_on=YYYY-MM-DD/`) of events or message events that is older than the horizon is folded: of its rows stays
-what can still matter, as Parquet files beside the published file (the SQL is in `fold/`, and dbt reads them as the sources
-`history`). It is a cache and nothing else: it holds as long as the folded drops, and those of the days after them in which a
+what can still matter, as Parquet files (`folding.py` writes them, and dbt reads them as the sources `history`). It is a cache and nothing else: it holds as long as the folded drops, and those of the days after them in which a
 duplicate was looked for, are just as they were, and as the project reads them in the same way. Otherwise all drops are read.
 """
 
@@ -12,28 +11,29 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from sendworthy import warehouse
+from sendworthy.erasure import NOBODY, Erased
 from sendworthy.errors import Problem, SettingsError
+from sendworthy.folding import PARTS, fold, holds, open_night, sources
 from sendworthy.lasting import flush_tree, make_folder, swap_in
+from sendworthy.leftovers import histories_beside, histories_in, lake_of
 from sendworthy.project import Project
 from sendworthy.settings import read_seed
 from sendworthy.warehouse import literal
 
 TABLES = ("events", "message_events")
-# by name, each a query of fold/ and a source of dbt
-PARTS = ("events", "message_events", "active_days", "settled_ids", "files")
 
-_SQL = Path(__file__).with_name("fold")
 _DROP = re.compile(r"landed_on=(\d{4}-\d{2}-\d{2})")
 # an older one may still hold where the newest does not, because a drop of last week has landed again
 _KEPT = 2
@@ -102,14 +102,17 @@ def check_history_settings(project: Project) -> list[Problem]:
 
 
 class Past:
-    """The histories of one published file, and the drops of a landing zone as they were when a night began."""
+    """The histories in one place, and the drops of a landing zone as they were when a night began.
 
-    def __init__(self, project: Project, raw: Path, database: Path) -> None:
+    `packages`: those of the engine, for another version may read otherwise.
+    """
+
+    def __init__(self, project: Project, raw: Path, place: Path, packages: Sequence[str]) -> None:
         self.settings = read_history_settings(project)
-        self._place = database.parent / ".sendworthy" / f"{database.name}.history"
+        self._place = place
         self._raw = str(raw)
         self._drops = _drops(raw)
-        self._code = _code_of(project, self.settings)
+        self._code = _code_of(project, self.settings, packages)
 
     def forget(self) -> None:
         """Remove every history; whatever is needed of it is in the landing zone."""
@@ -168,15 +171,19 @@ class Past:
         size = sum(size for size, _ in self._landed_before(horizon).values())
         return horizon if size > self.settings.from_megabytes * 1_000_000 else None
 
-    def write(self, published: Path, horizon: date, forget_others: bool = False) -> None:
-        """Fold what the published file holds of the drops before `horizon`; duckdb.Error or OSError where it cannot be done.
+    def write(
+        self,
+        published: Path,
+        horizon: date,
+        staged: Mapping[str, str] = MappingProxyType({}),
+        erased: Erased = NOBODY,
+    ) -> None:
+        """Fold what a night holds of the drops before `horizon`; duckdb.Error or OSError where it cannot be done.
 
-        `forget_others`: people are in the other histories who are not in this file any more.
+        `staged` and `erased`: see `open_night`.
         """
         files = self._landed_before(horizon + self._window)
-        if forget_others:
-            self.forget()
-        with warehouse.connect(published, read_only=True) as connection:
+        with open_night(published, staged, erased) as connection:
             as_of = warehouse.read_night(connection)
             if not self._was_read(connection, files, horizon + self._window):
                 # a drop came or went while the night was at work: the next one sees it
@@ -194,7 +201,15 @@ class Past:
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
             try:
-                self._fold(connection, aside, horizon, holds_from)
+                fold(
+                    connection,
+                    aside,
+                    {
+                        "horizon": horizon,
+                        "cutoff": holds_from - timedelta(days=self.settings.whole_days),
+                        "thinned_events": self.settings.thinned_events,
+                    },
+                )
                 (aside / "history.json").write_text(
                     described.model_dump_json(indent=2) + "\n", encoding="utf-8"
                 )
@@ -217,50 +232,18 @@ class Past:
         ).fetchall()
         return {name for (name,) in read} == set(files)
 
-    def _fold(
-        self, connection: duckdb.DuckDBPyConnection, folder: Path, horizon: date, holds_from: datetime
-    ) -> None:
-        given = {
-            "horizon": horizon,
-            "cutoff": holds_from - timedelta(days=self.settings.whole_days),
-            "thinned_events": self.settings.thinned_events,
-        }
-        for name, value in given.items():
-            connection.execute(f"set variable {name} = ?", [value])
-        connection.execute((_SQL / "01_prepare.sql").read_text(encoding="utf-8"))
-        for part in PARTS:
-            query = (_SQL / f"{part}.sql").read_text(encoding="utf-8")
-            connection.execute(
-                f"copy ({query}) to {literal(folder / f'{part}.parquet')} (format parquet, compression zstd)"
-            )
 
-
-def count_kept(connection: duckdb.DuckDBPyConnection) -> int:
-    """How much of tonight's history a build still holds: fewer after people were erased, if they are in it."""
-    ((kept,),) = connection.execute(
-        """
-        with
-            files as (select table_name, file from history.files),
-            staged as (
-                select count(*) as rows
-                from staging.base_landing__events
-                where file in (select file from files where table_name = 'events')
-                union all
-                select count(*) as rows
-                from staging.base_landing__message_events
-                where file in (select file from files where table_name = 'message_events')
-                union all
-                select count(*) as rows
-                from staging.base_landing__active_days
-                union all
-                select sum(length(raw_row)) as rows
-                from ops.quarantine
-                where (table_name, file) in (select (table_name, file) from files)
-            )
-        select coalesce(sum(rows), 0)::bigint from staged
-        """
-    ).fetchall()
-    return int(kept)
+def forget_erased(database: Path, erased: Erased) -> list[str]:
+    """Remove what nights of any engine have kept of old drops, where somebody who was erased is in it; returns what could not be removed."""
+    problems = []
+    for place in (histories_beside(database), histories_in(lake_of(database))):
+        for folder in sorted(place.glob("*/")):
+            if holds(folder, erased):
+                try:
+                    shutil.rmtree(folder)
+                except OSError as error:
+                    problems.append(f"{error.filename}: {error.strerror}")
+    return problems
 
 
 def _landed_on(file: str) -> date | None:
@@ -286,13 +269,14 @@ def _drops(raw: Path) -> dict[str, tuple[date, Stat]]:
     return found
 
 
-def _code_of(project: Project, settings: HistorySettings) -> str:
+def _code_of(project: Project, settings: HistorySettings, packages: Sequence[str]) -> str:
     """What stands for all that a row of history depends on besides the files: how they are read, and what is kept of them."""
     digest = hashlib.sha256()
     digest.update(settings.model_dump_json().encode())
-    digest.update(version("duckdb").encode())
+    for package in packages:
+        digest.update(f"{package} {version(package)}\n".encode())
     paths = [path for place in _CODE for path in (project.root / place).rglob("*") if path.is_file()]
-    for path in [*sorted(paths), *sorted(_SQL.iterdir())]:
+    for path in [*sorted(paths), *sources()]:
         digest.update(path.name.encode() + path.read_bytes())
     digest.update(json.dumps(_measured(project)).encode())
     return digest.hexdigest()

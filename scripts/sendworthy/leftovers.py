@@ -12,6 +12,9 @@ LAKE_MARK = ".sendworthy-lake"
 
 PREVIEWS = "target/preview"
 
+# in a lake, what nights on Spark keep of old drops: it outlives the lake's tables
+_HISTORIES = "history"
+
 
 def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path:
     """Where a night on Spark keeps its tables: SENDWORTHY_LAKE, or beside the published file."""
@@ -23,20 +26,36 @@ def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path
     )
 
 
+def histories_beside(database: Path) -> Path:
+    """Where nights on DuckDB keep what can still matter of old drops."""
+    return database.parent / ".sendworthy" / f"{database.name}.history"
+
+
+def histories_in(lake: Path) -> Path:
+    """Where nights on Spark keep the same: where all of a cluster sees it."""
+    return lake / _HISTORIES
+
+
 def wipe_lake(lake: Path) -> None:
-    """Empty a lake; the folder itself stays, for it may belong to a cluster."""
+    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so does what is kept of old drops."""
     for old in lake.iterdir():
+        if old == histories_in(lake):
+            continue
         if old.is_dir() and not old.is_symlink():
             shutil.rmtree(old)
         else:
             old.unlink()
 
 
-def clear_away(project_root: Path, database: Path) -> None:
-    """Remove the pages of `preview` and what a night on Spark left: both show people as they were. OSError where it cannot."""
+def remove_previews(project_root: Path) -> None:
+    """Remove the pages of `preview`, which show people as they were. OSError where it cannot."""
     previews = project_root / PREVIEWS
     if previews.is_dir():
         shutil.rmtree(previews)
+
+
+def empty_lake(database: Path) -> None:
+    """Remove the tables that a night on Spark left, which have people as they were. OSError where it cannot."""
     lake = lake_of(database)
     if (lake / LAKE_MARK).is_file():
         wipe_lake(lake)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -38,9 +38,9 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
-from sendworthy.history import History, Past, check_history_settings, count_kept
+from sendworthy.history import History, Past, check_history_settings, forget_erased
 from sendworthy.landing import find_damaged
-from sendworthy.leftovers import clear_away
+from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
 from sendworthy.old_lists import forget
 from sendworthy.project import Project
@@ -92,6 +92,17 @@ class NightResult:
         return EXIT_HELD_BACK if self.held_back else EXIT_OK
 
 
+@dataclass(frozen=True)
+class _Decided:
+    """The build file, the logical time, what the gate says, what there is to warn of, and staged rows that are not in the build."""
+
+    build: Path
+    as_of: datetime
+    gate: GateResult
+    warnings: list[str]
+    staged: Mapping[str, str]
+
+
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
     places = places_of(options.database, options.out, options.docs, project.root)
@@ -126,29 +137,30 @@ def _run_night(
         warehouse.check_limits()
         notes = finish_delivery(options, started_at)
         replay = find_replay(options.database, options.as_of)
-        past = Past(project, options.raw, options.database) if engine.keeps_history else None
-        if past and options.full_refresh:
+        past = Past(project, options.raw, engine.histories, engine.packages)
+        if options.full_refresh:
             past.forget()
-        history = past.find(options.as_of) if past and replay is None else None
+        history = past.find(options.as_of) if replay is None else None
         if replay is not None:
             notes.append(replay.words)
 
     # which drops dbt reads, if it is not all of them
     reads = replay.settings if replay else {"history": str(history.folder)} if history else {}
     try:
-        build, as_of, gate, warnings = _decide(project, options, engine, stages, started_at, lock, reads)
+        night = _decide(project, options, engine, stages, started_at, lock, reads)
     except BuildError as error:
-        if past and history and past.forget_damaged(history):
+        if history and past.forget_damaged(history):
             error.details.append(
                 f"what was kept of old drops in {history.folder} was damaged, and is removed."
             )
             error.fix = "run the night again: it reads all drops."
         raise
+    build, as_of, warnings = night.build, night.as_of, night.warnings
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
-            campaigns = judge_campaigns(connection, gate)
+            campaigns = judge_campaigns(connection, night.gate)
             run["landed"] = read_landed(connection)
             run["landed_until"] = read_landed_until(connection)
             # of the drops before it, only what earlier nights have kept was read
@@ -161,9 +173,7 @@ def _run_night(
                 connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
             )
             warehouse.write_ledgers(connection, as_of)
-            kept = count_kept(connection) if history else 0
             erased = erase(connection, key)
-            is_forgotten = history is not None and bool(erased.users) and count_kept(connection) < kept
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
@@ -184,8 +194,11 @@ def _run_night(
         if erased.users:
             with stages.step("erase", "erasing people from what lies about"):
                 warnings += erase_elsewhere(project, options, erased, key)
-    if past and replay is None:
-        warnings += remember(past, options.database, history, is_forgotten, stages)
+    if replay is None:
+        warnings += remember(past, options.database, history, night.staged, erased, stages)
+    if erased.users:
+        # after the fold, which reads it
+        warnings += still_there(lambda: empty_lake(options.database))
     costs = [asdict(stage) for stage in stages.done]
     if channels.lacks:
         warnings.append(
@@ -202,8 +215,8 @@ def _decide(
     started_at: datetime,
     lock: int,
     reads: Mapping[str, str],
-) -> tuple[Path, datetime, GateResult, list[str]]:
-    """Build and audit the night: the build file, the logical time, what the gate says, what there is to warn of."""
+) -> _Decided:
+    """Build and audit the night."""
     # both take seconds to import and to read: it is done while dbt is at work in a process of its own
     with ThreadPoolExecutor(1) as meanwhile, ExitStack() as opened:
         suites, messages = (
@@ -224,7 +237,7 @@ def _decide(
             docs = options.docs / as_of.date().isoformat()
             gate = judge_lists(lists, suites.result(), messages.result(), docs, stages.say)
         built.gather(stages)
-    return build, as_of, gate, warnings
+        return _Decided(build, as_of, gate, warnings, built.staged())
 
 
 def _describe_run(
@@ -242,23 +255,24 @@ def _describe_run(
 
 
 def remember(
-    past: Past, published: Path, history: History | None, is_forgotten: bool, stages: Stages
+    past: Past,
+    published: Path,
+    history: History | None,
+    staged: Mapping[str, str],
+    erased: Erased,
+    stages: Stages,
 ) -> list[str]:
-    """Fold the drops that the next nights need not read; returns what could not be done, for tonight's lists are out.
-
-    `is_forgotten`: people are in the histories who were erased tonight.
-    """
+    """Fold the drops that the next nights need not read; returns what could not be done, for tonight's lists are out."""
     horizon = past.next_horizon(history)
-    if is_forgotten and history is not None:
+    if history is not None and not history.folder.is_dir():
+        # somebody was in it who is erased: it is made anew, without them
         horizon = horizon or history.horizon
     if horizon is None:
         return []
     try:
         with stages.step("fold", "folding old drops"):
-            past.write(published, horizon, forget_others=is_forgotten)
+            past.write(published, horizon, staged, erased)
     except (OSError, duckdb.Error, BuildError) as error:
-        if is_forgotten:
-            past.forget()
         why = error.strerror if isinstance(error, OSError) else type(error).__name__
         return [f"old drops could not be folded ({why}): the next night reads all of them, and tries again."]
     return []
@@ -343,17 +357,27 @@ def build_warehouse(
 
 
 def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key: bytes | None) -> list[str]:
-    """Take the erased people out of older lists, previews and lakes; returns what could not be done, for tonight's lists are good."""
+    """Take the erased people out of older lists, previews and histories; returns what could not be done, for tonight's lists are good."""
     forgotten = forget(options.out, erased.users, key)
-    problems = list(forgotten.problems)
-    try:
-        clear_away(project.root, options.database)
-    except OSError as error:
-        problems.append(f"{error.filename}: {error.strerror}")
+    problems = [*forgotten.problems, *forget_erased(options.database, erased)]
     return [
-        f"people who asked to be erased may still be in {problem}. Mend or remove it; the next night tries again."
-        for problem in problems
+        *map(may_still_be_in, problems),
+        *still_there(lambda: remove_previews(project.root)),
     ]
+
+
+def may_still_be_in(place: str) -> str:
+    """The warning of a place that could not be cleared."""
+    return f"people who asked to be erased may still be in {place}. Mend or remove it; the next night tries again."
+
+
+def still_there(remove: Callable[[], None]) -> list[str]:
+    """Remove what lies about; returns the warning where that cannot be done."""
+    try:
+        remove()
+    except OSError as error:
+        return [may_still_be_in(f"{error.filename}: {error.strerror}")]
+    return []
 
 
 def still_known(erased: Erased) -> list[str]:

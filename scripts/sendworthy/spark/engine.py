@@ -11,9 +11,10 @@ from types import TracebackType
 
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
-from sendworthy.leftovers import LAKE_MARK, lake_of, wipe_lake
+from sendworthy.folding import STAGED
+from sendworthy.leftovers import LAKE_MARK, histories_in, lake_of, wipe_lake
 from sendworthy.project import Project
-from sendworthy.spark.gather import gather
+from sendworthy.spark.gather import gather, rows_in_lake
 from sendworthy.spark.lists import SparkLists
 from sendworthy.spark.session import close_session, in_words, open_session
 from sendworthy.spark.setup import (
@@ -32,9 +33,7 @@ from sendworthy.targets import Target, read_target
 class SparkEngine:
     """Spark does the work, in a lake that is made anew for every night and stays until the next one."""
 
-    packages = ("dbt-spark", "pyspark")
-    # what is kept is folded from the staged rows in the published file, and a night on Spark leaves them in its lake
-    keeps_history = False
+    packages = ("dbt-spark", "pyspark", "duckdb")
     program = (sys.executable, "-m", "sendworthy.spark.dbt_process")
 
     def __init__(self, project: Project, target: Target, database: Path) -> None:
@@ -50,6 +49,7 @@ class SparkEngine:
                 "name a folder that every worker sees under the same path.",
             )
         self.lake = lake_of(database)
+        self.histories = histories_in(self.lake)
 
     def check(self, raw: Path) -> None:
         """SettingsError where the packages, Java, the cluster or a lake that all of it sees are missing; BuildError for empty files."""
@@ -144,3 +144,10 @@ class SparkNight:
             warehouse.connect(self._build) as connection,
         ):
             gather(self._session, connection, self._lake / "copies", stages.say)
+
+    def staged(self) -> Mapping[str, str]:
+        """Staged rows stay in the lake."""
+        with in_words("the staged rows are not there", self._log, self._watchdog):
+            return {
+                name: rows_in_lake(self._session, name, self._lake / "copies") for name in STAGED.values()
+            }

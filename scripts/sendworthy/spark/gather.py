@@ -54,11 +54,22 @@ def gather(
     found = list(published_relations(session))
     for number, relation in enumerate(found, start=1):
         progress(f"gathering the tables … {number}/{len(found)} {relation.name}")
-        folder = relation.files or write_copy(session, relation.identifier, copies)
-        schema = session.table(relation.identifier).schema
-        columns = {field.name: duckdb_type(field.dataType) for field in schema.fields}
         connection.execute(f"create schema if not exists {relation.schema}")
-        copy_parquet(connection, relation.identifier, folder, columns)
+        connection.execute(
+            f"create or replace table {relation.identifier} as {_rows_of(session, relation, copies)}"
+        )
+
+
+def rows_in_lake(session: SparkSession, name: str, copies: Path) -> str:
+    """A query of DuckDB for the rows of a relation, where Spark has them; connections in UTC read them right."""
+    schema, _, table = name.partition(".")
+    return _rows_of(session, _describe(session, schema, table), copies)
+
+
+def _rows_of(session: SparkSession, relation: Relation, copies: Path) -> str:
+    folder = relation.files or write_copy(session, relation.identifier, copies)
+    schema = session.table(relation.identifier).schema
+    return read_parquet(folder, {field.name: duckdb_type(field.dataType) for field in schema.fields})
 
 
 def write_copy(session: SparkSession, name: str, copies: Path) -> Path:
@@ -82,13 +93,16 @@ def published_relations(session: SparkSession) -> Iterator[Relation]:
             if not row["isTemporary"]
         )
         for name in names:
-            described = [
-                (str(row["col_name"]), str(row["data_type"]))
-                for row in session.sql(f"describe table extended {schema}.{name}").collect()
-            ]
-            relation = read_description(schema, name, described)
+            relation = _describe(session, schema, name)
             if not (relation.is_view and schema in WITHOUT_VIEWS):
                 yield relation
+
+
+def _describe(session: SparkSession, schema: str, name: str) -> Relation:
+    described = session.sql(f"describe table extended {schema}.{name}").collect()
+    return read_description(
+        schema, name, [(str(row["col_name"]), str(row["data_type"])) for row in described]
+    )
 
 
 def read_description(schema: str, name: str, described: list[tuple[str, str]]) -> Relation:
@@ -108,26 +122,22 @@ def read_description(schema: str, name: str, described: list[tuple[str, str]]) -
     return Relation(schema, name, is_view, Path(unquote(location.path)) if readable else None)
 
 
-def copy_parquet(
-    connection: duckdb.DuckDBPyConnection, table: str, folder: Path, columns: Mapping[str, str]
-) -> None:
-    """Make a table of a folder's Parquet files with just these columns and types; times are told in UTC."""
+def read_parquet(folder: Path, columns: Mapping[str, str]) -> str:
+    """A query of DuckDB for a folder's Parquet files, with just these columns and types, for connections in UTC."""
     files = sorted(
         path
         for path in folder.glob("*.parquet")
         # the marks of tools are no data
         if not path.name.startswith(("_", "."))
     )
-    connection.execute("set TimeZone = 'UTC'")
     if not files:
-        definitions = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns.items())
-        connection.execute(f"create or replace table {table} ({definitions})")
-        return
+        none = ", ".join(f"cast(null as {kind}) as {identifier(name)}" for name, kind in columns.items())
+        return f"select {none} where false"
     select = ", ".join(
         f"cast({identifier(name)} as {kind}) as {identifier(name)}" for name, kind in columns.items()
     )
     paths = ", ".join(literal(path) for path in files)
-    connection.execute(f"create or replace table {table} as select {select} from read_parquet([{paths}])")
+    return f"select {select} from read_parquet([{paths}])"
 
 
 def duckdb_type(kind: DataType) -> str:
