@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import shutil
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ import pytest
 from nights import ROOT
 from sendworthy.destinations import Destination, load_destinations
 from sendworthy.exports import export_night
-from sendworthy.old_lists import SEARCHED, csv_rows, forget
+from sendworthy.old_lists import SEARCHED, Since, csv_rows, forget
 from sendworthy.verify import verify
 
-KEY = b"a long text that nobody else knows"
 NIGHT, OLDER = "2026-06-01", "2026-05-31"
 # one id is a part of another, one needs quotes in a CSV
 USERS = ("ada", "ada2", 'bob "b", the 3rd', "cyd\nand a line", "dan")
@@ -150,8 +150,7 @@ def test_the_rows_of_a_csv_are_its_bytes() -> None:
     ]
 
 
-@pytest.mark.parametrize("key", [KEY, None], ids=["a key", "no key"])
-def test_rows_go_and_the_rest_stays(out: Path, key: bytes | None) -> None:
+def test_rows_go_and_the_rest_stays(out: Path) -> None:
     gone = {"ada", 'bob "b", the 3rd', "cyd\nand a line"}
     files = {
         path: destination
@@ -161,7 +160,7 @@ def test_rows_go_and_the_rest_stays(out: Path, key: bytes | None) -> None:
     assert len(files) == len(DESTINATIONS) * len(PEOPLE)
     before = {path: messages(path, destination) for path, destination in files.items()}
     untouched = (out / NIGHT / "generic" / "quiet.csv").read_bytes()
-    done = forget(out, gone, key)
+    done = forget(out, gone)
     # three of `hello` and one of `offer`, for each destination and night
     assert done.rows == 4 * len(DESTINATIONS) * 2 and done.nights == [OLDER, NIGHT] and not done.problems
     for path, destination in files.items():
@@ -182,10 +181,10 @@ def test_rows_go_and_the_rest_stays(out: Path, key: bytes | None) -> None:
     }
     assert holds(out / NIGHT) == []
     # nothing is left to do, for anybody
-    assert forget(out, gone, key).rows == 0 and contents(out / NIGHT) == after
-    assert forget(out, {"nobody"}, key).rows == 0 and contents(out / NIGHT) == after
+    assert forget(out, gone).rows == 0 and contents(out / NIGHT) == after
+    assert forget(out, {"nobody"}).rows == 0 and contents(out / NIGHT) == after
     # somebody else later: what was counted is added to
-    forget(out, {*gone, "dan"}, key)
+    forget(out, {*gone, "dan"})
     told = {
         item["campaign_id"]: item
         for item in json.loads((out / NIGHT / "manifest.json").read_bytes())["campaigns"]
@@ -196,36 +195,85 @@ def test_rows_go_and_the_rest_stays(out: Path, key: bytes | None) -> None:
 
 def test_where_nobody_is_erased_nothing_is_written(out: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    assert forget(out, set(), KEY).rows == 0 and forget(out / "not there", {"ada"}, KEY).rows == 0
+    assert forget(out, set()).rows == 0 and forget(out / "not there", {"ada"}).rows == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
 
 
 def test_what_a_folder_lets_in_stays(out: Path) -> None:
     os.chmod(out / NIGHT, 0o750)
     os.chmod(out / NIGHT / "generic" / "hello.csv", 0o640)
-    forget(out, {"ada"}, None)
+    forget(out, {"ada"})
     assert (out / NIGHT).stat().st_mode & 0o777 == 0o750
     assert (out / NIGHT / "generic" / "hello.csv").stat().st_mode & 0o777 == 0o640
 
 
-def test_with_a_key_a_night_is_searched_once_and_again_when_it_is_another(out: Path) -> None:
+def since(
+    run: str, run_before: str, runs: Collection[str], users: Collection[str] = (), reach: str = OLDER
+) -> Since:
+    return Since(run, run_before, runs, users, date.fromisoformat(reach))
+
+
+def runs(out: Path) -> list[str]:
+    return [json.loads((out / night / "manifest.json").read_bytes())["run_id"] for night in (OLDER, NIGHT)]
+
+
+def test_what_a_run_has_searched_is_searched_for_those_only_whom_the_ledgers_named(out: Path) -> None:
     backup = out.parent / "backup"
     shutil.copytree(out / NIGHT, backup)
-    forget(out, {"ada"}, KEY)
+    made = runs(out)
+    # nobody knows what was searched before
+    assert forget(out, {"ada"}, since("first", "none", made)).nights == [OLDER, NIGHT]
     searched = (out / SEARCHED).read_bytes()
     # whoever reads it learns nothing of her
-    assert b'"ada' not in searched and set(json.loads(searched)) == {OLDER, NIGHT}
+    assert b"ada" not in searched and set(json.loads(searched)["nights"]) == {OLDER, NIGHT}
+    # that somebody is in no ledger by name says that they were taken out before, so nobody looks for dan
+    assert forget(out, {"ada", "dan"}, since("second", "first", made)).nights == []
+    told = since("third", "second", made, users={"dan"})
+    assert forget(out, {"ada", "dan"}, told).nights == [OLDER, NIGHT]
+    # a night that is not as it was left: a person who was erased long ago is found there
     shutil.rmtree(out / NIGHT)
     shutil.copytree(backup, out / NIGHT)
-    assert forget(out, {"ada"}, KEY).nights == [NIGHT]
-    # lists of another place, which come into reach: a person who was erased long ago is found there
+    assert forget(out, {"ada"}, since("fourth", "third", made)).nights == [NIGHT]
+    # lists of another place, which come into reach
     shutil.copytree(backup, out / "2026-05-01")
-    assert forget(out, {"ada"}, KEY).nights == ["2026-05-01"]
+    assert forget(out, {"ada"}, since("fifth", "fourth", made)).nights == ["2026-05-01"]
 
 
-def test_without_a_key_nothing_is_remembered(out: Path) -> None:
-    forget(out, {"ada"}, None)
-    assert not (out / SEARCHED).exists()
+@pytest.mark.parametrize(
+    "why",
+    [
+        "another run was the last",
+        "the ledgers do not reach as far",
+        "runs that the ledgers do not know",
+        "it was killed",
+    ],
+)
+def test_where_that_is_not_certain_everybody_is_searched_for(out: Path, why: str) -> None:
+    made = runs(out)
+    forget(out, {"ada"}, since("first", "none", made))
+    if why == "another run was the last":
+        # whose lists are elsewhere
+        told = since("third", "second", made)
+    elif why == "the ledgers do not reach as far":
+        told = since("second", "first", made, reach="2026-12-31")
+    elif why == "runs that the ledgers do not know":
+        told = since("second", "first", ())
+    else:
+        (out / SEARCHED).unlink()
+        told = since("second", "first", made)
+    assert forget(out, {"ada", "dan"}, told).nights == [OLDER, NIGHT]
+
+
+def test_tonight_s_lists_are_not_searched(out: Path) -> None:
+    before = contents(out / NIGHT)
+    assert forget(out, {"ada"}, since(runs(out)[1], "none", ())).nights == [OLDER]
+    assert contents(out / NIGHT) == before
+
+
+def test_a_name_is_found_whether_few_are_looked_for_or_many(out: Path) -> None:
+    many = {f"somebody {number}" for number in range(200)}
+    assert forget(out, many).rows == 0
+    assert forget(out, {*many, "ada"}).nights == [OLDER, NIGHT]
 
 
 @pytest.mark.parametrize(
@@ -235,7 +283,7 @@ def test_a_crash_loses_nothing_and_leaves_nothing(out: Path, tmp_path: Path, cra
     night, aside, retired = out / NIGHT, out / f".{NIGHT}.erasing", out / f".{NIGHT}.replaced"
     finished = tmp_path / "finished" / "out"
     shutil.copytree(out, finished)
-    forget(finished, {"ada"}, None)
+    forget(finished, {"ada"})
     shutil.copytree(finished / NIGHT, aside)
     if crashed == "before the manifest":
         (aside / "manifest.json").unlink()
@@ -244,7 +292,7 @@ def test_a_crash_loses_nothing_and_leaves_nothing(out: Path, tmp_path: Path, cra
     elif crashed == "after them":
         night.rename(retired)
         aside.rename(night)
-    forget(out, {"ada"}, None)
+    forget(out, {"ada"})
     assert contents(out) == contents(finished)
 
 
@@ -252,7 +300,7 @@ def test_a_folder_that_was_taken_away_before_anything_was_written_comes_back(out
     before = contents(out / NIGHT)
     (out / NIGHT).rename(out / f".{NIGHT}.replaced")
     (out / f".{NIGHT}.erasing").mkdir()
-    forget(out, {"nobody"}, None)
+    forget(out, {"nobody"})
     assert contents(out / NIGHT) == before and not list(out.glob(".2026*"))
 
 
@@ -260,10 +308,10 @@ def test_what_cannot_be_read_is_named_and_quotes_nothing(out: Path) -> None:
     torn = out / NIGHT / "generic" / "hello.csv"
     torn.write_bytes(torn.read_bytes().replace(b"dispatch_id", b"who"))
     (out / OLDER / "manifest.json").write_text("ada", encoding="utf-8")
-    done = forget(out, {"ada"}, KEY)
+    done = forget(out, {"ada"})
     assert done.rows == 0 and len(done.problems) == 2
     assert str(torn) in done.problems[1] and OLDER in done.problems[0]
     assert "ada" not in "".join(done.problems).replace(str(out), "")
     # and is looked at again the next time
     torn.write_bytes(torn.read_bytes().replace(b"who", b"dispatch_id"))
-    assert forget(out, {"ada"}, KEY).nights == [NIGHT]
+    assert forget(out, {"ada"}).nights == [NIGHT]

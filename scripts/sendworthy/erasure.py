@@ -7,6 +7,7 @@ import hmac
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import duckdb
 
@@ -34,6 +35,9 @@ class Erased:
     rows: int = 0
     # destinations that were told of them, and of how many
     told: tuple[tuple[str, int], ...] = ()
+    # of whom the ledgers have said something by name until now, and since which night they say anything
+    named: frozenset[str] = frozenset()
+    ledgers_from: date | None = None
 
 
 NOBODY = Erased()
@@ -78,8 +82,9 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     create_addresses(connection, [address for (address,) in addresses])
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
-    changed = _rename_in_ledgers(connection)
     told = _count_told(connection)
+    in_ledgers, ledgers_from = _named_in_ledgers(connection)
+    changed = _rename_in_ledgers(connection)
     changed += _forget_deliveries(connection)
     # before the rows are deleted that it counts
     _count_staged(connection)
@@ -92,7 +97,14 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     connection.execute("commit")
     for table in ("erased", "erased_addresses", "erased_rows"):
         connection.execute(f"drop table {table}")
-    return Erased(frozenset(users), frozenset(address for (address,) in addresses), changed, told)
+    return Erased(
+        frozenset(users),
+        frozenset(address for (address,) in addresses),
+        changed,
+        told,
+        in_ledgers,
+        ledgers_from,
+    )
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -117,6 +129,17 @@ def _tables_with(connection: duckdb.DuckDBPyConnection, column: str) -> list[tup
         """,
         [column],
     ).fetchall()
+
+
+def _named_in_ledgers(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str], date | None]:
+    """Who of the erased people is in a ledger by name, and the oldest night of which the messages are known."""
+    ledgers = ("ledger.decisions", "ledger.dispatches", "ledger.cancellations", LEDGER)
+    anywhere = " union ".join(
+        f"select user_id from {ledger} where user_id in (select user_id from erased)" for ledger in ledgers
+    )
+    named = connection.execute(anywhere).fetchall()
+    ((first,),) = connection.execute("select min(as_of)::date from ledger.dispatches").fetchall()
+    return frozenset(user_id for (user_id,) in named), first
 
 
 def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:

@@ -42,7 +42,7 @@ from sendworthy.history import History, Past, check_history_settings, forget_era
 from sendworthy.landing import find_damaged
 from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
-from sendworthy.old_lists import forget
+from sendworthy.old_lists import Since, forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
 from sendworthy.replay import find_replay, read_landed_until
@@ -160,6 +160,7 @@ def _run_night(
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
+            run_before, runs = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, as_of)
             campaigns = judge_campaigns(connection, night.gate)
             run["landed"] = read_landed(connection)
             run["landed_until"] = read_landed_until(connection)
@@ -193,7 +194,8 @@ def _run_night(
             manifest = deliver(aside)
         if erased.users:
             with stages.step("erase", "erasing people from what lies about"):
-                warnings += erase_elsewhere(project, options, erased, key)
+                since = Since(run["run_id"], run_before, runs, erased.named, erased.ledgers_from)
+                warnings += erase_elsewhere(project, options, erased, since)
     if replay is None:
         warnings += remember(past, options.database, history, night.staged, erased, stages)
     if erased.users:
@@ -356,9 +358,9 @@ def build_warehouse(
     return run.warnings
 
 
-def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, key: bytes | None) -> list[str]:
+def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, since: Since) -> list[str]:
     """Take the erased people out of older lists, previews and histories; returns what could not be done, for tonight's lists are good."""
-    forgotten = forget(options.out, erased.users, key)
+    forgotten = forget(options.out, erased.users, since)
     problems = [*forgotten.problems, *forget_erased(options.database, erased)]
     return [
         *map(may_still_be_in, problems),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import glob
 import hashlib
-import hmac
 import io
 import json
 import os
@@ -14,9 +13,10 @@ import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ from sendworthy.lasting import flush, flush_tree, swap_in
 from sendworthy.manifest import UnknownForm, read_manifest
 from sendworthy.warehouse import identifier, literal
 
-# which people each night's lists were searched for; only with a key, see `_mark`
+# which nights were searched, see `Since`; it says nothing about anybody
 SEARCHED = ".erasures.json"
+
+# so many words are looked for one by one sooner than among all words of a file
+_FEW = 40
 
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 # not those of a night that is being delivered: `delivery` takes these away
@@ -45,6 +48,22 @@ class Forgotten:
     problems: Sequence[str]
 
 
+@dataclass(frozen=True)
+class Since:
+    """What need not be searched again.
+
+    Tonight's own lists (`run`) hold nobody. Where `run_before` has searched all lists, those that are as it left them hold nobody
+    but people whom the ledgers named until tonight (`users`), if the ledgers know all of them: those of `runs`, as far back as the
+    ledgers reach (`ledgers_from`, the oldest night of theirs).
+    """
+
+    run: str
+    run_before: str | None
+    runs: Collection[str]
+    users: Collection[str]
+    ledgers_from: date | None
+
+
 def nights_in(out: Path) -> list[Path]:
     """The folders of nights, oldest first; what a crash left half done is finished or put back before."""
     if not out.is_dir():
@@ -53,31 +72,29 @@ def nights_in(out: Path) -> list[Path]:
     return sorted(path for path in out.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir())
 
 
-def forget(out: Path, users: Collection[str], key: bytes | None) -> Forgotten:
+def forget(out: Path, users: Collection[str], since: Since | None = None) -> Forgotten:
     """Take people out of every night's lists below `out`. Can be interrupted at any time and run again."""
     if not users:
         return Forgotten(0, [], [])
     problems = _remove_cancellations(out)
-    mark = _mark(users, key)
-    searched = _read_searched(out) if mark else {}
+    searched = _read_searched(out, since.run_before) if since and since.run_before else {}
     still = {}
     rows, nights = 0, []
     for night in nights_in(out):
         try:
-            if mark is None or searched.get(night.name) != [mark, _digest(night / MANIFEST)]:
-                taken = _forget_in_night(night, users)
+            left = _who_may_be_in(night, users, since, searched)
+            if left and (taken := _forget_in_night(night, left)):
                 rows += taken
-                nights += [night.name] if taken else []
-            if mark:
-                still[night.name] = [mark, _digest(night / MANIFEST)]
+                nights.append(night.name)
+            still[night.name] = _digest(night / MANIFEST)
         except UnknownForm:
             problems.append(f"{night / MANIFEST}: it is not one that this version writes")
         except _Unreadable as error:
             problems.append(f"{night / str(error)}: it cannot be read as the list that its manifest names")
         except OSError as error:
             problems.append(f"{night}: {error.strerror or type(error).__name__}")
-    if mark and still != searched:
-        _write_searched(out, still)
+    if since:
+        _write_searched(out, {"run": since.run, "nights": still})
     return Forgotten(rows, nights, problems)
 
 
@@ -100,26 +117,38 @@ class _Unreadable(Exception):
     """A list that is no CSV of its destination; the words are its path in the manifest."""
 
 
-def _mark(users: Collection[str], key: bytes | None) -> str | None:
-    """What says that a folder was searched for just these people; without a key it could be undone by trying."""
-    if key is None:
-        return None
-    return hmac.digest(key, json.dumps(sorted(users)).encode(), hashlib.sha256).hex()
+def _who_may_be_in(
+    night: Path, users: Collection[str], since: Since | None, searched: Mapping[str, str]
+) -> Collection[str]:
+    """Which of the people a night's lists have to be searched for."""
+    if since is None:
+        return users
+    manifest = (night / MANIFEST).read_bytes()
+    try:
+        run = json.loads(manifest)["run_id"]
+    except (ValueError, TypeError, KeyError):
+        return users
+    if run == since.run:
+        return ()
+    is_known = since.ledgers_from is not None and night.name >= since.ledgers_from.isoformat()
+    is_as_it_was = searched.get(night.name) == hashlib.sha256(manifest).hexdigest()
+    return since.users if is_known and is_as_it_was and run in since.runs else users
 
 
 def _digest(manifest: Path) -> str:
     return hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
-def _read_searched(out: Path) -> dict[str, list[str]]:
+def _read_searched(out: Path, run: str) -> dict[str, str]:
+    """By night, the digest of its manifest when a run had searched it; empty where another run was the last to search."""
     try:
         read = json.loads((out / SEARCHED).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return dict(read["nights"]) if read["run"] == run else {}
+    except (OSError, ValueError, TypeError, KeyError):
         return {}
-    return read if isinstance(read, dict) else {}
 
 
-def _write_searched(out: Path, searched: dict[str, list[str]]) -> None:
+def _write_searched(out: Path, searched: Mapping[str, Any]) -> None:
     aside = out / f"{SEARCHED}.writing"
     with suppress(OSError):  # then the next night searches once more
         aside.write_text(json.dumps(searched, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -130,8 +159,8 @@ def _write_searched(out: Path, searched: dict[str, list[str]]) -> None:
 def _mend(out: Path) -> None:
     """A night's folder is swapped in two renames: finish or undo what a crash has left between them."""
     found = [(match[1], match[2]) for path in out.iterdir() if (match := _ASIDE.fullmatch(path.name))]
-    for date in sorted({date for date, _ in found}):
-        folder, aside, replaced = out / date, out / f".{date}.erasing", out / f".{date}.replaced"
+    for name in sorted({name for name, _ in found}):
+        folder, aside, replaced = out / name, out / f".{name}.erasing", out / f".{name}.replaced"
         whole = aside if (aside / MANIFEST).is_file() else replaced
         if not folder.exists() and whole.exists():
             swap_in(whole, folder)
@@ -273,6 +302,8 @@ def _may_hold(text: str, ids: Collection[str]) -> bool:
     if any(word is None for word in first) or any(mark in name for name in ids for mark in '"\\'):
         return True
     words = {word[0] for word in first if word}
+    if len(words) <= _FEW:
+        return any(word in text for word in words)
     return not words.isdisjoint(re.findall(r"\w+", text))
 
 

@@ -339,6 +339,21 @@ def last_finished(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     return last if isinstance(last, datetime) else None
 
 
+def last_run(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The id of the run that was recorded last."""
+    found = connection.execute("select max_by(run_id, (finished_at, run_id)) from ops.runs").fetchall()
+    last: str | None = found[0][0]
+    return last
+
+
+def runs_in_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> frozenset[str]:
+    """The runs whose messages the ledgers have, once there is another one of the night `as_of`: of each night, that is its last one."""
+    found = connection.execute(
+        "select max_by(run_id, (finished_at, run_id)) from ops.runs where as_of <> ? group by as_of", [as_of]
+    ).fetchall()
+    return frozenset(run_id for (run_id,) in found)
+
+
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
