@@ -27,7 +27,14 @@ from sendworthy.engines import DuckdbEngine
 from sendworthy.erasure import NOBODY, Erased
 from sendworthy.errors import SettingsError
 from sendworthy.folding import PUBLISHED, STAGED, holds
-from sendworthy.history import History, Past, read_history_settings
+from sendworthy.history import (
+    History,
+    Past,
+    forget_erased,
+    forget_other_engines,
+    read_history_settings,
+)
+from sendworthy.leftovers import LAKE_MARK, histories_beside, histories_in, lake_of
 from sendworthy.project import Project
 from sendworthy.replay import find_replay
 
@@ -514,6 +521,31 @@ def test_a_damaged_history_is_removed_and_a_whole_one_is_not(zone: Zone) -> None
     assert not past.forget_damaged(found) and found.folder.is_dir()
     (found.folder / "events.parquet").write_bytes(b"PAR1 and nothing that follows")
     assert past.forget_damaged(found) and not found.folder.exists()
+
+
+def test_what_another_engine_has_kept_goes_and_a_lake_of_somebody_s_own_stays(tmp_path: Path) -> None:
+    database = tmp_path / "s.duckdb"
+    beside, lake = histories_beside(database) / "2026-05-14", lake_of(database)
+    within, letters = histories_in(lake) / "2026-05-14", histories_in(lake) / "letters"
+    for folder in (beside, within, letters):
+        folder.mkdir(parents=True)
+    # no night has made it
+    forget_other_engines(database, histories_beside(database))
+    assert within.is_dir()
+    (lake / LAKE_MARK).touch()
+    forget_other_engines(database, histories_in(lake))
+    assert within.is_dir() and not beside.exists()
+    beside.mkdir()
+    forget_other_engines(database, histories_beside(database))
+    assert beside.is_dir() and not within.exists()
+    # nobody can say who is in an empty folder
+    within.mkdir()
+    (lake / LAKE_MARK).unlink()
+    assert forget_erased(database, Erased(frozenset({"ada"}))) == []
+    assert not beside.exists() and within.is_dir()
+    (lake / LAKE_MARK).touch()
+    forget_erased(database, Erased(frozenset({"ada"})))
+    assert not within.exists() and letters.is_dir()
 
 
 def test_a_night_that_did_not_read_these_drops_folds_nothing(zone: Zone) -> None:

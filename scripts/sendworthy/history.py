@@ -27,13 +27,15 @@ from sendworthy.erasure import NOBODY, Erased
 from sendworthy.errors import Problem, SettingsError
 from sendworthy.folding import PARTS, fold, holds, open_night, sources
 from sendworthy.lasting import flush_tree, make_folder, swap_in
-from sendworthy.leftovers import histories_beside, histories_in, lake_of
+from sendworthy.leftovers import places_of_histories
 from sendworthy.project import Project
 from sendworthy.settings import read_seed
 from sendworthy.warehouse import literal
 
 TABLES = ("events", "message_events")
 
+_WRITING = ".writing"
+_FOLDER = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}|{re.escape(_WRITING)}")
 _DROP = re.compile(r"landed_on=(\d{4}-\d{2}-\d{2})")
 # an older one may still hold where the newest does not, because a drop of last week has landed again
 _KEPT = 2
@@ -122,7 +124,7 @@ class Past:
     def find(self, as_of: datetime | None) -> History | None:
         """The newest history that holds for a night (None: that of the newest event). Those that never can again are removed."""
         found = []
-        for folder in sorted(self._place.iterdir(), reverse=True) if self._place.is_dir() else []:
+        for folder in _folders(self._place):
             described = _read(folder)
             if described is None or not self._is_made_of_these(described):
                 shutil.rmtree(folder)
@@ -197,7 +199,7 @@ class Past:
                 files=files,
             )
             make_folder(self._place)
-            aside = self._place / ".writing"
+            aside = self._place / _WRITING
             shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
             try:
@@ -219,7 +221,7 @@ class Past:
                 swap_in(aside, place)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
-        for folder in sorted(self._place.iterdir(), reverse=True)[_KEPT:]:
+        for folder in _folders(self._place)[_KEPT:]:
             shutil.rmtree(folder)
 
     def _was_read(
@@ -234,16 +236,32 @@ class Past:
 
 
 def forget_erased(database: Path, erased: Erased) -> list[str]:
-    """Remove what nights of any engine have kept of old drops, where somebody who was erased is in it; returns what could not be removed."""
+    """Remove what was kept of old drops where somebody who was erased is in it; returns what could not be removed."""
     problems = []
-    for place in (histories_beside(database), histories_in(lake_of(database))):
-        for folder in sorted(place.glob("*/")):
-            if holds(folder, erased):
-                try:
-                    shutil.rmtree(folder)
-                except OSError as error:
-                    problems.append(f"{error.filename}: {error.strerror}")
+    for folder in (folder for place in places_of_histories(database) for folder in _folders(place)):
+        if holds(folder, erased):
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                problems.append(f"{error.filename}: {error.strerror}")
     return problems
+
+
+def forget_other_engines(database: Path, place: Path) -> None:
+    """Remove what nights of another engine have kept: nobody would see that its drops are not there any more."""
+    for other in places_of_histories(database):
+        if other != place:
+            for folder in _folders(other):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(place: Path) -> list[Path]:
+    """The histories in a place, the newest first; one that is still being written, too."""
+    if not place.is_dir():
+        return []
+    return sorted(
+        (path for path in place.iterdir() if path.is_dir() and _FOLDER.fullmatch(path.name)), reverse=True
+    )
 
 
 def _landed_on(file: str) -> date | None:

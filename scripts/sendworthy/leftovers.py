@@ -36,6 +36,12 @@ def histories_in(lake: Path) -> Path:
     return lake / _HISTORIES
 
 
+def places_of_histories(database: Path) -> list[Path]:
+    """Where nights of any engine may have kept something of old drops; a lake that no night has made is somebody's own."""
+    lake = lake_of(database)
+    return [histories_beside(database), *([histories_in(lake)] if (lake / LAKE_MARK).is_file() else [])]
+
+
 def wipe_lake(lake: Path) -> None:
     """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so does what is kept of old drops."""
     for old in lake.iterdir():

@@ -38,7 +38,13 @@ from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
-from sendworthy.history import History, Past, check_history_settings, forget_erased
+from sendworthy.history import (
+    History,
+    Past,
+    check_history_settings,
+    forget_erased,
+    forget_other_engines,
+)
 from sendworthy.landing import find_damaged
 from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
@@ -137,6 +143,7 @@ def _run_night(
         warehouse.check_limits()
         notes = finish_delivery(options, started_at)
         replay = find_replay(options.database, options.as_of)
+        forget_other_engines(options.database, engine.histories)
         past = Past(project, options.raw, engine.histories, engine.packages)
         if options.full_refresh:
             past.forget()
