@@ -64,6 +64,18 @@ MESSAGE_CHECKS: tuple[Check, ...] = (
         "make sure that the erasure requests were loaded before the night was built",
     ),
     Check(
+        "unreadable_user",
+        (Fact("is_readable", True),),
+        "nobody of whom a row that cannot be read might stop the message (transactional messages apart)",
+        "see intermediate.int_users__quarantined_rows; fix the rows at their source, and build again",
+    ),
+    Check(
+        "outside_audience",
+        (Fact("is_in_audience", True),),
+        "everyone is in the campaign's segment and in none that it excludes",
+        "compare intermediate.int_customers__segments with the campaign's audience",
+    ),
+    Check(
         "invalid_address",
         (Fact("has_valid_address", True), Fact("has_own_address", True)),
         "every address is valid for its channel, without white space around it, and the recipient's own",
@@ -78,7 +90,7 @@ MESSAGE_CHECKS: tuple[Check, ...] = (
     Check(
         "undeliverable",
         (Fact("is_deliverable", True),),
-        "no message to an address that bounced hard or complained on its channel",
+        "no message to an address that bounced hard or complained on its channel, nor to a person who complained",
         "compare audit.audit_messages with the message_events of the landing zone",
     ),
     Check(
@@ -90,14 +102,20 @@ MESSAGE_CHECKS: tuple[Check, ...] = (
     Check(
         "no_consent",
         (Fact("has_consent", True),),
-        "everyone has opted in to the channel and has not unsubscribed since (transactional messages apart)",
+        "everyone has opted in to the channel, and neither they nor anybody with their address has opted out since",
         "compare the opt-in of the profile and the unsubscribed message events with audit.audit_messages",
     ),
     Check(
         "topic_opt_out",
         (Fact("has_topic_consent", True),),
-        "nobody has opted out of the campaign's topic (transactional messages apart)",
+        "nobody with the address has opted out of the campaign's topic (transactional messages apart)",
         "compare the topics_opted_out of the profiles with the campaign's topic",
+    ),
+    Check(
+        "overtaken",
+        (Fact("is_not_overtaken", True),),
+        "nothing has happened since the trigger, or since the journey began, that the message must not follow",
+        "compare intermediate.int_events__with_messages with the campaign's cancel_on",
     ),
     Check(
         "in_cooldown",
@@ -125,9 +143,9 @@ MESSAGE_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "out_of_time",
-        (Fact("is_due", True), Fact("is_unexpired", True)),
-        "every message is due within two days and not yet expired, and lives no longer than its trigger and its day allow",
-        "see is_due and is_unexpired in audit.audit_messages",
+        (Fact("is_due", True), Fact("is_unexpired", True), Fact("is_old_enough", True)),
+        "every message is due within two days, has not expired by then, and what triggers it is old enough",
+        "see is_due, is_unexpired and is_old_enough in audit.audit_timing",
     ),
     Check(
         "unreadable_values",

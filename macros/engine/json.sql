@@ -132,24 +132,34 @@
 
 
 {% macro json_identifier(object, key) %}
-    {#- an id may be a text or a whole number; both are kept as text -#}
+    {#- an id may be a text or a whole number, with a zero fraction or without; all are kept as text -#}
     {{ return(adapter.dispatch("json_identifier", "sendworthy")(object, key)) }}
 {% endmacro %}
 
-{% macro duckdb__json_identifier(object, key) %}{{ return(duckdb__json_unless(object, key, ["DOUBLE", "BOOLEAN", "OBJECT", "ARRAY"])) }}{% endmacro %}
+{% macro duckdb__json_identifier(object, key) -%}
+    {%- set scalar = duckdb__json_unless(object, key, ["BOOLEAN", "OBJECT", "ARRAY"]) -%}
+    case
+        when json_type({{ object }}, '$.{{ key }}') = 'DOUBLE' and not {{ matches(scalar, "^-?[0-9]+[.]0+\\z") }}
+        then null
+        else {{ scalar }}
+    end
+{%- endmacro %}
 
 {% macro spark__json_identifier(object, key) -%}
+    {%- set text = spark__json_value(object, key, "string") -%}
     get(
         transform(
             array({{ spark__json_value(object, key) }}),
             value -> case
                 when schema_of_variant(value) in ('STRING', 'BIGINT')
                 then cast(value as string)
-                {#- what is longer than a bigint is a decimal, and so is 1.0: the text tells them apart #}
+                when {{ spark__is_json_number("value") }} and regexp_like({{ text }}, '^-?[0-9]+[.]0+$')
+                then {{ text }}
+                {#- what is longer than a bigint is a decimal, and so is 1.5: the text tells them apart #}
                 when
                     schema_of_variant(value) in ('DECIMAL(19,0)', 'DECIMAL(20,0)')
                     and try_variant_get(value, '$', 'decimal(38, 0)') between 0 and 18446744073709551615
-                    and regexp_like({{ spark__json_value(object, key, "string") }}, '^[0-9]+$')
+                    and regexp_like({{ text }}, '^[0-9]+$')
                 then cast(value as string)
             end
         ),
@@ -246,6 +256,16 @@
 {% macro duckdb__json_has_null(object, key) %}coalesce(json_type({{ object }}, '$.{{ key }}') = 'NULL', false){% endmacro %}
 
 {% macro spark__json_has_null(object, key) %}coalesce(is_variant_null({{ spark__json_value(object, key) }}), false){% endmacro %}
+
+
+{% macro json_is_given(object, key) %}
+    {#- whether the key is there and its value is not null -#}
+    {{ return(adapter.dispatch("json_is_given", "sendworthy")(object, key)) }}
+{% endmacro %}
+
+{% macro duckdb__json_is_given(object, key) %}coalesce(json_type({{ object }}, '$.{{ key }}') <> 'NULL', false){% endmacro %}
+
+{% macro spark__json_is_given(object, key) %}coalesce(not is_variant_null({{ spark__json_value(object, key) }}), false){% endmacro %}
 
 
 {% macro json_keys(object) %}

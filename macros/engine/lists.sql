@@ -77,6 +77,26 @@
 {% endmacro %}
 
 
+{% macro map_list(list, expression) %}
+    {#- a list with an expression of each `item` in its place -#}
+    {{ return(adapter.dispatch("map_list", "sendworthy")(list, expression)) }}
+{% endmacro %}
+
+{% macro duckdb__map_list(list, expression) %}list_transform({{ list }}, lambda item: {{ expression }}){% endmacro %}
+
+{% macro spark__map_list(list, expression) %}transform({{ list }}, item -> {{ expression }}){% endmacro %}
+
+
+{% macro filter_list(list, condition) %}
+    {#- those items of a list for which a condition of `item` holds -#}
+    {{ return(adapter.dispatch("filter_list", "sendworthy")(list, condition)) }}
+{% endmacro %}
+
+{% macro duckdb__filter_list(list, condition) %}list_filter({{ list }}, lambda item: {{ condition }}){% endmacro %}
+
+{% macro spark__filter_list(list, condition) %}filter({{ list }}, item -> {{ condition }}){% endmacro %}
+
+
 {% macro joined_lists(lists) %}{{ return(adapter.dispatch("joined_lists", "sendworthy")(lists)) }}{% endmacro %}
 
 {% macro duckdb__joined_lists(lists) %}flatten([{{ lists | join(", ") }}]){% endmacro %}
@@ -105,18 +125,20 @@
 {% macro spark__first_of_list(list) %}get({{ list }}, 0){% endmacro %}
 
 
-{% macro split_list(text) %}
+{% macro split_list(text, pattern=";") -%}
     {#- 'a;b' as a list of trimmed texts; null and '' are the empty list -#}
-    {{ return(adapter.dispatch("split_list", "sendworthy")(text)) }}
+    {{- return(filter_list(map_list(split_text("coalesce(" ~ text ~ ", '')", pattern), trim_of("item", white_space())), "item <> ''")) -}}
+{%- endmacro %}
+
+
+{% macro split_text(text, pattern) %}
+    {#- the parts of a text between the matches of a pattern, as a list -#}
+    {{ return(adapter.dispatch("split_text", "sendworthy")(text, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__split_list(text) -%}
-    list_filter(list_transform(string_split(coalesce({{ text }}, ''), ';'), lambda item: {{ trim_of("item", white_space()) }}), lambda item: item <> '')
-{%- endmacro %}
+{% macro duckdb__split_text(text, pattern) %}string_split_regex({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
 
-{% macro spark__split_list(text) -%}
-    filter(transform(split(coalesce({{ text }}, ''), ';'), item -> {{ trim_of("item", white_space()) }}), item -> item <> '')
-{%- endmacro %}
+{% macro spark__split_text(text, pattern) %}split({{ text }}, {{ sql_text(pattern) }}, -1){% endmacro %}
 
 
 {% macro unnest_with_position(relation, columns, list, item, position) %}
@@ -201,6 +223,20 @@
 
 {% macro spark__newest(value, time, id, condition) -%}
     max_by({{ value }}, struct({{ time }}, {{ id }})) filter (where {{ condition }})
+{%- endmacro %}
+
+
+{% macro union_of_lists(list, condition) %}
+    {#- an aggregate: the items of the lists of a group that meet the condition, each once, in order; empty where there is none -#}
+    {{ return(adapter.dispatch("union_of_lists", "sendworthy")(list, condition)) }}
+{% endmacro %}
+
+{% macro duckdb__union_of_lists(list, condition) -%}
+    coalesce(list_sort(list_distinct(flatten(list({{ list }}) filter (where {{ condition }})))), {{ empty_list() }})
+{%- endmacro %}
+
+{% macro spark__union_of_lists(list, condition) -%}
+    sort_array(array_distinct(flatten(collect_list(case when {{ condition }} then {{ list }} end))))
 {%- endmacro %}
 
 

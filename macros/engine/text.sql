@@ -19,6 +19,58 @@
 {% macro spark__replace_all(text, pattern) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, ''){% endmacro %}
 
 
+{% macro replace_each(text, pattern, replacement) %}
+    {#- the text with a plain text in the place of each match of the pattern -#}
+    {{ return(adapter.dispatch("replace_each", "sendworthy")(text, pattern, replacement)) }}
+{% endmacro %}
+
+{% macro duckdb__replace_each(text, pattern, replacement) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}, 'g'){% endmacro %}
+
+{% macro spark__replace_each(text, pattern, replacement) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}){% endmacro %}
+
+
+{% macro first_match(text, pattern, group=0) %}
+    {#- what a pattern, or a group of it, matches first in a text; '' where it matches nothing -#}
+    {{- return("regexp_extract(" ~ text ~ ", " ~ sql_text(pattern) ~ ", " ~ group ~ ")") -}}
+{% endmacro %}
+
+
+{% macro all_matches(text, pattern) %}
+    {#- all that a pattern matches in a text, as a list -#}
+    {{- return("regexp_extract_all(" ~ text ~ ", " ~ sql_text(pattern) ~ ", 0)") -}}
+{% endmacro %}
+
+
+{% macro character_of_code(code) %}
+    {#- the character of a code point of Unicode -#}
+    {{ return(adapter.dispatch("character_of_code", "sendworthy")(code)) }}
+{% endmacro %}
+
+{% macro duckdb__character_of_code(code) %}chr(cast({{ code }} as integer)){% endmacro %}
+
+{% macro spark__character_of_code(code) %}decode(unhex(lpad(hex({{ code }}), 8, '0')), 'UTF-32'){% endmacro %}
+
+
+{% macro number_of_hex(text) %}
+    {#- a number written in hexadecimal digits -#}
+    {{ return(adapter.dispatch("number_of_hex", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__number_of_hex(text) %}try_cast('0x' || {{ text }} as integer){% endmacro %}
+
+{% macro spark__number_of_hex(text) %}cast(conv({{ text }}, 16, 10) as integer){% endmacro %}
+
+
+{% macro address_hash(address) %}
+    {#- what stands for an address where the address itself is not kept: the SHA-256 of it in lower case; null for null -#}
+    {{ return(adapter.dispatch("address_hash", "sendworthy")(address)) }}
+{% endmacro %}
+
+{% macro duckdb__address_hash(address) %}sha256({{ lowered(address) }}){% endmacro %}
+
+{% macro spark__address_hash(address) %}sha2({{ lowered(address) }}, 256){% endmacro %}
+
+
 {% macro later_letters() %}
     {#-
         the inside of a character class: the letters and digits that Unicode got with versions 14 and 15. Java 17 does not know

@@ -6,6 +6,23 @@
 {% macro spark__add_seconds(time, seconds) %}({{ time }} + make_dt_interval(0, 0, 0, {{ seconds }})){% endmacro %}
 
 
+{% macro add_microseconds(time, microseconds) %}{{ return(adapter.dispatch("add_microseconds", "sendworthy")(time, microseconds)) }}{% endmacro %}
+
+{% macro duckdb__add_microseconds(time, microseconds) %}({{ time }} + to_microseconds({{ microseconds }})){% endmacro %}
+
+{% macro spark__add_microseconds(time, microseconds) %}timestamp_micros(unix_micros({{ time }}) + {{ microseconds }}){% endmacro %}
+
+
+{% macro time_of_microseconds(microseconds) %}
+    {#- Unix time in microseconds as a time -#}
+    {{ return(adapter.dispatch("time_of_microseconds", "sendworthy")(microseconds)) }}
+{% endmacro %}
+
+{% macro duckdb__time_of_microseconds(microseconds) %}make_timestamp({{ microseconds }}){% endmacro %}
+
+{% macro spark__time_of_microseconds(microseconds) %}timestamp_micros({{ microseconds }}){% endmacro %}
+
+
 {% macro utc_time(text) %}
     {#- a time as a person writes it, in UTC where it names no offset -#}
     {{ return(adapter.dispatch("utc_time", "sendworthy")(text)) }}
@@ -51,39 +68,6 @@
 {% macro duckdb__seconds_between(start, end) %}(date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0){% endmacro %}
 
 {% macro spark__seconds_between(start, end) %}((unix_micros({{ end }}) - unix_micros({{ start }})) / 1e6){% endmacro %}
-
-
-{% macro local_time(time, zone) %}
-    {#- what the clocks of a zone show at a time in UTC -#}
-    {{ return(adapter.dispatch("local_time", "sendworthy")(time, zone)) }}
-{% endmacro %}
-
-{% macro duckdb__local_time(time, zone) %}timezone({{ zone }}, timezone('UTC', {{ time }})){% endmacro %}
-
-{% macro spark__local_time(time, zone) %}from_utc_timestamp({{ time }}, {{ spark__zone(zone) }}){% endmacro %}
-
-{% macro spark__zone(zone) -%}
-    {#-
-        zones that Java 17 does not know, by the name of one with the same clocks: Java has never had ROC, and America/Coyhaique
-        is of 2025 (Java has it since 17.0.16; its clocks are those of Punta Arenas since 20 March 2025)
-    -#}
-    case {{ zone }} when 'ROC' then 'Asia/Taipei' when 'America/Coyhaique' then 'America/Punta_Arenas' else {{ zone }} end
-{%- endmacro %}
-
-
-{% macro zones_of_the_engine() %}
-    {#- a query: the time zones that the engine knows (zone_name); the seed knows which of them are IANA's -#}
-    {{ return(adapter.dispatch("zones_of_the_engine", "sendworthy")()) }}
-{% endmacro %}
-
-{% macro duckdb__zones_of_the_engine() %}select name as zone_name from pg_timezone_names(){% endmacro %}
-
-{% macro spark__zones_of_the_engine() -%}
-    {#- Spark has no list of them, but it knows a zone when it reads one -#}
-    select timezone_name as zone_name
-    from {{ ref("timezones") }}
-    where try_cast('2000-01-01 00:00:00 ' || {{ spark__zone("timezone_name") }} as timestamp) is not null
-{%- endmacro %}
 
 
 {% macro times_in_steps(start, steps, step_seconds) %}

@@ -118,14 +118,14 @@
     {% set groups = [] %}
     {% set open = {} %}
     {% for file in files %}
-        {% set kind = [file.format, file.columns, file.types] | string %}
+        {% set kind = [file.format, file.columns, file.types, file.folder_columns] | string %}
         {% if kind not in open %}
             {% set types = {} %}
             {% for name in file.columns if file.format == "parquet" %}
                 {% do types.update({name | lower: file.types[loop.index0]}) %}
             {% endfor %}
             {% set found = namespace(group=none) %}
-            {% for group in groups if file.format == "parquet" and group.format == "parquet" and found.group is none %}
+            {% for group in groups if file.format == "parquet" and group.format == "parquet" and group.folder_columns == file.folder_columns and found.group is none %}
                 {% set differing = [] %}
                 {% for name, type in types.items() if group.types.get(name, type) != type %}
                     {% do differing.append(name) %}
@@ -135,7 +135,7 @@
                 {% endif %}
             {% endfor %}
             {% if found.group is none %}
-                {% set found.group = {"format": file.format, "columns": file.columns, "types": {}, "paths": []} %}
+                {% set found.group = {"format": file.format, "columns": file.columns, "types": {}, "paths": [], "folder_columns": file.folder_columns} %}
                 {% do groups.append(found.group) %}
             {% endif %}
             {% do found.group.types.update(types) %}
@@ -170,10 +170,12 @@
 {% endmacro %}
 
 
-{% macro read_landing_table(table, files) %}{{ return(adapter.dispatch("read_landing_table", "sendworthy")(table, files)) }}{% endmacro %}
+{% macro read_landing_table(table, files, formats) %}
+    {#- a query over all files of a table: <column>, <column>_is_given, ..., file, raw_row -#}
+    {{ return(adapter.dispatch("read_landing_table", "sendworthy")(table, files, formats)) }}
+{% endmacro %}
 
-{% macro duckdb__read_landing_table(table, files) %}
-    {#- a query over all files of a table: <column>, <column>_is_empty, file, raw_row -#}
+{% macro duckdb__read_landing_table(table, files, formats) %}
     {% set queries = [] %}
     {% set groups = duckdb__alike(files) %}
     {% for group in groups %}
@@ -188,13 +190,16 @@
                 {% do fields.append(name ~ " := delivered." ~ name) %}
             {% endif %}
         {% endfor %}
+        {% for name in group.folder_columns %}
+            {% do types.update({name: "folder"}) %}
+        {% endfor %}
         {% set rows = [] %}
         {% for other in groups %}
             {% do rows.append("files_" ~ loop.index ~ " := " ~ ("struct_pack(" ~ fields | join(", ") ~ ")" if loop.index == number else "null")) %}
         {% endfor %}
         {% set query %}
             select
-                {{ landing_columns(table, types) }}
+                {{ landing_columns(table, types, formats, "delivered.sendworthy_file") }}
                 substr(delivered.sendworthy_file, {{ landing_folder() | length + 2 }}) as file,
                 {# packed now, and written out as JSON only for the rows that need it #}
                 struct_pack({{ rows | join(", ") }}) as raw_row
@@ -219,34 +224,48 @@
 {%- endmacro %}
 
 
-{% macro duckdb__landing_text(value, found_type) %}
-    {#- an id that a tool keeps as a fraction, because some are missing, is the id that other files name without one -#}
-    {% if found_type in ("double", "float") %}
-        {{ return("case when isnan(" ~ value ~ ") then null when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast(" ~ value
-            ~ " as bigint) as varchar) else cast(" ~ value ~ " as varchar) end") }}
-    {% endif %}
-    {{ return("cast(" ~ value ~ " as varchar)") }}
+{% macro folder_value(file, name) %}
+    {#- what the name of a file's folder says of a column (campaign_id=x/); null for what Hive calls its default -#}
+    {{ return(adapter.dispatch("folder_value", "sendworthy")(file, name)) }}
 {% endmacro %}
 
+{% macro duckdb__folder_value(file, name) -%}
+    nullif(url_decode({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }}), '__HIVE_DEFAULT_PARTITION__')
+{%- endmacro %}
 
-{% macro duckdb__landing_time(value, text, found_type) %}
-    {%- if found_type.startswith("timestamp with") -%} {% set time = value ~ " at time zone 'UTC'" %}
-    {%- elif found_type.startswith("timestamp") or found_type == "date" -%} {% set time = "try_cast(" ~ value ~ " as timestamp)" %}
-    {#-
-        A cast straight to timestamp would drop the offset that a text names, and a cast with a named zone in the column
-        would shift the texts after it that name none: each kind of text has its own cast, and a named zone is no time.
-    -#}
-    {%- else -%}
-        {%- set time -%}
-            case
-                when {{ matches(text, local_time_pattern()) }} then try_cast({{ text }} as timestamp)
-                when {{ matches(text, zoned_time_pattern()) }}
-                then try_cast(replace(replace({{ text }}, ' +', '+'), ' -', '-') as timestamptz) at time zone 'UTC'
-            end
-        {%- endset -%}
-    {%- endif -%}
-    case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
+
+{% macro text_of_bytes(value) %}
+    {#- bytes as the text that they are in UTF-8, null where they are none -#}
+    {{ return(adapter.dispatch("text_of_bytes", "sendworthy")(value)) }}
 {% endmacro %}
+
+{% macro duckdb__text_of_bytes(value) %}try(decode({{ value }})){% endmacro %}
+
+
+{% macro json_of_object(value) %}
+    {#- a struct or a map as the text of a JSON object -#}
+    {{ return(adapter.dispatch("json_of_object", "sendworthy")(value)) }}
+{% endmacro %}
+
+{% macro duckdb__json_of_object(value) %}cast(to_json({{ value }}) as varchar){% endmacro %}
+
+
+{% macro time_of_type(value, type) %}
+    {#- a time or a date of the file's own types, in UTC -#}
+    {{ return(adapter.dispatch("time_of_type", "sendworthy")(value, type)) }}
+{% endmacro %}
+
+{% macro duckdb__time_of_type(value, type) -%}
+    {%- if type.startswith("timestamp with") -%} {{ value }} at time zone 'UTC' {%- else -%} try_cast({{ value }} as timestamp) {%- endif -%}
+{%- endmacro %}
+
+
+{% macro landing_time_of_text(value, text, type) %}
+    {#- a delivered value that is of no type of time as a time; text: the same as trimmed text -#}
+    {{ return(adapter.dispatch("landing_time_of_text", "sendworthy")(value, text, type)) }}
+{% endmacro %}
+
+{% macro duckdb__landing_time_of_text(value, text, type) %}{{ time_of_text(text) }}{% endmacro %}
 
 
 {% macro duckdb__rows_of_parquet(path) %}{{ return("read_parquet(" ~ sql_text(duckdb__no_pattern(path)) ~ ")") }}{% endmacro %}

@@ -46,23 +46,23 @@
 
 {% macro landed_on(path) %}
     {#- the date of the drop that a file came with, as text; empty where it came with none -#}
-    {{ return(modules.re.findall("^[a-z_]+/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/", relative_to_landing(path)) | first | default("")) }}
+    {{ return(modules.re.findall("/landed_on=([0-9]{4}-[0-9]{2}-[0-9]{2})/", relative_to_landing(path)) | first | default("")) }}
 {% endmacro %}
 
 
-{% macro settled_duplicate(id) %}
-    {#- the reason of a row whose id the history knows: the delivery that counts came with an older drop; known: a CTE with the ids that it knows -#}
-    case when {{ id }} in (select {{ id }} from known) then 'duplicate' end
+{% macro settled_duplicate(id, name) %}
+    {#- the reason of a row whose id the history knows under the same name: the delivery that counts came with an older drop; known: a CTE with the ids that it knows -#}
+    case when ({{ id }}, {{ name }}) in (select {{ id }}, {{ name }} from known) then 'duplicate' end
 {%- endmacro %}
 
 
-{% macro known_ids(table_name, id) %}
-    {#- a query: the ids that the history knows; history: a CTE with the rows that it has kept -#}
-    select {{ id }}
+{% macro known_ids(table_name, id, name) %}
+    {#- a query: the ids that the history knows, each with the name of the event; history: a CTE with the rows that it has kept -#}
+    select {{ id }}, {{ name }}
     from history
     where quarantine_reason is null
     union all
-    select id as {{ id }}
+    select id as {{ id }}, event_name as {{ name }}
     from settled_ids
     where table_name = '{{ table_name }}'
 {%- endmacro %}
@@ -75,6 +75,7 @@
         {%- for column in columns %}
             {{ column }},
         {%- endfor %}
+        unreadable_columns,
         case when {{ is_due }} then null else quarantine_reason end as quarantine_reason,
         file,
         case when {{ is_due }} then null else raw_row end as raw_row

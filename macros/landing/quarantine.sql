@@ -11,12 +11,11 @@
 {% macro duckdb__numbered_rows(source, reasons, keys, order_by) -%}
     {#
         Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. The
-        files are read once more for each use: as a CTE, all rows of a year would have to be kept in memory.
+        first of the keys tells most rows apart. The files are read once more for each use: as a CTE, all rows of a year would have
+        to be kept in memory.
     #}
-    {%- set is_same -%}
-        {% for key in keys %}judged.{{ key }} = repeated.{{ key }}{{ " and " if not loop.last }}{% endfor %}
-    {%- endset -%}
-    repeated as (select {{ keys | join(", ") }} from {{ source }} group by {{ keys | join(", ") }} having count(*) > 1),
+    {%- set is_same = "judged." ~ keys[0] ~ " = repeated." ~ keys[0] -%}
+    repeated as (select {{ keys[0] }} from {{ source }} group by {{ keys[0] }} having count(*) > 1),
 
     numbered as (
         select judged.*, 1 as row_number
@@ -59,7 +58,8 @@
 
 
 {% macro quarantined(number) -%}
-    {# why a row is not staged (null: it is), where it came from, and the whole of it where it is not staged #}
+    {# what of a row could not be read, why it is not staged (null: it is), where it came from, and the whole of it where it is not staged #}
+            unreadable_columns,
             coalesce(quarantine_reason, case when {{ number }} > 1 then 'duplicate' end) as quarantine_reason,
             file,
             case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row
@@ -69,6 +69,12 @@
 {% macro landing_tables() %}
     {#- the tables of the contract, each with a base model; a plain list, because models name their inputs before the graph is known -#}
     {{ return(["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"]) }}
+{% endmacro %}
+
+
+{% macro unreadable_tables() %}
+    {#- the tables whose unreadable rows keep whom they name from marketing, in the order of the reasons -#}
+    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions"]) }}
 {% endmacro %}
 
 

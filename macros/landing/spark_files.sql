@@ -64,8 +64,7 @@
 {% endmacro %}
 
 
-{% macro spark__read_landing_table(table, files) %}
-    {#- a query over all files of a table: <column>, <column>_is_empty, file, raw_row -#}
+{% macro spark__read_landing_table(table, files, formats) %}
     {% set queries = [] %}
     {% for group in spark__alike(files) %}
         {% set relation = "landing." ~ table.name ~ "_files_" ~ loop.index %}
@@ -75,10 +74,13 @@
         {% for name in group.columns %}
             {% do types.update({name | lower: group.types[loop.index0]}) %}
         {% endfor %}
+        {% for name in group.folder_columns %}
+            {% do types.update({name: "folder"}) %}
+        {% endfor %}
         {% set query %}
             select
-                {{ landing_columns(table, types) }}
-                {{ spark__behind(landing_folder() ~ "/", "url_decode(replace(_metadata.file_path, '+', '%2B'))") }} as file,
+                {{ landing_columns(table, types, formats, spark__path()) }}
+                {{ spark__behind(landing_folder() ~ "/", spark__path()) }} as file,
                 to_json(struct(delivered.*), map('ignoreNullFields', 'false')) as raw_row
             from {{ relation }} as delivered
         {% endset %}
@@ -102,11 +104,11 @@
     {% set groups = [] %}
     {% set open = {} %}
     {% for file in files %}
-        {% set kind = [file.format, file.columns, file.types] | string %}
+        {% set kind = [file.format, file.columns, file.types, file.folder_columns] | string %}
         {% set is_plain = spark__no_pattern(file.path) == file.path %}
         {% set group = open.get(kind) %}
         {% if not is_plain or group is none or group.length + file.path | length > 3000 %}
-            {% set group = {"format": file.format, "columns": file.columns, "types": file.types, "paths": [], "length": 0} %}
+            {% set group = {"format": file.format, "columns": file.columns, "types": file.types, "folder_columns": file.folder_columns, "paths": [], "length": 0} %}
             {% do groups.append(group) %}
             {% if is_plain %}
                 {% do open.update({kind: group}) %}
@@ -125,39 +127,33 @@
 {% macro spark__whole_row(raw_row) %}{{ raw_row }}{% endmacro %}
 
 
-{% macro spark__landing_text(value, found_type) %}
-    {#- the id that other files name as a whole number; Spark would write it with an exponent -#}
-    {% if found_type in ("double", "float") %}
-        {{ return("case when isnan(" ~ value ~ ") then null when " ~ value ~ " = floor(" ~ value ~ ") and abs(" ~ value ~ ") < 1e15 then cast(cast("
-            ~ value ~ " as bigint) as string) else cast(" ~ value ~ " as string) end") }}
-    {% endif %}
-    {{ return("cast(" ~ value ~ " as string)") }}
+{% macro spark__path() %}
+    {#- an expression: the path of the file that a row is of -#}
+    {{ return("url_decode(replace(_metadata.file_path, '+', '%2B'))") }}
 {% endmacro %}
 
 
-{% macro spark__landing_time(value, text, found_type) %}
-    {%- if found_type in ("timestamp", "timestamp_ntz", "date") -%}
-        case
-            when cast({{ value }} as timestamp) between {{ first_time() }} and {{ last_time() }} then cast({{ value }} as timestamp)
-        end
-    {#- Spark reads times in nanoseconds as whole numbers; one that would lie before 1980 is no such time -#}
-    {%- elif found_type == "bigint" -%} case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) end
-    {%- else -%}
-        case
-            when {{ matches(text, local_time_pattern()) }} then try_cast({{ text }} as timestamp)
-            when {{ matches(text, zoned_time_pattern()) }}
-            then
-                timestamp_micros(
-                    unix_micros(try_cast(regexp_extract({{ text }}, r'^[^ T]+[ T][0-9:.]+', 0) as timestamp))
-                    - case when regexp_extract({{ text }}, r'([+-])[0-9]{2}:?[0-9]{0,2}\z', 1) = '-' then -60000000 else 60000000 end
-                    * (
-                        60 * coalesce(try_cast(regexp_extract({{ text }}, r'[+-]([0-9]{2}):?[0-9]{0,2}\z', 1) as bigint), 0)
-                        + coalesce(try_cast(regexp_extract({{ text }}, r'[+-][0-9]{2}:?([0-9]{2})\z', 1) as bigint), 0)
-                    )
-                )
-        end
+{% macro spark__folder_value(file, name) -%}
+    nullif(url_decode(replace({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }}, '+', '%2B')), '__HIVE_DEFAULT_PARTITION__')
+{%- endmacro %}
+
+
+{% macro spark__text_of_bytes(value) %}try_validate_utf8(cast({{ value }} as string)){% endmacro %}
+
+
+{% macro spark__json_of_object(value) %}to_json({{ value }}, map('ignoreNullFields', 'false')){% endmacro %}
+
+
+{% macro spark__time_of_type(value, type) %}cast({{ value }} as timestamp){% endmacro %}
+
+
+{% macro spark__landing_time_of_text(value, text, type) -%}
+    {#- Spark reads times in nanoseconds as whole numbers -#}
+    {%- if type == "bigint" -%}
+    case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) else {{ time_of_text(text) }} end
+    {%- else -%} {{ time_of_text(text) }}
     {%- endif -%}
-{% endmacro %}
+{%- endmacro %}
 
 
 {% macro spark__rows_of_parquet(path) %}

@@ -46,7 +46,8 @@
     {% elif name == "dispatches" %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
-            ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"],
+            ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"], ["journey_started_at", "timestamp"],
+            ["address_hash", "text"],
         ]) }}
     {% else %}
         {{ return([

@@ -16,8 +16,9 @@
     (
         length({{ address }}) <= 254
         and not {{ matches(address, "[" ~ invisible_characters() ~ "]") }}
-        {# one @; a local part of 1 to 64; two or more labels of letters, digits and inner hyphens #}
+        {# one @; a local part of 1 to 64; two or more labels of 1 to 63 letters, digits and inner hyphens #}
         and {{ matches(address, "^[^@]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\\z") }}
+        and not {{ matches(address, "@.*[A-Za-z0-9-]{64}") }}
         {# no leading, trailing or doubled dot in the local part #}
         and not {{ matches(address, "^\\.|\\.\\.|\\.@") }}
     )

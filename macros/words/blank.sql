@@ -22,17 +22,6 @@
 {% endmacro %}
 
 
-{% macro trimmed(text) %}
-    {# without white space and invisible characters at both ends; looking for them is cheaper than replacing them #}
-    {%- set invisible = "[" ~ invisible_characters() ~ "]" -%}
-    case
-        when {{ matches(text, "^" ~ invisible ~ "|" ~ invisible ~ "\\z") }}
-        then {{ replace_all(text, "^" ~ invisible ~ "+|" ~ invisible ~ "+\\z") }}
-        else {{ text }}
-    end
-{%- endmacro %}
-
-
 {% macro is_placeholder(text) -%}
     {# a word that stands where a value should be; it may also be the real value of somebody: "Null" and "Test" are surnames #}
     {{ is_in_column(lowered(trimmed(text)), ref("placeholder_values"), "placeholder_value") }}
@@ -40,14 +29,16 @@
 
 
 {% macro is_blank(text, placeholder=none) -%}
-    {# whoever has worked out is_placeholder already gives it, for it is dear #}
+    {# whoever has worked out is_placeholder already gives it, for it is expensive #}
+    {%- set word = "[_\\p{L}][\\p{L}\\p{Nd}_.-]*" -%}
     (
         {{ text }} is null
         {# no letter and no digit of any script is left when what is invisible is taken away #}
         or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}|[" ~ later_letters() ~ "]") }}
         or {{ placeholder or is_placeholder(text) }}
-        {# template syntax that an import did not fill #}
-        or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[") }}
+        {# template syntax that an import did not fill, or one word that is nothing but a placeholder of some template language #}
+        or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[|\\$\\{|<%|%>|#\\{|%[A-Z][A-Z0-9_]*%") }}
+        or {{ matches(trimmed(text), "^(\\{" ~ word ~ "\\}|\\[" ~ word ~ "\\]|%" ~ word ~ "%|[$@]" ~ word ~ ")\\z") }}
     )
 {%- endmacro %}
 
@@ -55,7 +46,10 @@
 {% macro is_unsafe(text) -%}
     coalesce(
         {# markup; a line break or another control character; an address to click on; too long for a merge field #}
-        {{ matches(text, "<[\\p{L}" ~ later_letters() ~ "/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://") }} or length({{ text }}) > 255,
+        {{ matches(text, "<[\\p{L}" ~ later_letters() ~ "/!]|[\\p{Cc}\\x{2028}\\x{2029}]|://") }}
+        {# a reference of HTML that was not decoded, or that decoding has left #}
+        or {{ matches(text, "&([A-Za-z][A-Za-z0-9]*;|#[0-9xX])") }}
+        or length({{ text }}) > 255,
         false
     )
 {%- endmacro %}

@@ -14,3 +14,9 @@
     {# decimal, so that a sum does not depend on the order of its rows; an absurd number counts as absent #}
     try_cast({{ number }} as decimal(18, 4))
 {%- endmacro %}
+
+
+{% macro as_seconds(number) -%}
+    {# decimal, for the same reason #}
+    try_cast({{ number }} as decimal(24, 9))
+{%- endmacro %}

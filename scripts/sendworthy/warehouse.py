@@ -39,6 +39,7 @@ LEDGERS = {
         *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("user_id", "varchar")),
         *(("campaign_id", "varchar"), ("channel", "varchar"), ("variant", "varchar")),
         *(("send_at", "timestamp"), ("valid_until", "timestamp")),
+        *(("journey_started_at", "timestamp"), ("address_hash", "varchar")),
     ),
     "cancellations": (
         *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
@@ -280,7 +281,8 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
     connection.execute(
         """
         insert into ledger.dispatches by name
-        select ? as as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until
+        select ? as as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until, journey_started_at,
+            address_hash
         from marts.send_list
         order by campaign_id, user_id
         """,

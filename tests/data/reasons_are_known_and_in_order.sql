@@ -41,6 +41,9 @@ with
             -- the order of the gates; the exclusions and the exceptions among themselves in the setting's
             -- order
             case
+                {%- for table in unreadable_tables() %}
+                    when listed.reason = 'unreadable:{{ table }}' then {{ loop.index }}
+                {%- endfor %}
                 when listed.reason = 'unreachable'
                 then 100
                 when listed.reason = 'hard_bounced'

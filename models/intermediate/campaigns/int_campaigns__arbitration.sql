@@ -17,9 +17,7 @@ with
 
     caps as (
         -- a cap that is written twice counts once
-        select distinct
-            channel, window_days, max_messages, {{ days_before(as_of(), "window_days") }} as counts_from
-        from frequency_caps
+        select distinct channel, window_days, max_messages from frequency_caps
     ),
 
     passed as (
@@ -30,56 +28,104 @@ with
             priority,
             content_key,
             address_key,
+            address_hash,
             last_active_at,
             max_messages_per_week,
-            is_transactional
+            is_transactional,
+            send_at
         from gates
         where has_passed
+    ),
+
+    -- windows are counted in whole days from the day on which the message would go out
+    send_days as (
+        select cast(send_at as date) as send_day, min(send_at) as send_at
+        from passed
+        group by cast(send_at as date)
+    ),
+
+    sent_in_windows as (
+        select
+            sent.user_id,
+            sent.channel as sent_on,
+            sent.address_hash,
+            caps.channel,
+            caps.window_days,
+            caps.max_messages,
+            send_days.send_day
+        from sent
+        inner join caps on caps.channel in (sent.channel, 'all')
+        inner join
+            send_days on {{ within_days_of_sending("sent.sent_at", "caps.window_days", "send_days.send_at") }}
     ),
 
     -- the room that a cap leaves to whom nothing was sent in its window; all channels together are 'all'
     free_room as (select channel, min(max_messages) as room from caps group by channel),
 
-    sent_in_windows as (
-        select sent.user_id, caps.channel, caps.window_days, caps.max_messages, count(*) as messages
-        from sent
-        inner join caps on sent.sent_at >= caps.counts_from and caps.channel in (sent.channel, 'all')
-        group by sent.user_id, caps.channel, caps.window_days, caps.max_messages
+    left_of_user as (
+        select user_id, channel, send_day, max_messages - count(*) as room
+        from sent_in_windows
+        group by user_id, channel, send_day, window_days, max_messages
     ),
 
-    room_left as (
-        select user_id, channel, min(max_messages - messages) as room
+    left_of_address as (
+        select address_hash, channel, send_day, max_messages - count(*) as room
         from sent_in_windows
-        group by user_id, channel
+        where channel <> 'all' and address_hash is not null
+        group by address_hash, channel, send_day, window_days, max_messages
+    ),
+
+    room_of_user as (
+        select user_id, channel, send_day, min(room) as room
+        from left_of_user
+        group by user_id, channel, send_day
+    ),
+
+    room_of_address as (
+        select address_hash, channel, send_day, min(room) as room
+        from left_of_address
+        group by address_hash, channel, send_day
     ),
 
     had_this_week as (
-        select user_id, count(*) as messages
+        select sent.user_id, send_days.send_day, count(*) as messages
         from sent
-        where sent_at >= {{ days_before(as_of(), 7) }}
-        group by user_id
+        inner join send_days on {{ within_days_of_sending("sent.sent_at", 7, "send_days.send_at") }}
+        group by sent.user_id, send_days.send_day
     ),
 
     with_room as (
         select
             passed.*,
             -- without a cap there is no end of room: null
-            least(free_in_channel.room, left_in_channel.room) as channel_room,
+            least(free_in_channel.room, of_user.room, of_address.room) as channel_room,
             least(
                 free_in_all.room,
-                left_in_all.room,
+                of_user_in_all.room,
                 passed.max_messages_per_week - coalesce(had_this_week.messages, 0)
             ) as user_room
         from passed
         left join free_room as free_in_channel on passed.channel = free_in_channel.channel
         left join free_room as free_in_all on free_in_all.channel = 'all'
         left join
-            room_left as left_in_channel
-            on passed.user_id = left_in_channel.user_id
-            and passed.channel = left_in_channel.channel
+            room_of_user as of_user
+            on passed.user_id = of_user.user_id
+            and passed.channel = of_user.channel
+            and cast(passed.send_at as date) = of_user.send_day
         left join
-            room_left as left_in_all on passed.user_id = left_in_all.user_id and left_in_all.channel = 'all'
-        left join had_this_week on passed.user_id = had_this_week.user_id
+            room_of_address as of_address
+            on passed.address_hash = of_address.address_hash
+            and passed.channel = of_address.channel
+            and cast(passed.send_at as date) = of_address.send_day
+        left join
+            room_of_user as of_user_in_all
+            on passed.user_id = of_user_in_all.user_id
+            and of_user_in_all.channel = 'all'
+            and cast(passed.send_at as date) = of_user_in_all.send_day
+        left join
+            had_this_week
+            on passed.user_id = had_this_week.user_id
+            and cast(passed.send_at as date) = had_this_week.send_day
     ),
 
     -- 0. one message of a campaign to an address, however many users share it
@@ -125,13 +171,19 @@ with
         from by_content
     ),
 
-    -- 2. as many messages of a channel to a user as its caps leave room for
+    -- 2. as many messages of a channel to an address as its caps leave room for; the smallest room of those
+    -- who
+    -- are still in
     by_channel as (
         select
             *,
             row_number() over (
-                partition by user_id, channel, has_content order by is_transactional desc, {{ by_priority }}
-            ) as channel_place
+                partition by address_key, channel, has_content
+                order by is_transactional desc, {{ by_priority }}, user_id
+            ) as channel_place,
+            min(case when not is_transactional then channel_room end) over (
+                partition by address_key, channel, has_content
+            ) as address_room
         from in_content
     ),
 
@@ -139,7 +191,7 @@ with
         select
             *,
             is_transactional
-            or (has_content and channel_place <= coalesce(channel_room, channel_place)) as has_channel
+            or (has_content and channel_place <= coalesce(address_room, channel_place)) as has_channel
         from by_channel
     ),
 
@@ -149,14 +201,17 @@ with
             *,
             row_number() over (
                 partition by user_id, has_channel order by is_transactional desc, {{ by_priority }}
-            ) as user_place
+            ) as user_place,
+            min(case when not is_transactional then user_room end) over (
+                partition by user_id, has_channel
+            ) as total_room
         from in_channel
     ),
 
     in_user as (
         select
             *,
-            is_transactional or (has_channel and user_place <= coalesce(user_room, user_place)) as has_place
+            is_transactional or (has_channel and user_place <= coalesce(total_room, user_place)) as has_place
         from by_user
     ),
 
@@ -164,8 +219,11 @@ with
     with_channel_winners as (
         select
             *,
-            {{ ordered_list_in_partition("campaign_id", "has_channel", by_priority, "user_id, channel") }}
-            as channel_winners
+            {{
+                ordered_list_in_partition(
+                    "campaign_id", "has_channel", by_priority ~ ", user_id", "address_key, channel"
+                )
+            }} as channel_winners
         from in_user
     ),
 
@@ -205,9 +263,9 @@ with
                 when lost_by = 'same_content'
                 then {{ list_of(["content_winner"]) }}
                 -- nobody of this night, where earlier nights had left no room at all
-                when lost_by = 'channel_cap' and channel_room > 0
+                when lost_by = 'channel_cap' and address_room > 0
                 then channel_winners
-                when lost_by = 'total_cap' and user_room > 0
+                when lost_by = 'total_cap' and total_room > 0
                 then user_winners
                 else {{ empty_list() }}
             end as lost_to

@@ -3,21 +3,21 @@ with
 
     customers as (select * from {{ ref("int_customers__segments") }}),
 
-    newest_events as (select * from {{ ref("int_events__newest_by_name") }}),
+    triggers as (select * from {{ ref("int_events__triggers") }}),
 
     in_force as (select * from campaigns where is_in_force),
 
     triggered as (
-        select in_force.campaign_id, customers.user_id, newest_events.newest_at as trigger_at
+        select in_force.campaign_id, customers.user_id, triggers.trigger_at
         from in_force
-        inner join newest_events on in_force.trigger_event = newest_events.event_name
-        inner join customers on newest_events.user_id = customers.user_id
+        inner join
+            triggers
+            on in_force.trigger_event = triggers.trigger_event
+            and in_force.min_age_seconds = triggers.min_age_seconds
+        inner join customers on triggers.user_id = customers.user_id
         where
-            {{ within_days("newest_events.newest_at", 90) }}
-            and (
-                in_force.audience_segment is null
-                or {{ list_has("customers.segments", "in_force.audience_segment") }}
-            )
+            in_force.audience_segment is null
+            or {{ list_has("customers.segments", "in_force.audience_segment") }}
     ),
 
     untriggered as (

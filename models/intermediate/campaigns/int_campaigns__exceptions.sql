@@ -3,6 +3,8 @@ with
 
     candidates as (select * from {{ ref("int_campaigns__candidates") }}),
 
+    journeys as (select * from {{ ref("int_campaigns__journeys") }}),
+
     newest_events as (select * from {{ ref("int_events__newest_by_name") }}),
 
     exception_events as (
@@ -13,7 +15,9 @@ with
         }}
     ),
 
-    -- at or after the trigger; without one, within the cooldown
+    -- at or after the trigger, of a later step at or after the start of its journey; without a trigger,
+    -- within
+    -- the cooldown
     occurred as (
         select
             candidates.campaign_id, candidates.user_id, exception_events.event_name, exception_events.position
@@ -23,9 +27,15 @@ with
             candidates
             on exception_events.campaign_id = candidates.campaign_id
             and newest_events.user_id = candidates.user_id
+        left join
+            journeys
+            on candidates.campaign_id = journeys.campaign_id
+            and candidates.user_id = journeys.user_id
         where
-            newest_events.newest_at
-            >= coalesce(candidates.trigger_at, {{ days_before(as_of(), "exception_events.cooldown_days") }})
+            newest_events.newest_at >= coalesce(
+                least(journeys.journey_started_at, candidates.trigger_at),
+                {{ days_before(as_of(), "exception_events.cooldown_days") }}
+            )
     ),
 
     final as (

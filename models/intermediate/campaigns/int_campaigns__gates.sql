@@ -7,16 +7,19 @@
     "case when not is_transactional and not is_opted_in then 'channel_opt_out' end",
     "case when not is_transactional and is_opted_in is null then 'consent_unknown' end",
     "case when not is_transactional and "
-    ~ list_has("topics_opted_out", "topic_key")
+    ~ lists_overlap(
+        "topics_opted_out",
+        list_of(["topic_key", "case when topic_key is not null then 'all' end"]),
+    )
     ~ " then 'topic_opt_out' end",
     "case when is_suppressed then 'globally_suppressed' end",
 ] -%}
 {%- set timing_to_experiment = [
     "case when is_aged_from_signup and signed_up_at is null then 'signup_unknown' end",
     "case when age_from > " ~ add_seconds("as_of", "-min_age_seconds") ~ " then 'too_soon' end",
-    "case when age_from < " ~ add_seconds("as_of", "-max_age_seconds") ~ " then 'too_late' end",
-    "case when last_sent_at >= "
-    ~ days_before("as_of", "cooldown_days")
+    "case when age_from < " ~ add_seconds("send_at", "-max_age_seconds") ~ " then 'too_late' end",
+    "case when "
+    ~ within_days_of_sending("last_sent_at", "cooldown_days", "send_at")
     ~ " or cast(last_dispatched_as_of as date) = cast(as_of as date) then 'cooldown' end",
     "case when variant is null then 'incomplete_personalization' end",
     "case when "
@@ -44,7 +47,11 @@ with
 
     channels as (select * from {{ ref("int_users__channels") }}),
 
+    unreadable as (select * from {{ ref("int_users__unreadable") }}),
+
     exceptions as (select * from {{ ref("int_campaigns__exceptions") }}),
+
+    journeys as (select * from {{ ref("int_campaigns__journeys") }}),
 
     sent as (select * from {{ ref("int_messages__sent_by_campaign") }}),
 
@@ -55,6 +62,12 @@ with
     send_times as (select * from {{ ref("int_nights__send_times") }}),
 
     night as (select * from {{ ref("int_nights__as_of") }}),
+
+    unreadable_tables as (
+        select user_id, {{ ordered_list("'unreadable:' || table_name", "table_position") }} as reasons
+        from unreadable
+        group by user_id
+    ),
 
     facts as (
         select
@@ -77,12 +90,18 @@ with
             campaigns.is_aged_from_signup,
             {{ lowered("campaigns.topic") }} as topic_key,
             campaigns.excluded_segments,
-            {{ split_list(lowered("users.topics_opted_out")) }} as topics_opted_out,
+            channels.topics_opted_out,
+            case
+                when not campaigns.is_transactional
+                then coalesce(unreadable_tables.reasons, {{ empty_list() }})
+                else {{ empty_list() }}
+            end as unreadable_reasons,
             features.signed_up_at,
             features.last_active_at,
             features.max_messages_per_week,
             segments.segments,
             channels.address_key,
+            channels.address_hash,
             channels.is_reachable,
             channels.has_hard_bounced,
             channels.has_complained,
@@ -92,7 +111,13 @@ with
             sent.last_sent_at,
             sent.last_dispatched_as_of,
             variants.variant,
-            send_times.send_at
+            case
+                when campaigns.send_hour_local is not null
+                then send_times.send_at
+                -- what nobody waits until morning for is due as soon as lists can arrive
+                else {{ add_seconds("night.as_of", 3600 * var("delivery_hours")) }}
+            end as send_at,
+            coalesce(journeys.journey_started_at, candidates.trigger_at, night.as_of) as journey_started_at
         from candidates
         cross join night
         inner join campaigns on candidates.campaign_id = campaigns.campaign_id
@@ -100,11 +125,16 @@ with
         inner join features on candidates.user_id = features.user_id
         inner join segments on candidates.user_id = segments.user_id
         inner join merge_fields on candidates.user_id = merge_fields.user_id
+        left join unreadable_tables on candidates.user_id = unreadable_tables.user_id
         left join channels on candidates.user_id = channels.user_id and campaigns.channel = channels.channel
         left join
             exceptions
             on candidates.campaign_id = exceptions.campaign_id
             and candidates.user_id = exceptions.user_id
+        left join
+            journeys
+            on candidates.campaign_id = journeys.campaign_id
+            and candidates.user_id = journeys.user_id
         left join sent on candidates.user_id = sent.user_id and candidates.campaign_id = sent.campaign_id
         left join
             variants
@@ -122,6 +152,7 @@ with
             {{
                 joined_lists(
                     [
+                        "unreadable_reasons",
                         list_of(address_to_suppression),
                         list_intersection("excluded_segments", "segments", "excluded:"),
                         "exceptions",
@@ -145,10 +176,12 @@ with
             content_key,
             is_transactional,
             address_key,
+            address_hash,
             last_active_at,
             max_messages_per_week,
             variant,
             send_at,
+            journey_started_at,
             reasons,
             {{ list_size("reasons") }} = 0 as has_passed
         from judged

@@ -11,7 +11,11 @@ with
             audience_segment,
             {{ split_list("excluded_segments") }} as excluded_segments,
             trigger_event,
-            min_age_hours * 3600 as min_age_seconds,
+            -- whose message a later step of a journey follows
+            nullif(
+                {{ first_match("trigger_event", "^message_[a-z_]+:(.+)\\z", 1) }}, ''
+            ) as previous_campaign_id,
+            coalesce(min_age_hours, 0) * 3600 as min_age_seconds,
             max_age_hours * 3600 as max_age_seconds,
             {{ split_list("cancel_on") }} as cancel_on,
             cooldown_days,

@@ -48,6 +48,9 @@ with
             events.last_subscribed_at,
             events.last_low_score_at,
             events.last_feedback_score,
+            -- verdicts: satisfactions with support, and scores; of two in one moment the worse counts
+            greatest(events.last_good_score_at, tickets.last_good_satisfaction_at) as last_good_verdict_at,
+            greatest(events.last_other_score_at, tickets.last_bad_satisfaction_at) as last_other_verdict_at,
             coalesce(product_interest.products_of_interest, 0) as products_of_interest,
             coalesce(pending_refunds.pending_refunds, 0) as pending_refunds,
             coalesce(onboarding.is_slow, false) as is_onboarding_slow,

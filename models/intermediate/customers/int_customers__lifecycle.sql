@@ -23,7 +23,9 @@ with
                 then 'loyal'
                 when active_days_30 >= 4
                 then 'engaged'
-                when {{ within_days("last_active_at", 90, "as_of") }}
+                when
+                    {{ within_days("last_active_at", 90, "as_of") }}
+                    or {{ within_days("signed_up_at", 14, "as_of") }}
                 then 'casual'
                 else 'dormant'
             end as engagement_level

@@ -29,6 +29,13 @@ with
         left join places on users.user_id = places.user_id
     ),
 
+    decoded as (
+        select
+            user_id
+            {%- for field in fields %}, {{ without_html_references(field) }} as {{ field }} {%- endfor %}
+        from found
+    ),
+
     -- each word is asked once a value: this is where the time goes
     judged as (
         select
@@ -38,7 +45,7 @@ with
                 {{ is_unsafe(field) }} as {{ field }}_is_unsafe,
             {%- endfor %}
             user_id
-        from found
+        from decoded
     ),
 
     usable as (

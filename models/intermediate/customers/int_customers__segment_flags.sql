@@ -26,7 +26,7 @@ with
             products_of_interest > 0 as is_interested_not_bought,
             place_name is not null as is_near_place,
             {{ in_last(7, "last_installed_at") }} as is_recently_installed,
-            {{ has("last_satisfaction = 'good' or last_feedback_score >= 9") }} and not is_recent_complaint as is_satisfied,
+            {{ in_last(180, "last_good_verdict_at") }} and not {{ has("last_other_verdict_at >= last_good_verdict_at") }} and not is_recent_complaint as is_satisfied,
             {{ has("last_cancelled_at is not null and (last_subscribed_at is null or last_subscribed_at < last_cancelled_at)") }} as is_cancelled,
             sends_90 >= 10 and not {{ in_last(90, "last_engaged_at") }} as is_unengaged,
             cast(is_billing_trouble as integer) + cast(is_slow_onboarding as integer) + cast(is_lapsing as integer) + cast(is_recent_complaint as integer) >= 2 as is_churn_risk,

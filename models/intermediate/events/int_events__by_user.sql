@@ -29,6 +29,7 @@ with
                 0
             ) as order_value_365,
             max(case when event_name = 'order_completed' then occurred_at end) as last_order_at,
+            max(case when event_name = 'order_completed' then occurred_until end) as last_order_until,
             max(case when event_name = 'order_refunded' then occurred_at end) as last_refunded_at,
             max(case when event_name = 'payment_failed' then occurred_at end) as last_payment_failed_at,
             max(case when event_name = 'app_installed' then occurred_at end) as last_installed_at,
@@ -45,6 +46,12 @@ with
                     "event_name = 'feedback_submitted' and feedback_score is not null",
                 )
             }} as last_feedback_score,
+            max(
+                case when event_name = 'feedback_submitted' and feedback_score >= 9 then occurred_at end
+            ) as last_good_score_at,
+            max(
+                case when event_name = 'feedback_submitted' and feedback_score < 9 then occurred_at end
+            ) as last_other_score_at,
 
             -- the newest event speaks, even where it does not know the product's name
             {{ newest("product_name", "occurred_at", "event_id", "event_name = 'product_viewed'") }}

@@ -3,8 +3,9 @@ with
 
     named_events as (select * from {{ ref("int_campaigns__named_events") }}),
 
+    -- what stops a message counts to the last moment that its time can mean
     final as (
-        select events.user_id, events.event_name, max(events.occurred_at) as newest_at
+        select events.user_id, events.event_name, max(events.occurred_until) as newest_at
         from events
         inner join named_events on events.event_name = named_events.event_name
         group by events.user_id, events.event_name

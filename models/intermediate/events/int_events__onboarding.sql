@@ -39,7 +39,7 @@ with
         where completed_at is not null
     ),
 
-    -- where the median is 0 or there is none, nobody is slow
+    -- where the median is 0 or there is none, nobody is slow, and nobody is any more whose start is long ago
     final as (
         select
             durations.user_id,
@@ -47,7 +47,9 @@ with
             durations.completed_at,
             durations.onboarding_seconds,
             coalesce(
-                typical.median_seconds > 0 and durations.onboarding_seconds >= 2 * typical.median_seconds,
+                typical.median_seconds > 0
+                and durations.onboarding_seconds >= 2 * typical.median_seconds
+                and {{ within_days("durations.started_at", 90) }},
                 false
             ) as is_slow
         from durations

@@ -17,7 +17,7 @@ with
         select returns.user_id, count(*) as pending_refunds
         from returns
         left join refunds on returns.user_id = refunds.user_id and returns.order_id = refunds.order_id
-        where refunds.last_refunded_at is null or refunds.last_refunded_at < returns.occurred_at
+        where refunds.last_refunded_at is null or refunds.last_refunded_at < returns.occurred_until
         group by returns.user_id
     )
 

@@ -7,10 +7,11 @@ with
     reports as (select * from {{ ref("int_messages__reports") }}),
 
     final as (
-        select user_id, event_name, occurred_at
+        select user_id, event_name, occurred_at, occurred_until
         from events
         union all
-        select user_id, 'message_' || event_type || ':' || campaign_id as event_name, occurred_at
+        select
+            user_id, 'message_' || event_type || ':' || campaign_id as event_name, occurred_at, occurred_until
         from reports
         where campaign_id is not null
     )

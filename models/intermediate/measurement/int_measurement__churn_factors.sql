@@ -18,7 +18,7 @@ with
 
     -- every version of a ticket speaks: what was known before somebody left may have been overwritten since
     tickets as (
-        select *, {{ lowered("trim(category)") }} as category_key
+        select *, {{ lowered(trimmed("category")) }} as category_key
         from ticket_versions
         where updated_at < {{ as_of() }}
     ),

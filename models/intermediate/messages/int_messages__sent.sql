@@ -1,6 +1,8 @@
 with
     reports as (select * from {{ ref("int_messages__reports") }}),
 
+    addressed as (select * from {{ ref("int_messages__addressed") }}),
+
     dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
 
     cancellations as (select * from {{ ref("stg_ledger__cancellations") }}),
@@ -8,14 +10,21 @@ with
     -- a message that is reported twice under one dispatch is one message, sent when it was last reported
     reported as (
         select
-            user_id,
-            coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id) as message_id,
-            max(campaign_id) as campaign_id,
-            max(channel) as channel,
-            max(occurred_at) as sent_at
+            reports.user_id,
+            coalesce('dispatch:' || reports.dispatch_id, 'report:' || reports.message_event_id) as message_id,
+            max(reports.campaign_id) as campaign_id,
+            max(reports.channel) as channel,
+            max(addressed.address_hash) as address_hash,
+            max(reports.occurred_at) as sent_at
         from reports
-        where event_type = 'sent'
-        group by user_id, coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id)
+        left join
+            addressed
+            on reports.message_event_id = addressed.message_event_id
+            and addressed.event_type = 'sent'
+        where reports.event_type = 'sent'
+        group by
+            reports.user_id,
+            coalesce('dispatch:' || reports.dispatch_id, 'report:' || reports.message_event_id)
     ),
 
     taken_back as (select distinct dispatch_id from cancellations where cancelled_at < {{ as_of() }}),
@@ -27,6 +36,7 @@ with
             'dispatch:' || dispatches.dispatch_id as message_id,
             max(dispatches.campaign_id) as campaign_id,
             max(dispatches.channel) as channel,
+            max(dispatches.address_hash) as address_hash,
             max(dispatches.send_at) as sent_at,
             max(dispatches.as_of) as dispatched_as_of
         from dispatches
@@ -36,14 +46,14 @@ with
     ),
 
     -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the
-    -- campaign still
-    -- tells of that campaign
+    -- campaign still tells of that campaign
     final as (
         select
             coalesce(reported.user_id, dispatched.user_id) as user_id,
             coalesce(reported.message_id, dispatched.message_id) as message_id,
             coalesce(reported.campaign_id, dispatched.campaign_id) as campaign_id,
             coalesce(reported.channel, dispatched.channel) as channel,
+            coalesce(reported.address_hash, dispatched.address_hash) as address_hash,
             coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
             reported.message_id is not null as is_confirmed,
             dispatched.dispatched_as_of

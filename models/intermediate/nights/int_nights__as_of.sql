@@ -3,7 +3,9 @@ with
 
     watermark as (select max(occurred_at) as newest_event_at from events),
 
-    -- told, or the first midnight after the newest valid event: the data's own watermark, never the clock
+    -- given, or the first midnight after the newest valid event: the data's own watermark. One event of a
+    -- clock
+    -- that is fast moves no night: it is never later than the last midnight that the wall clock has passed
     final as (
         select
             {% if night_setting("as_of") -%} {{ utc_time(night_setting("as_of")) }}
@@ -21,7 +23,11 @@ with
                             }}
                             as timestamp
                         )
-                    else {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }}
+                    else
+                        least(
+                            {{ add_seconds("date_trunc('day', newest_event_at)", 86400) }},
+                            date_trunc('day', {{ wall_clock() }})
+                        )
                 end
             {%- endif %} as as_of,
             newest_event_at

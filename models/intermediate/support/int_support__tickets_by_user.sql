@@ -7,7 +7,9 @@ with
         where updated_at < {{ as_of() }}
     ),
 
-    tickets as (select *, {{ lowered("trim(category)") }} as category_key from numbered where age_number = 1),
+    tickets as (
+        select *, {{ lowered(trimmed("category")) }} as category_key from numbered where age_number = 1
+    ),
 
     final as (
         select
@@ -21,6 +23,7 @@ with
                 case when category_key = 'billing' and created_at < {{ as_of() }} then created_at end
             ) as last_billing_ticket_at,
             max(case when satisfaction = 'bad' then updated_at end) as last_bad_satisfaction_at,
+            max(case when satisfaction = 'good' then updated_at end) as last_good_satisfaction_at,
             {{ newest("satisfaction", "updated_at", "ticket_id", "satisfaction is not null") }}
             as last_satisfaction
         from tickets

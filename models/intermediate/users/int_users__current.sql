@@ -1,50 +1,61 @@
+{#- Of each column the newest version counts whose file has the column. -#}
+{%- set columns = [
+    "email",
+    "phone",
+    "push_token",
+    "first_name",
+    "last_name",
+    "city",
+    "country",
+    "language",
+    "timezone",
+    "signed_up_at",
+    "email_opt_in",
+    "sms_opt_in",
+    "push_opt_in",
+    "email_opt_in_at",
+    "sms_opt_in_at",
+    "push_opt_in_at",
+    "topics_opted_out",
+    "max_messages_per_week",
+    "attributes",
+] -%}
+
 with
-    versions as (select * from {{ ref("stg_landing__users") }}),
+    versions as (select * from {{ ref("int_users__versions") }}),
 
-    erased as (select * from {{ ref("int_users__erased") }}),
+    zones as (select * from {{ ref("timezones") }}),
 
-    iana_zones as (select * from {{ ref("timezones") }}),
-
-    engine_zones as ({{ zones_of_the_engine() }}),
-
-    zones as (
-        select iana_zones.timezone_name
-        from iana_zones
-        inner join engine_zones on iana_zones.timezone_name = engine_zones.zone_name
-    ),
-
-    numbered as (
-        select *, row_number() over (partition by user_id order by version_number desc) as age_number
+    newest as (
+        select
+            user_id,
+            {%- for column in columns %}
+                {{ newest(column, "updated_at", "user_id", has_column(column)) }} as {{ column }},
+            {%- endfor %}
+            max(updated_at) as updated_at
         from versions
-        where updated_at < {{ as_of() }}
+        group by user_id
     ),
 
-    newest as (select * from numbered where age_number = 1),
+    zoned as (
+        select
+            newest.*,
+            coalesce(zones.timezone_name, {{ zone_of_offset(trimmed("newest.timezone")) }}) as known_timezone
+        from newest
+        left join zones on lower({{ trimmed("newest.timezone") }}) = lower(zones.timezone_name)
+    ),
 
     final as (
         select
-            newest.user_id,
-            newest.email,
-            newest.phone,
-            newest.push_token,
-            newest.first_name,
-            newest.last_name,
-            newest.city,
-            newest.country,
-            newest.language,
-            coalesce(zones.timezone_name, '{{ var("default_timezone") }}') as timezone,
-            newest.signed_up_at,
-            newest.email_opt_in,
-            newest.sms_opt_in,
-            newest.push_opt_in,
-            newest.topics_opted_out,
-            newest.max_messages_per_week,
-            newest.attributes,
-            newest.updated_at
-        from newest
-        left join erased on newest.user_id = erased.user_id
-        left join zones on {{ trimmed("newest.timezone") }} = zones.timezone_name
-        where erased.user_id is null
+            user_id,
+            {%- for column in columns if column not in ["timezone", "topics_opted_out"] %}
+                {{ column }},
+            {%- endfor %}
+            coalesce(topics_opted_out, {{ empty_list() }}) as topics_opted_out,
+            coalesce(known_timezone, '{{ var("default_timezone") }}') as timezone,
+            coalesce({{ trimmed("timezone") }}, '') <> '' and known_timezone is null as is_timezone_unknown,
+            updated_at
+        from zoned
     )
 
 select *

@@ -1,6 +1,7 @@
 {#-
     What must hold of each message, worked out again from the facts: profiles, reports, ledgers and settings, never from the
-    decision that put the message on the list. A fact that is unknown counts as one that does not hold.
+    decision that put the message on the list. A fact that is unknown counts as one that does not hold. audit_recipients and
+    audit_timing say what there is to say of one message; here are those that compete.
 
     Where several messages compete for one place (a dispatch id, an address, a content group, room under a cap), the first in
     the order of the arbitration keeps it and the others are at fault. A message at fault takes no place from those after it:
@@ -24,79 +25,15 @@ with
 
     users as (select * from {{ ref("int_users__current") }}),
 
-    erased as (select * from {{ ref("int_users__erased") }}),
-
-    reports as (select * from {{ ref("int_messages__reports") }}),
-
     sent as (select * from {{ ref("int_messages__sent") }}),
 
-    newest_events as (select * from {{ ref("int_events__newest_by_name") }}),
+    recipients as (select * from {{ ref("audit_recipients") }}),
 
-    suppressions as (select * from {{ ref("global_suppressions") }}),
+    timing as (select * from {{ ref("audit_timing") }}),
 
     frequency_caps as (select * from {{ ref("frequency_caps") }}),
 
-    profiles as (
-        select
-            user_id,
-            'email' as channel,
-            {{ trimmed("email") }} as address,
-            email_opt_in as has_opted_in,
-            updated_at
-        from users
-        union all
-        select
-            user_id,
-            'sms' as channel,
-            {{ trimmed("phone") }} as address,
-            sms_opt_in as has_opted_in,
-            updated_at
-        from users
-        union all
-        select
-            user_id,
-            'push' as channel,
-            {{ trimmed("push_token") }} as address,
-            push_opt_in as has_opted_in,
-            updated_at
-        from users
-    ),
-
-    reported as (
-        select
-            user_id,
-            channel,
-            max(case when event_type = 'unsubscribed' then occurred_at end) as unsubscribed_at,
-            max(
-                case when event_type in ('bounced_hard', 'complained') then occurred_at end
-            ) as undeliverable_at
-        from reports
-        group by user_id, channel
-    ),
-
-    -- '*' stands for every channel
-    suppressed_users as (
-        select distinct user_id, case when channel = 'all' then '*' else channel end as channel
-        from suppressions
-        where user_id is not null
-    ),
-
-    suppressed_addresses as (
-        select distinct
-            {{ lowered(trimmed("address")) }} as address_key,
-            case when channel = 'all' then '*' else channel end as channel
-        from suppressions
-        where address is not null
-    ),
-
     sent_before as (select distinct message_id from sent),
-
-    sent_by_campaign as (
-        select user_id, campaign_id, max(sent_at) as sent_at
-        from sent
-        where campaign_id is not null
-        group by user_id, campaign_id
-    ),
 
     facts as (
         select
@@ -105,9 +42,11 @@ with
             send_list.user_id,
             send_list.channel,
             send_list.variant,
+            send_list.send_at,
             campaign_groups.content_group,
             campaigns.content_key,
             {{ lowered("send_list.address") }} as address_key,
+            recipients.address_hash,
             coalesce(campaigns.is_transactional, false) as is_transactional,
             coalesce(campaigns.priority, 0) as priority,
             users.max_messages_per_week,
@@ -121,54 +60,20 @@ with
             campaigns.campaign_id is not null
             and variants.variant is not null
             and {{ has("send_list.channel = campaigns.channel") }} as has_known_variant,
-            users.user_id is null or erased.user_id is not null as is_erased,
-            {{ has("send_list.address = " ~ trimmed("send_list.address")) }}
-            and {{ is_valid_address("send_list.channel", "send_list.address") }} as has_valid_address,
-            {{ has(lowered("send_list.address") ~ " = " ~ lowered("profiles.address")) }} as has_own_address,
-            reported.undeliverable_at is null as is_deliverable,
-            exists (
-                select 1
-                from suppressed_users
-                where
-                    suppressed_users.user_id = send_list.user_id
-                    and suppressed_users.channel in (send_list.channel, '*')
-            )
-            or exists (
-                select 1
-                from suppressed_addresses
-                where
-                    suppressed_addresses.address_key = {{ lowered(trimmed("send_list.address")) }}
-                    and suppressed_addresses.channel in (send_list.channel, '*')
-            ) as is_suppressed,
-            coalesce(campaigns.is_transactional, false)
-            or (
-                {{ has("profiles.has_opted_in") }}
-                and not {{ has("reported.unsubscribed_at > profiles.updated_at") }}
-            ) as has_consent,
-            coalesce(campaigns.is_transactional, false)
-            or not {{ list_has(split_list(lowered("users.topics_opted_out")), lowered("campaigns.topic")) }}
-            as has_topic_consent,
-            {{ has("sent_by_campaign.sent_at >= " ~ days_before("night.as_of", "campaigns.cooldown_days")) }}
-            as is_in_cooldown,
-            {{
-                has(
-                    "send_list.send_at >= night.as_of and send_list.send_at < "
-                    ~ add_seconds("night.as_of", 2 * 86400)
-                )
-            }} as is_due,
-            -- not yet expired, and no longer valid than its trigger and its day allow
-            {{ has("send_list.valid_until >= night.as_of") }}
-            and {{ has("send_list.valid_until <= " ~ add_seconds("send_list.send_at", 86400)) }}
-            and (
-                campaigns.trigger_event is null
-                or campaigns.max_age_seconds is null
-                or {{
-                    has(
-                        "send_list.valid_until <= "
-                        ~ add_seconds("newest_events.newest_at", "campaigns.max_age_seconds")
-                    )
-                }}
-            ) as is_unexpired,
+            recipients.is_erased,
+            recipients.is_readable,
+            recipients.is_in_audience,
+            recipients.has_valid_address,
+            recipients.has_own_address,
+            recipients.is_deliverable,
+            recipients.is_suppressed,
+            recipients.has_consent,
+            recipients.has_topic_consent,
+            timing.is_in_cooldown,
+            timing.is_due,
+            timing.is_unexpired,
+            timing.is_old_enough,
+            timing.is_not_overtaken,
             {{ json_text_map("send_list.merge_values") }} is not null as has_readable_values
         from send_list
         cross join night
@@ -177,18 +82,19 @@ with
         left join
             variants on send_list.campaign_id = variants.campaign_id and send_list.variant = variants.variant
         left join users on send_list.user_id = users.user_id
-        left join erased on send_list.user_id = erased.user_id
-        left join profiles on send_list.user_id = profiles.user_id and send_list.channel = profiles.channel
-        left join reported on send_list.user_id = reported.user_id and send_list.channel = reported.channel
         left join sent_before on 'dispatch:' || send_list.dispatch_id = sent_before.message_id
         left join
-            sent_by_campaign
-            on send_list.user_id = sent_by_campaign.user_id
-            and send_list.campaign_id = sent_by_campaign.campaign_id
+            recipients
+            on send_list.user_id = recipients.user_id
+            and send_list.campaign_id = recipients.campaign_id
+            and send_list.channel is not distinct from recipients.channel
+            and send_list.address is not distinct from recipients.address
         left join
-            newest_events
-            on send_list.user_id = newest_events.user_id
-            and campaigns.trigger_event = newest_events.event_name
+            timing
+            on send_list.user_id = timing.user_id
+            and send_list.campaign_id = timing.campaign_id
+            and send_list.send_at is not distinct from timing.send_at
+            and send_list.valid_until is not distinct from timing.valid_until
     ),
 
     by_dispatch as (
@@ -230,55 +136,105 @@ with
         from by_address
     ),
 
-    -- the room that is left under each cap before tonight, the tightest of them; 'all' for the channels
-    -- together
-    recipients as (select distinct user_id from send_list),
-
-    used as (
-        select sent.user_id, frequency_caps.channel, frequency_caps.window_days, count(*) as messages
-        from sent
-        cross join night
-        inner join
-            frequency_caps
-            on (frequency_caps.channel = 'all' or frequency_caps.channel = sent.channel)
-            and sent.sent_at >= {{ days_before("night.as_of", "frequency_caps.window_days") }}
-        group by sent.user_id, frequency_caps.channel, frequency_caps.window_days
+    -- the room that each message finds under the caps before tonight, the tightest of them: of its channel
+    -- what was
+    -- sent to its address or to its user, whichever is more; of all channels together ('all') what was sent
+    -- to
+    -- its user. Days are counted from its own day
+    caps as (
+        select
+            facts.dispatch_id,
+            facts.user_id,
+            facts.campaign_id,
+            facts.address_hash,
+            facts.send_at,
+            frequency_caps.channel as cap_channel,
+            frequency_caps.window_days,
+            frequency_caps.max_messages
+        from facts
+        inner join frequency_caps on frequency_caps.channel in (facts.channel, 'all')
+        union
+        select
+            dispatch_id,
+            user_id,
+            campaign_id,
+            address_hash,
+            send_at,
+            'all' as cap_channel,
+            7 as window_days,
+            max_messages_per_week as max_messages
+        from facts
+        where max_messages_per_week is not null
     ),
+
+    {%- for recipient, condition in {
+        "user": "caps.user_id = sent.user_id",
+        "address": "caps.address_hash = sent.address_hash and caps.cap_channel <> 'all'",
+    }.items() %}
+        sent_to_{{ recipient }} as (
+            select
+                caps.dispatch_id,
+                caps.user_id,
+                caps.campaign_id,
+                caps.cap_channel,
+                caps.window_days,
+                caps.max_messages,
+                count(sent.message_id) as messages
+            from caps
+            left join
+                sent
+                on {{ condition }}
+                and caps.cap_channel in (sent.channel, 'all')
+                and {{ within_days_of_sending("sent.sent_at", "caps.window_days", "caps.send_at") }}
+            group by
+                caps.dispatch_id,
+                caps.user_id,
+                caps.campaign_id,
+                caps.cap_channel,
+                caps.window_days,
+                caps.max_messages
+        ),
+    {%- endfor %}
 
     room as (
         select
-            recipients.user_id,
-            frequency_caps.channel,
-            min(frequency_caps.max_messages - coalesce(used.messages, 0)) as messages
-        from recipients
-        cross join frequency_caps
-        left join
-            used
-            on recipients.user_id = used.user_id
-            and frequency_caps.channel = used.channel
-            and frequency_caps.window_days = used.window_days
-        group by recipients.user_id, frequency_caps.channel
+            dispatch_id,
+            user_id,
+            campaign_id,
+            min(case when cap_channel <> 'all' then max_messages - messages end) as channel_room,
+            min(case when cap_channel = 'all' then max_messages - messages end) as total_room
+        from
+            (
+                select *
+                from sent_to_user
+                union all
+                select *
+                from sent_to_address
+            ) as counted
+        group by dispatch_id, user_id, campaign_id
     ),
 
-    used_this_week as (
-        select sent.user_id, count(*) as messages
-        from sent
-        cross join night
-        where sent.sent_at >= {{ days_before("night.as_of", 7) }}
-        group by sent.user_id
+    with_room as (
+        select
+            by_content.*,
+            dispatch_place = 1 and address_place = 1 and content_place = 1 as has_place,
+            room.channel_room,
+            room.total_room
+        from by_content
+        left join
+            room
+            on by_content.dispatch_id = room.dispatch_id
+            and by_content.user_id = room.user_id
+            and by_content.campaign_id = room.campaign_id
     ),
 
     by_channel as (
         select
-            by_content.*,
-            sum(
-                case when dispatch_place = 1 and address_place = 1 and content_place = 1 then 1 else 0 end
-            ) over (
-                partition by by_content.user_id, by_content.channel order by {{ by_priority }} {{ so_far }}
-            ) as channel_place,
-            room.messages as channel_room
-        from by_content
-        left join room on by_content.user_id = room.user_id and by_content.channel = room.channel
+            *,
+            sum(case when has_place then 1 else 0 end) over (
+                partition by channel, address_key order by {{ by_priority }} {{ so_far }}
+            ) as channel_place
+        from with_room
     ),
 
     within_channel as (
@@ -288,25 +244,11 @@ with
 
     by_user as (
         select
-            within_channel.*,
-            sum(
-                case
-                    when
-                        dispatch_place = 1
-                        and address_place = 1
-                        and content_place = 1
-                        and not is_over_channel_cap
-                    then 1
-                    else 0
-                end
-            ) over (partition by within_channel.user_id order by {{ by_priority }} {{ so_far }})
-            as total_place,
-            least(
-                room.messages, within_channel.max_messages_per_week - coalesce(used_this_week.messages, 0)
-            ) as total_room
+            *,
+            sum(case when has_place and not is_over_channel_cap then 1 else 0 end) over (
+                partition by user_id order by {{ by_priority }} {{ so_far }}
+            ) as total_place
         from within_channel
-        left join room on within_channel.user_id = room.user_id and room.channel = 'all'
-        left join used_this_week on within_channel.user_id = used_this_week.user_id
     ),
 
     final as (
@@ -323,6 +265,8 @@ with
             is_new_dispatch,
             dispatch_place = 1 as is_first_of_dispatch,
             is_erased,
+            is_readable,
+            is_in_audience,
             has_valid_address,
             has_own_address,
             address_place = 1 as is_first_of_address,
@@ -342,6 +286,8 @@ with
             and {{ has("total_place > total_room") }} as is_over_total_cap,
             is_due,
             is_unexpired,
+            is_old_enough,
+            is_not_overtaken,
             has_readable_values
         from by_user
     )

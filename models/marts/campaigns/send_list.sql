@@ -25,7 +25,9 @@ with
             least(gates.expires_at, {{ add_seconds("decisions.send_at", 86400) }}) as valid_until,
             campaigns.cancel_on,
             {{ merge_values_json(merge_field_names(ref("merge_field_values")), "variants.printed_fields") }}
-            as merge_values
+            as merge_values,
+            gates.journey_started_at,
+            gates.address_hash
         from decisions
         inner join gates on decisions.user_id = gates.user_id and decisions.campaign_id = gates.campaign_id
         inner join channels on decisions.user_id = channels.user_id and decisions.channel = channels.channel

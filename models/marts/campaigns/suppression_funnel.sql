@@ -10,6 +10,8 @@ with
             case
                 when decision <> 'suppress'
                 then decision
+                when primary_reason like 'unreadable:%'
+                then 'readable'
                 when primary_reason = 'unreachable'
                 then 'address'
                 when primary_reason in ('hard_bounced', 'complained')
@@ -56,32 +58,34 @@ with
                 step
                 when 'candidates'
                 then 0
-                when 'address'
+                when 'readable'
                 then 1
-                when 'deliverability'
+                when 'address'
                 then 2
-                when 'consent'
+                when 'deliverability'
                 then 3
-                when 'suppression'
+                when 'consent'
                 then 4
-                when 'exclusion'
+                when 'suppression'
                 then 5
-                when 'exception'
+                when 'exclusion'
                 then 6
-                when 'timing'
+                when 'exception'
                 then 7
-                when 'cooldown'
+                when 'timing'
                 then 8
-                when 'personalization'
+                when 'cooldown'
                 then 9
-                when 'experiment'
+                when 'personalization'
                 then 10
-                when 'control'
+                when 'experiment'
                 then 11
-                when 'arbitration'
+                when 'control'
                 then 12
-                when 'send'
+                when 'arbitration'
                 then 13
+                when 'send'
+                then 14
             end as step_number
         from steps
     )

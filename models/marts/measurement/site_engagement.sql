@@ -14,7 +14,7 @@ with
             {{ within_days("occurred_at", 30) }} as is_recent,
             {{ within_days("occurred_at", 90) }} as is_counted,
             -- decimal, so that a sum does not depend on the order of its rows
-            {{ as_money("dwell_seconds") }} as dwell_seconds
+            {{ as_seconds("dwell_seconds") }} as dwell_seconds
         from events
         where event_name in ('page_viewed', 'product_viewed', 'cart_item_added')
     ),
@@ -88,7 +88,7 @@ with
             count(case when products.seconds >= 120 then 1 end) as products_dwelt_on
         from products
         inner join by_user on products.user_id = by_user.user_id
-        where by_user.last_order_at is null or by_user.last_order_at < products.last_viewed_at
+        where by_user.last_order_until is null or by_user.last_order_until < products.last_viewed_at
         group by products.user_id
     ),
 

@@ -7,6 +7,7 @@ with
             user_id,
             event_name,
             occurred_at,
+            occurred_until,
             received_at,
             properties,
             product_name,

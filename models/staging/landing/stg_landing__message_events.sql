@@ -10,7 +10,9 @@ with
             variant,
             event_type,
             occurred_at,
+            occurred_until,
             dispatch_id,
+            address,
             is_machine_open
         from base
         where quarantine_reason is null

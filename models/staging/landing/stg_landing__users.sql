@@ -5,6 +5,9 @@ with
         select
             user_id,
             version_number,
+            email_opt_in_at,
+            sms_opt_in_at,
+            push_opt_in_at,
             email,
             phone,
             push_token,
@@ -21,7 +24,8 @@ with
             topics_opted_out,
             max_messages_per_week,
             attributes,
-            updated_at
+            updated_at,
+            given_columns
         from base
         where quarantine_reason is null
     )

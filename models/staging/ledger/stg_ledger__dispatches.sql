@@ -2,7 +2,18 @@ with
     source as (select * from {{ source("ledger", "dispatches") }}),
 
     final as (
-        select as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until from source
+        select
+            as_of,
+            dispatch_id,
+            user_id,
+            campaign_id,
+            channel,
+            variant,
+            send_at,
+            valid_until,
+            journey_started_at,
+            address_hash
+        from source
     )
 
 select *

@@ -1,21 +1,23 @@
 -- ids of deliveries in drops that are still read, where the one that counts is in a drop that is not
 with
-    later_events as (
-        select event_id as id, quarantine_reason
+    later as (
+        select 'events' as table_name, event_id as id, event_name, quarantine_reason, file
         from staging.base_landing__events
-        where file not in (select file from folded_files where table_name = 'events')
+        union all
+        select 'message_events' as table_name, message_event_id as id, event_type as event_name, quarantine_reason, file
+        from staging.base_landing__message_events
     ),
 
-    later_reports as (
-        select message_event_id as id, quarantine_reason
-        from staging.base_landing__message_events
-        where file not in (select file from folded_files where table_name = 'message_events')
+    still_read as (
+        select table_name, id, event_name, quarantine_reason
+        from later
+        where (table_name, file) not in (select (table_name, file) from folded_files)
     )
 
-select distinct 'events' as table_name, id
-from later_events
-where quarantine_reason = 'duplicate' and id not in (select id from later_events where quarantine_reason is null)
-union all
-select distinct 'message_events' as table_name, id
-from later_reports
-where quarantine_reason = 'duplicate' and id not in (select id from later_reports where quarantine_reason is null)
+select table_name, id, event_name
+from still_read
+where quarantine_reason = 'duplicate'
+except
+select table_name, id, event_name
+from still_read
+where quarantine_reason is null

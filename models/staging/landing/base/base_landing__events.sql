@@ -3,29 +3,23 @@ with
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
-    known as ({{ known_ids("events", "event_id") }}),
+    known as ({{ known_ids("events", "event_id", "event_name") }}),
 
-    -- delivery is at least once: the first delivery of an id counts
+    -- delivery is at least once: the first delivery of an id and a name counts
     {{
         numbered_rows(
             source("landing", "events"),
-            [from_the_future("occurred_at"), settled_duplicate("event_id")],
-            ["event_id"],
+            [from_the_future("occurred_at"), settled_duplicate("event_id", "event_name")],
+            ["event_id", "event_name"],
             "judged.received_at nulls last, judged.occurred_at nulls last, "
             ~ contract_columns_as_text("events", "judged"),
         )
     }},
 
-    typed as (
+    -- the well-known properties; each is looked for only where it is known to be
+    found as (
         select
-            event_id,
-            user_id,
-            event_name,
-            occurred_at,
-            received_at,
-            properties,
-
-            -- the well-known properties, typed; each is looked for only where it is known to be
+            *,
             case
                 when event_name in ('product_viewed', 'cart_item_added', 'order_completed')
                 then {{ json_string("properties", "product_name") }}
@@ -36,27 +30,58 @@ with
             end as product_id,
             case
                 when event_name in ('product_viewed', 'page_viewed')
-                then {{ json_number("properties", "dwell_seconds") }}
+                then {{ amount_of_property("events", "dwell_seconds") }}
             end as dwell_seconds,
             case
                 when event_name in ('order_completed', 'order_refunded', 'return_requested')
                 then {{ json_identifier("properties", "order_id") }}
             end as order_id,
             case
-                when event_name = 'order_completed' then {{ json_number("properties", "total") }}
+                when event_name = 'order_completed' then {{ amount_of_property("events", "total") }}
             end as order_total,
             case
-                when event_name = 'feedback_submitted' then {{ json_number("properties", "score", 0, 10) }}
-            end as feedback_score,
+                when event_name = 'feedback_submitted' then {{ json_is_given("properties", "score") }}
+            end as has_score,
             case
-                when event_name = 'location_ping' then {{ json_number("properties", "latitude") }}
+                when event_name = 'feedback_submitted' then {{ json_scalar("properties", "score") }}
+            end as score_text,
+            case
+                when event_name = 'location_ping' then {{ amount_of_property("events", "latitude") }}
             end as latitude,
             case
-                when event_name = 'location_ping' then {{ json_number("properties", "longitude") }}
-            end as longitude,
-
-            {{ quarantined("row_number") }}
+                when event_name = 'location_ping' then {{ amount_of_property("events", "longitude") }}
+            end as longitude
         from numbered
+    ),
+
+    typed as (
+        select
+            event_id,
+            user_id,
+            event_name,
+            occurred_at,
+            occurred_until,
+            received_at,
+            properties,
+            product_name,
+            {{ identifier("product_id") }} as product_id,
+            dwell_seconds,
+            {{ identifier("order_id") }} as order_id,
+            order_total,
+            -- a score that is there and cannot be read is the worst
+            case
+                when
+                    has_score
+                    or (
+                        event_name = 'feedback_submitted'
+                        and {{ list_has("unreadable_columns", "'properties'") }}
+                    )
+                then coalesce({{ score_of_feedback("score_text") }}, 0)
+            end as feedback_score,
+            latitude,
+            longitude,
+            {{ quarantined("row_number") }}
+        from found
     ),
 
     kept as (
@@ -67,6 +92,7 @@ with
                     "user_id",
                     "event_name",
                     "occurred_at",
+                    "occurred_until",
                     "received_at",
                     "properties",
                     "product_name",

@@ -3,14 +3,14 @@ with
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
-    known as ({{ known_ids("message_events", "message_event_id") }}),
+    known as ({{ known_ids("message_events", "message_event_id", "event_type") }}),
 
-    -- delivery is at least once: the first report of an id counts
+    -- delivery is at least once: the first report of an id and a type counts
     {{
         numbered_rows(
             source("landing", "message_events"),
-            [from_the_future("occurred_at"), settled_duplicate("message_event_id")],
-            ["message_event_id"],
+            [from_the_future("occurred_at"), settled_duplicate("message_event_id", "event_type")],
+            ["message_event_id", "event_type"],
             "judged.occurred_at nulls last, " ~ contract_columns_as_text("message_events", "judged"),
         )
     }},
@@ -19,13 +19,14 @@ with
         select
             message_event_id,
             user_id,
-            -- an empty id is none: as a value it would make one message of many
-            nullif(trim(campaign_id), '') as campaign_id,
-            {{ lowered("trim(channel)") }} as channel,
+            campaign_id,
+            channel,
             nullif(trim(variant), '') as variant,
             event_type,
             occurred_at,
-            nullif(trim(dispatch_id), '') as dispatch_id,
+            occurred_until,
+            dispatch_id,
+            nullif({{ trimmed("address") }}, '') as address,
             is_machine_open,
             {{ quarantined("row_number") }}
         from numbered
@@ -42,7 +43,9 @@ with
                     "variant",
                     "event_type",
                     "occurred_at",
+                    "occurred_until",
                     "dispatch_id",
+                    "address",
                     "is_machine_open",
                 ],
                 "occurred_at",

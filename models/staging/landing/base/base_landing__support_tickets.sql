@@ -1,12 +1,13 @@
 with
-    -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the one that
-    -- sorts last is newer
+    -- versions are no duplicates: all are kept, numbered from the oldest; of two of one moment the open one
+    -- is newer, then the one that sorts last
     {{
         numbered_rows(
             source("landing", "support_tickets"),
             [from_the_future("updated_at")],
             ["ticket_id"],
-            "judged.updated_at nulls last, " ~ contract_columns_as_text("support_tickets", "judged"),
+            "judged.updated_at nulls last, case when judged.status in ('solved', 'closed') then 0 else 1 end, "
+            ~ contract_columns_as_text("support_tickets", "judged"),
         )
     }},
 

@@ -13,6 +13,9 @@ with
     final as (
         select
             user_id,
+            email_opt_in_at,
+            sms_opt_in_at,
+            push_opt_in_at,
             email,
             phone,
             push_token,
@@ -30,6 +33,7 @@ with
             max_messages_per_week,
             attributes,
             updated_at,
+            given_columns,
             row_number as version_number,
             {{ quarantined("1") }}
         from numbered

@@ -1,0 +1,175 @@
+{{ config(schema="ops", alias="input_problems") }}
+
+{#- What an unreadable value of a column counts as; any other is as if it had not been given. -#}
+{%- set counts_as = {
+    "email_opt_in": "unknown consent",
+    "sms_opt_in": "unknown consent",
+    "push_opt_in": "unknown consent",
+    "topics_opted_out": "every topic opted out",
+    "max_messages_per_week": "no message at all",
+    "status": "an open ticket",
+    "sentiment": "a negative mention",
+} -%}
+with
+    quarantine as (select * from {{ ref("quarantine") }}),
+
+    quarantined_rows as (select * from {{ ref("int_users__quarantined_rows") }}),
+
+    unreadable_users as (select * from {{ ref("int_users__unreadable") }}),
+
+    unreadable_values as (select * from {{ ref("unreadable_values") }}),
+
+    unmatched_users as (select * from {{ ref("unmatched_users") }}),
+
+    event_names as (select * from {{ ref("int_events__names") }}),
+
+    unknown_topics as (select * from {{ ref("int_users__unknown_topics") }}),
+
+    users as (select * from {{ ref("int_users__current") }}),
+
+    rows_by_reason as (
+        select table_name, reason, count(*) as problem_rows
+        from quarantine
+        where reason like 'missing!_%' escape '!' or reason like 'bad!_%' escape '!'
+        group by table_name, reason
+    ),
+
+    users_by_reason as (
+        select
+            quarantined_rows.table_name,
+            quarantined_rows.quarantine_reason as reason,
+            count(distinct quarantined_rows.user_id) as problem_users
+        from quarantined_rows
+        inner join
+            unreadable_users
+            on quarantined_rows.user_id = unreadable_users.user_id
+            and quarantined_rows.table_name = unreadable_users.table_name
+        group by quarantined_rows.table_name, quarantined_rows.quarantine_reason
+    ),
+
+    found as (
+        select
+            case when users_by_reason.problem_users > 0 then 1 else 8 end as harm,
+            'unreadable rows' as problem,
+            rows_by_reason.table_name,
+            rows_by_reason.reason as detail,
+            rows_by_reason.problem_rows,
+            coalesce(users_by_reason.problem_users, 0) as problem_users,
+            case
+                when rows_by_reason.table_name = 'erasure_requests'
+                then 'who is named is erased'
+                when users_by_reason.problem_users > 0
+                then 'no marketing to them'
+                else 'names nobody who could be stopped'
+            end as effect
+        from rows_by_reason
+        left join
+            users_by_reason
+            on rows_by_reason.table_name = users_by_reason.table_name
+            and rows_by_reason.reason = users_by_reason.reason
+        union all
+        select
+            case when table_name = 'events' then 4 else 2 end as harm,
+            'users whom no profile has' as problem,
+            table_name,
+            case
+                when users_that_differ_in_case > 0
+                then cast(users_that_differ_in_case as {{ text_type() }}) || ' differ in case only'
+            end as detail,
+            unmatched_rows as problem_rows,
+            unmatched_users as problem_users,
+            'their rows stop nobody' as effect
+        from unmatched_users
+        where unmatched_rows > 0
+        union all
+        select
+            case when column_name in ('{{ counts_as | join("', '") }}') then 3 else 9 end as harm,
+            'unreadable values' as problem,
+            table_name,
+            column_name as detail,
+            cast(sum(unreadable_rows) as bigint) as problem_rows,
+            count(distinct user_id) as problem_users,
+            case
+                column_name
+                {%- for column, meaning in counts_as.items() %}
+                    when '{{ column }}' then 'counts as {{ meaning }}'
+                {%- endfor %}
+                else 'counts as not given'
+            end as effect
+        from unreadable_values
+        group by table_name, column_name
+        union all
+        select
+            5 as harm,
+            'an event that campaigns need' as problem,
+            'events' as table_name,
+            event_name as detail,
+            0 as problem_rows,
+            0 as problem_users,
+            'has never occurred' as effect
+        from event_names
+        where is_needed and events = 0
+        union all
+        select
+            6 as harm,
+            'an unknown topic' as problem,
+            'users' as table_name,
+            {{ shown_name("topic") }} as detail,
+            cast(sum(users) as bigint) as problem_rows,
+            cast(sum(users) as bigint) as problem_users,
+            'opts out of no campaign''s topic' as effect
+        from unknown_topics
+        group by {{ shown_name("topic") }}
+        union all
+        select
+            7 as harm,
+            'an unknown event' as problem,
+            'events' as table_name,
+            {{ shown_name("event_name") }} as detail,
+            cast(sum(events) as bigint) as problem_rows,
+            cast(null as bigint) as problem_users,
+            'is in no rule' as effect
+        from event_names
+        where not is_declared
+        group by {{ shown_name("event_name") }}
+        union all
+        select
+            10 as harm,
+            'an unknown time zone' as problem,
+            'users' as table_name,
+            'timezone' as detail,
+            count(*) as problem_rows,
+            count(*) as problem_users,
+            'counts as {{ var("default_timezone") }}' as effect
+        from users
+        where is_timezone_unknown
+        having count(*) > 0
+        {%- if var("unreadable_days") == 0 %}
+            union all
+            select
+                0 as harm,
+                'unreadable rows stop nobody' as problem,
+                'users' as table_name,
+                'unreadable_days is 0' as detail,
+                0 as problem_rows,
+                0 as problem_users,
+                'people are mailed whatever such rows say' as effect
+        {%- endif %}
+    ),
+
+    final as (
+        select
+            row_number() over (
+                order by harm, problem_users desc nulls last, problem_rows desc, table_name, detail nulls last
+            ) as place,
+            problem,
+            table_name,
+            detail,
+            problem_rows,
+            problem_users,
+            effect
+        from found
+    )
+
+select *
+from final
