@@ -99,58 +99,44 @@
 
 {% macro identifying_columns(table) %}
     {#- what tells whether a row of a file that is read once more has been seen; none: all of its columns, because it is a version -#}
-    {{ return({"events": ["event_id"], "message_events": ["message_event_id"], "social_mentions": ["mention_id"]}.get(table, [])) }}
+    {{ return({
+        "events": ["event_id", "event_name"],
+        "message_events": ["message_event_id", "event_type"],
+        "social_mentions": ["mention_id"],
+    }.get(table, [])) }}
 {% endmacro %}
 
 
 {% macro narrow_to_those_in_question(tables) %}
-    {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people of whom something is new -#}
-    {% set queries = [] %}
+    {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people whose messages something new may stop -#}
+    {% do find_people_with_news(tables) %}
+    {% do describe_unreadable_news(tables) %}
     {% for table in tables %}
-        {% do queries.append(rows_with_news(table)) %}
-    {% endfor %}
-    {% set sql %}
-        create or replace table landing.people_with_news as
-        with
-            {# lines of the suppression list of the project that the night did not have #}
-            suppressed as (
-                select user_id, {{ lowered(trimmed("address")) }} as address from settings.global_suppressions
-                except
-                select user_id, {{ lowered(trimmed("address")) }} as address from published.settings.global_suppressions
-            ),
-            addresses as (
-                {%- for column in ["email", "phone", "push_token"] %}
-                    select user_id, {{ lowered(trimmed(column)) }} as address
-                    from published.intermediate.int_users__current
-                    where user_id in (select user_id from landing.dispatches_in_question) and exists (from suppressed)
-                    {{ "union all" if not loop.last }}
-                {%- endfor %}
-            ),
-            news as (
-                {{ queries | join(" union all ") }}
-                union all
-                select user_id from suppressed
-                union all
-                select user_id from addresses where address in (select address from suppressed where address is not null)
-            )
-        select distinct user_id from news where user_id in (select user_id from landing.dispatches_in_question)
-    {% endset %}
-    {% do run_query(sql) %}
-    {% for table in tables %}
-        {% set columns = table.columns | map(attribute="name") | join(", ") %}
+        {% set columns = table.columns | map(attribute="name") | list %}
+        {% for column in table.columns if column.last_moment %} {% do columns.append(column.last_moment) %} {% endfor %}
+        {% if table.keeps_given_columns %} {% do columns.append("given_columns") %} {% endif %}
+        {% set columns = (columns + ["unreadable_columns"]) | join(", ") %}
+        {% set is_wanted %}
+            user_id in (select user_id from landing.people_to_read)
+            {%- if table.name == "message_events" %}
+            or {{ address_hash(trimmed("address")) }} in (select address_hash from landing.addresses_to_read)
+            {%- endif %}
+        {% endset %}
         {% set sql %}
             create or replace view landing.{{ table.name }} as
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
-            where user_id in (select user_id from landing.people_with_news)
+            where {{ is_wanted }}
             {%- if published_has_history() %}
                 union all
-                {# what was from the future may have come to pass #}
-                select {{ columns }}, null as problem, file, null as raw_row
+                {# what was from the future may have come to pass, and what cannot be read still may stop a message #}
+                select
+                    {{ columns }},
+                    case when quarantine_reason <> 'from_the_future' then quarantine_reason end as problem,
+                    file,
+                    null as raw_row
                 from published.staging.base_landing__{{ table.name }}
-                where
-                    user_id in (select user_id from landing.people_with_news)
-                    and coalesce(quarantine_reason, 'from_the_future') = 'from_the_future'
+                where ({{ is_wanted }}) and quarantine_reason is distinct from 'duplicate'
             {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
@@ -160,12 +146,106 @@
     {% for ledger in ["dispatches", "cancellations"] %}
         {% do run_query(
             "create or replace view ledger." ~ ledger ~ " as select * from published.ledger." ~ ledger
-            ~ " where user_id in (select user_id from landing.people_with_news)"
+            ~ " where user_id in (select user_id from landing.people_to_read)"
             ~ " and dispatch_id not in (select dispatch_id from landing.dispatches_in_question)"
         ) %}
     {% endfor %}
     {#- no decision of another night is asked for -#}
     {% do run_query(ledger_table("decisions")) %}
+{% endmacro %}
+
+
+{% macro find_people_with_news(tables) %}
+    {#-
+        landing.people_with_news: who has a message in question and is named by something new, or has an address that something new is
+        about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out holds for the address
+    -#}
+    {% set news = [] %}
+    {% for table in tables %}
+        {% do news.append(rows_with_news(table)) %}
+    {% endfor %}
+    {% set channels = {"email": "email", "sms": "phone", "push": "push_token"} %}
+    {% set sql %}
+        create or replace table landing.people_with_news as
+        with
+            {# lines of the suppression list of the project that the night did not have #}
+            suppressed as (
+                select {{ identifier("user_id") }} as user_id, {{ address_hash(trimmed("address")) }} as address_hash
+                from settings.global_suppressions
+                except
+                select {{ identifier("user_id") }} as user_id, {{ address_hash(trimmed("address")) }} as address_hash
+                from published.settings.global_suppressions
+            ),
+            news as (
+                {{ news | join(" union ") }}
+                union
+                select user_id from suppressed
+            ),
+            {# the published addresses are hashed where they are valid; a line of the suppression list may name any #}
+            known_addresses as (
+                {%- for column in channels.values() %}
+                    select user_id, {{ address_hash(trimmed(column)) }} as address_hash
+                    from published.intermediate.int_users__current
+                    where {{ column }} is not null
+                    {{ "union all" if not loop.last }}
+                {%- endfor %}
+            ),
+            addresses_with_news as (
+                select address_hash from known_addresses where user_id in (select user_id from news)
+                {%- for column in channels.values() %}
+                    union
+                    select {{ address_hash(trimmed(column)) }} as address_hash
+                    from landing.landed_users
+                    where user_id in (select user_id from news)
+                {%- endfor %}
+                union
+                select {{ address_hash(trimmed("address")) }} as address_hash from landing.landed_message_events
+                union
+                select address_hash from suppressed
+            )
+        select distinct user_id
+        from landing.dispatches_in_question
+        where
+            user_id in (select user_id from news)
+            or user_id in (
+                select user_id
+                from known_addresses
+                where address_hash in (select address_hash from addresses_with_news where address_hash is not null)
+            )
+    {% endset %}
+    {% do run_query(sql) %}
+    {% set profiles = [] %}
+    {% for relation in ["published.intermediate.int_users__current", "landing.landed_users"] %}
+        {% for column in channels.values() %}
+            {% do profiles.append("select user_id, " ~ address_hash(trimmed(column)) ~ " as address_hash from " ~ relation ~ " where " ~ column ~ " is not null") %}
+        {% endfor %}
+    {% endfor %}
+    {% do run_query(
+        "create or replace table landing.addresses_to_read as select distinct address_hash from (" ~ profiles | join(" union all ")
+        ~ ") as profiles where user_id in (select user_id from landing.people_with_news) and address_hash is not null"
+    ) %}
+    {% do run_query(
+        "create or replace table landing.people_to_read as select user_id from landing.people_with_news union select user_id from ("
+        ~ profiles | join(" union all ")
+        ~ ") as profiles where address_hash in (select address_hash from landing.addresses_to_read) and user_id is not null"
+    ) %}
+{% endmacro %}
+
+
+{% macro describe_unreadable_news(tables) %}
+    {#- landing.unreadable_news: of the files that are read, how many rows, and values of rows, cannot be read -#}
+    {% set queries = [] %}
+    {% for table in tables %}
+        {% do queries.append(
+            "select '" ~ table.name ~ "' as table_name, problem as detail from landing.landed_" ~ table.name ~ " where problem is not null"
+            ~ " union all select '" ~ table.name ~ "' as table_name, unnest(unreadable_columns) as detail from landing.landed_" ~ table.name
+            ~ " where problem is null and unreadable_columns is not null"
+        ) %}
+    {% endfor %}
+    {% do run_query(
+        "create or replace table landing.unreadable_news as select table_name, detail, count(*) as unreadable_rows from ("
+        ~ queries | join(" union all ") ~ ") as unreadable group by table_name, detail"
+    ) %}
 {% endmacro %}
 
 
@@ -175,15 +255,18 @@
     {% set known = "published.staging.base_landing__" ~ table.name %}
     {% set read_before = "file in (select file from published.ops.source_counts where table_name = " ~ sql_text(table.name) ~ ")" %}
     {% set night = "(select as_of from published.intermediate.int_nights__as_of)" %}
-    {% set id = identifying_columns(table.name) | first %}
+    {% set same = [] %}
+    {% for column in identifying_columns(table.name) %}
+        {% do same.append("landed." ~ column ~ " is not distinct from known." ~ column) %}
+    {% endfor %}
     {% set columns = table.columns | map(attribute="name") | join(", ") %}
     {% set query %}
         select user_id from {{ landed }} where not {{ read_before }}
         union all
         {% if not published_has_history() -%}
             select user_id from {{ landed }} where {{ newest_column(table.name) }} >= {{ night }}
-        {%- elif id -%}
-            select user_id from {{ landed }} as landed anti join {{ known }} as known on landed.{{ id }} = known.{{ id }} where {{ read_before }}
+        {%- elif same -%}
+            select user_id from {{ landed }} as landed anti join {{ known }} as known on {{ same | join(" and ") }} where {{ read_before }}
         {%- else -%}
             select user_id from (
                 select {{ columns }} from {{ landed }} where {{ read_before }}

@@ -135,13 +135,13 @@
 
 
 {% macro fail_with(message) %}
-    {#- an expression that ends the night with a message -#}
+    {#- an expression that ends the night with a message; message: an expression -#}
     {{ return(adapter.dispatch("fail_with", "sendworthy")(message)) }}
 {% endmacro %}
 
-{% macro duckdb__fail_with(message) %}error({{ sql_text(message) }}){% endmacro %}
+{% macro duckdb__fail_with(message) %}error({{ message }}){% endmacro %}
 
-{% macro spark__fail_with(message) %}raise_error({{ sql_text(message) }}){% endmacro %}
+{% macro spark__fail_with(message) %}raise_error({{ message }}){% endmacro %}
 
 
 {% macro lowered(text) %}

@@ -48,8 +48,9 @@ class Wanted:
 class TakenBack:
     """What came of it.
 
-    `new_files` of the landing zone that the night has not read; `people` of whom something is new and who have a message that
-    is not due; messages `cancelled` this time, and `before` of the same night; one mapping a campaign as in the manifest.
+    `new_files` of the landing zone that the night has not read; `people` with a message that is not due, of whom or of whose
+    address something is new; `unreadable`: of the files that were read, per table and reason or column, how many rows could not be
+    read; messages `cancelled` this time, and `before` of the same night; one mapping a campaign as in the manifest.
     """
 
     as_of: datetime
@@ -57,6 +58,7 @@ class TakenBack:
     run_id: str
     new_files: int
     people: int
+    unreadable: list[dict[str, Any]]
     cancelled: int
     before: int
     campaigns: list[dict[str, Any]]
@@ -196,6 +198,10 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
                 (select count(*) from marts.cancellations) as cancelled
             """,
         )
+        unreadable = warehouse.rows(
+            connection,
+            "from landing.unreadable_news order by unreadable_rows desc, table_name, detail",
+        )
     run = {
         "run_id": night.run_id,
         "as_of": iso(night.as_of),
@@ -223,6 +229,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
         night.run_id,
         counted["new_files"],
         counted["people"],
+        unreadable,
         counted["cancelled"],
         total - counted["cancelled"],
         campaigns,
@@ -253,6 +260,7 @@ def as_dict(taken: TakenBack) -> dict[str, Any]:
         "run_id": taken.run_id,
         "new_files": taken.new_files,
         "people": taken.people,
+        "unreadable": taken.unreadable,
         "cancelled": taken.cancelled,
         "cancelled_before": taken.before,
         "campaigns": taken.campaigns,

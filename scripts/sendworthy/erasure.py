@@ -114,7 +114,7 @@ def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
 
 
 def _tables_with(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, str]]:
-    """Every table of the build with a column, but the ledgers: looked for, so that no model can be forgotten."""
+    """Every table of the build with a column, but the ledgers and the quarantine: looked for, so that no model can be forgotten."""
     return connection.execute(
         """
         select columns.schema_name, columns.table_name
@@ -124,6 +124,7 @@ def _tables_with(connection: duckdb.DuckDBPyConnection, column: str) -> list[tup
             columns.database_name = current_database()
             and columns.column_name = ?
             and columns.schema_name <> 'ledger'
+            and columns.table_name <> 'quarantine'
             and not tables.temporary
         order by all
         """,
@@ -161,6 +162,7 @@ def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
             set
                 user_id = erased.pseudonym,
                 dispatch_id = md5(campaign_id || ':' || erased.pseudonym || ':' || strftime(as_of, '%Y-%m-%d'))
+                {", address_hash = null" if ledger == "dispatches" else ""}
             from erased
             where messages.user_id = erased.user_id
             """,
@@ -279,48 +281,16 @@ def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
-    """A quarantined row stays, so that the counts are right, and says nothing any more.
-
-    Whose it is, is in the row as it was delivered: under a name in any spelling, an id as a text, a whole number or a
-    fraction. Of a row without one, an address of theirs decides, or their id elsewhere.
-    """
-    nameless = """
-        select row_number, raw_row as text from named where coalesce(user_id, '') = ''
-        union all
-        select rowid, raw_row from ops.quarantine where raw_row is not null and not json_valid(raw_row)
-    """
+    """A quarantined row stays, so that the counts are right, and says nothing any more. Of a row without a user, an address decides."""
+    nameless = "select rowid as row_number, raw_row as text from ops.quarantine where user_id is null"
     return _count(
         connection,
         f"""
-        with
-            keyed as (
-                select
-                    rowid as row_number,
-                    raw_row,
-                    list_filter(json_keys(raw_row), lambda name: lower(trim(name)) = 'user_id') as names
-                from ops.quarantine
-                where json_valid(raw_row)
-            ),
-
-            named as (
-                select
-                    row_number,
-                    raw_row,
-                    trim(json_extract_string(raw_row, '$."' || replace(names[1], '"', '\\"') || '"')) as user_id
-                from keyed
-            ),
-
-            of_the_erased as (
-                select row_number
-                from named
-                where
-                    user_id in (select trim(user_id) from erased)
-                    or regexp_replace(user_id, '[.]0+$', '') in (select trim(user_id) from erased)
-                union all
-                select row_number from ({of_nobody(nameless)}) as of_nobody
-            )
-
-        update ops.quarantine set raw_row = '{{}}' where rowid in (select row_number from of_the_erased)
+        update ops.quarantine
+        set raw_row = '{{}}', user_id = null
+        where
+            user_id in (select user_id from erased)
+            or rowid in (select row_number from ({of_nobody(nameless)}) as of_nobody)
         """,
     )
 

@@ -15,25 +15,26 @@ from sendworthy.times import iso
 
 # One sentence a reason; what stands behind a colon in the reason fills {detail}.
 REASONS = {
+    "unreadable": "a row of {detail} that names them cannot be read, and might stop the message",
     "unreachable": "there is no valid address for {channel}",
-    "hard_bounced": "a message on {channel} has bounced for good",
-    "complained": "they reported a message on {channel} as unwanted",
-    "channel_opt_out": "they do not want messages on {channel}",
+    "hard_bounced": "a message to their address on {channel} has bounced for good",
+    "complained": "they, or somebody with their address, reported a message on {channel} as unwanted",
+    "channel_opt_out": "they, or somebody with their address, do not want messages on {channel}",
     "consent_unknown": "nobody knows whether they want messages on {channel}",
-    "topic_opt_out": "they do not want messages on the topic {topic}",
+    "topic_opt_out": "they, or somebody with their address, do not want messages on the topic {topic}",
     "globally_suppressed": "they, or their address, are on the suppression list",
     "excluded": "they are in the segment {detail}, which the campaign excludes",
     "exception": "{detail} has happened since, which cancels the message",
     "signup_unknown": "their sign-up date is missing, so the age cannot be told",
     "too_soon": "it is too soon: {min_age} must have passed",
-    "too_late": "it is too late: {max_age} have passed",
+    "too_late": "it is too late: {max_age} will have passed when it is due",
     "cooldown": "this campaign reached them within the last {cooldown_days} days",
     "incomplete_personalization": "no variant can be filled: a merge field that each one requires is blank",
     "outside_pilot": "they are outside the pilot of {pilot_percent:g} %",
     "holdout": "they are held out, to measure what the message does",
     "duplicate_address": "somebody else with the same address, more recently active, gets it",
     "same_content": "another campaign of the same content group reaches them tonight",
-    "channel_cap": "the limit of messages on {channel} is reached",
+    "channel_cap": "the limit of messages on {channel} to their address is reached",
     "total_cap": "the limit of messages over all channels, or their own, is reached",
 }
 
@@ -85,10 +86,15 @@ def explain(
         held_back = _held_back(connection, as_of)
         taken_back = _taken_back(connection, user_id, as_of)
         triggers = {
-            row["event_name"]: row["newest_at"]
+            row["trigger_event"]: row["trigger_at"]
             for row in warehouse.rows(
                 connection,
-                "select event_name, newest_at from intermediate.int_events__newest_by_name where user_id = ?",
+                """
+                select trigger_event, max(trigger_at) as trigger_at
+                from intermediate.int_events__triggers
+                where user_id = ?
+                group by trigger_event
+                """,
                 [user_id],
             )
         }

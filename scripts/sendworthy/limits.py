@@ -2,7 +2,8 @@
 
 A campaign's last night is the newest one on which it was in force and released. It counts while the campaign itself has
 run, released or held back, within `last_night_max_hours` before tonight; so a swing does not heal by itself because
-the campaign was held back for it. Without a last night there is nothing to compare with, and nothing is held back.
+the campaign was held back for it. Without a last night there is nothing to compare with. A table of which too much cannot be
+read holds every campaign back, on a first night too.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ def judge_limits(
     _describe(connection, campaigns)
     found: Found = {}
     for campaign_id, failed in (
+        *_unreadable_tables(connection, campaigns),
         *_stale_and_shrunk(connection, as_of),
         *_swings(connection),
         *_coverage_falls(connection),
@@ -153,6 +155,14 @@ def _describe(connection: duckdb.DuckDBPyConnection, campaigns: Sequence[dict[st
         campaign["in_force"] = name in in_force
         campaign["compared_with"] = last.get(name)
         campaign["coverage"] = coverage.get(name, [])
+
+
+def _unreadable_tables(
+    connection: duckdb.DuckDBPyConnection, campaigns: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, FailedExpectation]]:
+    """Every campaign, for each table of which too much cannot be read."""
+    tables = rows(connection, "from intermediate.int_limits__quarantined_tables order by table_name")
+    return [(campaign["campaign_id"], _unreadable(table)) for table in tables for campaign in campaigns]
 
 
 def _stale_and_shrunk(
@@ -304,6 +314,17 @@ def _coverage_falls(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, Fa
 # --- in words -----------------------------------------------------------------------------------------
 
 _MEANT = "if it is meant, run the night again with --accept and --reason"
+
+
+def _unreadable(row: Mapping[str, Any]) -> FailedExpectation:
+    table, unreadable, rows_in = row["table_name"], row["rows_unreadable"], row["rows_in"]
+    return FailedExpectation(
+        f"limit_source_unreadable_{table}",
+        f"at most {_plain(row['max_quarantined_percent'])} percent of the rows of {table} cannot be read: "
+        f"{unreadable:,} of {rows_in:,} were quarantined, {_percent(unreadable, rows_in)}",
+        f"see why in ops.input_problems and ops.quarantine, and deliver {table} again; {_MEANT}",
+        None,
+    )
 
 
 def _stale(row: Mapping[str, Any]) -> FailedExpectation:

@@ -192,12 +192,13 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "source_limits",
-        ("table_name", "max_age_hours", "max_shrink_percent", "holds_back"),
+        ("table_name", "max_age_hours", "max_shrink_percent", "max_quarantined_percent", "holds_back"),
         ("table_name",),
         (
             _matches("table_name", "|".join(SOURCES), f"write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}"),
             _number_or_empty("max_age_hours", 1, 8760, whole=True),
             _number_or_empty("max_shrink_percent", 0, 100, whole=False),
+            _number_or_empty("max_quarantined_percent", 0, 100, whole=False),
             _matches(
                 "holds_back",
                 "all|with_segments",

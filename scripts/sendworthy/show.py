@@ -276,6 +276,11 @@ def show_taken_back(taken: TakenBack) -> None:
     """What was taken back, campaign by campaign, and where the files are."""
     for warning in taken.warnings:
         err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+    for item in taken.unreadable:
+        err.print(
+            f"[yellow]unreadable[/] {item['table_name']}: {item['detail']}, {item['unreadable_rows']:,} rows",
+            highlight=False,
+        )
     if not taken.people:
         out.print(
             f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."

@@ -37,14 +37,14 @@ with
     users_by_reason as (
         select
             quarantined_rows.table_name,
-            quarantined_rows.quarantine_reason as reason,
+            quarantined_rows.reason,
             count(distinct quarantined_rows.user_id) as problem_users
         from quarantined_rows
         inner join
             unreadable_users
             on quarantined_rows.user_id = unreadable_users.user_id
             and quarantined_rows.table_name = unreadable_users.table_name
-        group by quarantined_rows.table_name, quarantined_rows.quarantine_reason
+        group by quarantined_rows.table_name, quarantined_rows.reason
     ),
 
     found as (

@@ -67,7 +67,7 @@ with
                 as address,
                 {{ table.own_at }} as own_at,
                 {{ table.newest_at }} as newest_at,
-                quarantine_reason,
+                quarantine_reason as reason,
                 file
             from {{ ref("base_landing__" ~ table.name) }}
             where
@@ -139,7 +139,7 @@ with
             standing.user_id,
             standing.table_name,
             standing.table_position,
-            standing.quarantine_reason,
+            standing.reason,
             standing.own_at,
             standing.newest_at
         from standing
@@ -149,7 +149,7 @@ with
             addresses.user_id,
             standing.table_name,
             standing.table_position,
-            standing.quarantine_reason,
+            standing.reason,
             standing.own_at,
             standing.newest_at
         from standing
