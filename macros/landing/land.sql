@@ -32,6 +32,7 @@
         {% for item in found %}
             {% do create_landing_view(item.table, item.files, ("landed_" if is_taking_back() else "") ~ item.table.name, formats, words) %}
         {% endfor %}
+        {% do create_row_counts(found) %}
         {% if is_taking_back() %} {% do narrow_to_those_in_question(tables) %} {% endif %}
         {% do record_landing_files(found) %}
     {% endif %}
@@ -41,7 +42,7 @@
 {% macro landing_contract() %}
     {#- the sources of the landing zone that are files, in the order of the contract -#}
     {% set tables = [] %}
-    {% for node in graph.sources.values() if node.source_name == "landing" and node.name != "landing_files" %}
+    {% for node in graph.sources.values() if node.source_name == "landing" and node.name not in ["landing_files", "row_counts"] %}
         {% set columns = [] %}
         {% for column in node.columns.values() %}
             {% set meta = column.config.meta if column.config and column.config.meta else column.meta %}

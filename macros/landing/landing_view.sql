@@ -63,6 +63,18 @@
 {% endmacro %}
 
 
+{% macro create_row_counts(found) %}
+    {#- the view landing.row_counts: how many rows each file has, counted in the file itself and not in what was read of it -#}
+    {% set queries = ["select cast(null as " ~ text_type() ~ ") as table_name, cast(null as " ~ text_type() ~ ") as file, cast(0 as bigint) as rows_in where false"] %}
+    {% for item in found if item.files %}
+        {% do queries.append(
+            "select '" ~ item.table.name ~ "' as table_name, file, count(*) as rows_in from (" ~ read_files(item.table, item.files) ~ ") as delivered group by file"
+        ) %}
+    {% endfor %}
+    {% do run_query("create or replace view landing.row_counts as " ~ queries | join(" union all ")) %}
+{% endmacro %}
+
+
 {% macro list_or_null(expressions) -%}
     {#- those of the expressions that are not null, as a list; null where all of them are -#}
     {%- if expressions -%}

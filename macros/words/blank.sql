@@ -30,7 +30,7 @@
 
 {% macro is_blank(text, placeholder=none) -%}
     {# whoever has worked out is_placeholder already gives it, for it is expensive #}
-    {%- set word = "[_\\p{L}][\\p{L}\\p{Nd}_.-]*" -%}
+    {%- set word = "[^\\s0-9{}\\[\\]%$@][^\\s{}\\[\\]%$@]*" -%}
     (
         {{ text }} is null
         {# no letter and no digit of any script is left when what is invisible is taken away #}

@@ -6,14 +6,8 @@ with
     -- of files that are not read any more
     history as (select * from {{ source("history", "files") }}),
 
-    -- counted anew from the files, so that a row that staging lost would show
-    delivered as (
-        {%- for table in landing_tables() %}
-            select '{{ table }}' as table_name, file, count(*) as rows_in
-            from {{ source("landing", table) }}
-            group by file {{ "union all" if not loop.last }}
-        {%- endfor %}
-    ),
+    -- counted anew in the files, so that a row that was lost in reading or in staging would show
+    delivered as (select * from {{ source("landing", "row_counts") }}),
 
     judged as (
         {%- for table in landing_tables() %}
