@@ -85,14 +85,14 @@ with
         left join sent_before on 'dispatch:' || send_list.dispatch_id = sent_before.message_id
         left join
             recipients
-            on send_list.user_id = recipients.user_id
-            and send_list.campaign_id = recipients.campaign_id
+            on send_list.user_id is not distinct from recipients.user_id
+            and send_list.campaign_id is not distinct from recipients.campaign_id
             and send_list.channel is not distinct from recipients.channel
             and send_list.address is not distinct from recipients.address
         left join
             timing
-            on send_list.user_id = timing.user_id
-            and send_list.campaign_id = timing.campaign_id
+            on send_list.user_id is not distinct from timing.user_id
+            and send_list.campaign_id is not distinct from timing.campaign_id
             and send_list.send_at is not distinct from timing.send_at
             and send_list.valid_until is not distinct from timing.valid_until
     ),
