@@ -170,12 +170,12 @@
 {% endmacro %}
 
 
-{% macro read_landing_table(table, files, formats) %}
-    {#- a query over all files of a table: <column>, <column>_is_given, ..., file, raw_row -#}
-    {{ return(adapter.dispatch("read_landing_table", "sendworthy")(table, files, formats)) }}
+{% macro read_landing_table(table, files) %}
+    {#- a query over all files of a table: what landing_columns says of each column, file, raw_row -#}
+    {{ return(adapter.dispatch("read_landing_table", "sendworthy")(table, files)) }}
 {% endmacro %}
 
-{% macro duckdb__read_landing_table(table, files, formats) %}
+{% macro duckdb__read_landing_table(table, files) %}
     {% set queries = [] %}
     {% set groups = duckdb__alike(files) %}
     {% for group in groups %}
@@ -199,7 +199,7 @@
         {% endfor %}
         {% set query %}
             select
-                {{ landing_columns(table, types, formats, "delivered.sendworthy_file") }}
+                {{ landing_columns(table, types, "delivered.sendworthy_file") }}
                 substr(delivered.sendworthy_file, {{ landing_folder() | length + 2 }}) as file,
                 {# packed now, and written out as JSON only for the rows that need it #}
                 struct_pack({{ rows | join(", ") }}) as raw_row
@@ -258,30 +258,20 @@
 {% macro duckdb__text_of_bytes(value) %}try(decode({{ value }})){% endmacro %}
 
 
-{% macro json_of_object(value) %}
-    {#- a struct or a map as the text of a JSON object -#}
-    {{ return(adapter.dispatch("json_of_object", "sendworthy")(value)) }}
+{% macro json_text(value) %}
+    {#- a struct, a map or a list as the text of its JSON -#}
+    {{ return(adapter.dispatch("json_text", "sendworthy")(value)) }}
 {% endmacro %}
 
-{% macro duckdb__json_of_object(value) %}cast(to_json({{ value }}) as varchar){% endmacro %}
+{% macro duckdb__json_text(value) %}cast(to_json({{ value }}) as varchar){% endmacro %}
 
 
-{% macro time_of_type(value, type) %}
-    {#- a time or a date of the file's own types, in UTC -#}
-    {{ return(adapter.dispatch("time_of_type", "sendworthy")(value, type)) }}
-{% endmacro %}
-
-{% macro duckdb__time_of_type(value, type) -%}
-    {%- if type.startswith("timestamp with") -%} {{ value }} at time zone 'UTC' {%- else -%} try_cast({{ value }} as timestamp) {%- endif -%}
+{% macro duckdb__landing_time(value, kind, type) -%}
+    {%- if kind != "time" -%} cast(null as timestamp)
+    {%- elif type.startswith("timestamp with") -%} {{ value }} at time zone 'UTC'
+    {%- else -%} try_cast({{ value }} as timestamp)
+    {%- endif -%}
 {%- endmacro %}
-
-
-{% macro landing_time_of_text(value, text, type) %}
-    {#- a delivered value that is of no type of time as a time; text: the same as trimmed text -#}
-    {{ return(adapter.dispatch("landing_time_of_text", "sendworthy")(value, text, type)) }}
-{% endmacro %}
-
-{% macro duckdb__landing_time_of_text(value, text, type) %}{{ time_of_text(text) }}{% endmacro %}
 
 
 {% macro duckdb__rows_of_parquet(path) %}{{ return("read_parquet(" ~ sql_text(duckdb__no_pattern(path)) ~ ")") }}{% endmacro %}

@@ -1,4 +1,7 @@
-{#- What the view of a landing table says of each row: macros/reading has how a text is read, the contract what that means. -#}
+{#-
+    What the view of a landing table says of each row. Three steps: what every kind of file gives, as text (landing_columns); trimmed;
+    read (macros/reading). The contract says what it means where a value cannot be read.
+-#}
 {% macro create_landing_view(table, files, view, formats, words) %}
     {% set sql %}
         create or replace view landing.{{ view }} as
@@ -7,32 +10,59 @@
             {{ column.name }}_words as ({{ source_words(words[column.words]) }}),
             {%- endfor %}
 
-            {# <column>: the value, null where it cannot be read; <column>_is_given: something was given #}
             delivered as (
                 {%- if files %}
-                    {{ read_landing_table(table, files, formats) }}
+                    {{ read_landing_table(table, files) }}
                 {%- else %}
                     select
-                        {{ landing_columns(table, {}, formats, none) }}
+                        {{ landing_columns(table, {}, none) }}
                         cast(null as {{ text_type() }}) as file,
                         {{ no_raw_row() }} as raw_row
                     where false
                 {%- endif %}
             ),
 
+            trimmed as (
+                select
+                    {%- for column in table.columns %}
+                        {{ column.name }}_is_given,
+                        {%- if column.type == "timestamp" %} {{ column.name }}_time, {%- endif %}
+                        {% if is_kept_as_written(column) -%} {{ column.name }}_text {%- else -%} {{ trimmed(column.name ~ "_text") }} as {{ column.name }}_text {%- endif -%},
+                    {%- endfor %}
+                    {%- if table.keeps_given_columns %} given_columns, {%- endif %}
+                    file,
+                    raw_row
+                from delivered
+            ),
+
+            {# <column>: the value, null where it cannot be read; <column>_is_given: something was given #}
+            readings as (
+                select
+                    {%- for column in table.columns %}
+                        {%- set format = formats.get(table.name ~ "." ~ column.name) %}
+                        {{ read_value(column, format) }} as {{ column.name }},
+                        {{ is_given(column) }} as {{ column.name }}_is_given,
+                        {%- if column.last_moment %} {{ is_whole_day(column, format) }} as {{ column.name }}_is_whole_day, {%- endif %}
+                    {%- endfor %}
+                    {%- if table.keeps_given_columns %} given_columns, {%- endif %}
+                    file,
+                    raw_row
+                from trimmed
+            ),
+
             translated as (
                 select
                     {%- for column in table.columns %}
                         {{ translated_value(column) }} as {{ column.name }},
-                        delivered.{{ column.name }}_is_given,
-                        {%- if column.last_moment %} delivered.{{ column.last_moment }}, {%- endif %}
+                        readings.{{ column.name }}_is_given,
+                        {%- if column.last_moment %} readings.{{ column.name }}_is_whole_day, {%- endif %}
                     {%- endfor %}
-                    {%- if table.keeps_given_columns %} delivered.given_columns, {%- endif %}
-                    delivered.file,
-                    delivered.raw_row
-                from delivered
+                    {%- if table.keeps_given_columns %} readings.given_columns, {%- endif %}
+                    readings.file,
+                    readings.raw_row
+                from readings
                 {%- for column in table.columns if column.words %}
-                    left join {{ column.name }}_words on delivered.{{ column.name }} = {{ column.name }}_words.source_word
+                    left join {{ column.name }}_words on readings.{{ column.name }} = {{ column.name }}_words.source_word
                 {%- endfor %}
             )
         select
@@ -50,7 +80,9 @@
                     {%- do unreadable.append("case when " ~ is_unreadable ~ " then '" ~ column.name ~ "' end") %}
                 {%- endif %}
                 {% if meaning -%} case when {{ is_unreadable }} then {{ meaning }} else {{ column.name }} end as {% endif -%} {{ column.name }},
-                {%- if column.last_moment %} {{ column.last_moment }}, {%- endif %}
+                {%- if column.last_moment %}
+                case when {{ column.name }}_is_whole_day then {{ last_moment_of_day(column.name) }} else {{ column.name }} end as {{ column.last_moment }},
+                {%- endif %}
             {%- endfor %}
             {%- if table.keeps_given_columns %} given_columns, {%- endif %}
             case {{ problems | join(" ") }} end as problem,
@@ -99,7 +131,7 @@
 
 {% macro translated_value(column) %}
     {#- a column's value after the seed's translation, null where it is none of the words that fit -#}
-    {%- set value = "delivered." ~ column.name -%}
+    {%- set value = "readings." ~ column.name -%}
     {%- if column.words -%} {%- set value = "coalesce(" ~ column.name ~ "_words.word, " ~ value ~ ")" -%} {%- endif -%}
     {%- if column.allowed -%} case when {{ value }} in ({{ sql_texts(column.allowed) }}) then {{ value }} end
     {%- else -%} {{ value }}
@@ -113,23 +145,26 @@
 {% endmacro %}
 
 
-{% macro landing_columns(table, types, formats, file) -%}
+{% macro landing_columns(table, types, file) -%}
     {#-
-        the first part of read_landing_table's query; types: of the files' columns, by name, in lower case, or `folder` where the
-        column stands in the folder's name; file: an expression, the path
+        the first part of read_landing_table's query: <column>_text and <column>_is_given, of times <column>_time too. types: of the
+        files' columns, by name, in lower case, or `folder` where the column stands in the folder's name; file: an expression, the path
     #}
     {%- set given = [] -%}
     {%- for column in table.columns %}
         {%- set type = types.get(column.name) %}
-        {%- set format = formats.get(table.name ~ "." ~ column.name) %}
         {%- set value = folder_value(file, column.name) if type == "folder" else "delivered." ~ column.name %}
-        {%- set kind = "text" if type == "folder" else type_kind(type) %}
+        {%- set kind = type_kind(type) %}
         {%- if type %} {%- do given.append("'" ~ column.name ~ "'") %} {%- endif %}
-                    {{ landing_value(column, value, kind, type, format) }} as {{ column.name }},
-                    {{ landing_is_given(column, value, kind, type) }} as {{ column.name }}_is_given,
-        {%- if column.last_moment %}
-                    {{ landing_last_moment(column, value, kind, type, format) }} as {{ column.last_moment }},
+        {%- if column.type == "timestamp" %}
+                    {{ landing_time(value, kind, type) }} as {{ column.name }}_time,
         {%- endif %}
+                    {{ landing_text(column, value, kind, type) }} as {{ column.name }}_text,
+        {#- tools write a text that is missing from a column of numbers as not-a-number #}
+                    {% if kind is none -%} false
+                    {%- elif type in ("double", "float") and column.type == "text" -%} ({{ value }} is not null and not isnan({{ value }}))
+                    {%- else -%} {{ value }} is not null
+                    {%- endif %} as {{ column.name }}_is_given,
     {%- endfor %}
     {%- if table.keeps_given_columns %}
                     {{ list_of(given) if given else empty_list() }} as given_columns,
@@ -138,98 +173,84 @@
 
 
 {% macro type_kind(type) %}
-    {#- what a file's type is to its reader: text, bytes, fraction, whole, boolean, time, date, object or list; none where there is no such column -#}
+    {#- what a file's type is to its reader: text, bytes, fraction, time, object, list or other; none where there is no such column -#}
     {% if type is none %} {{ return(none) }}
     {% elif type.endswith("]") or type.startswith("array") %} {{ return("list") }}
     {% elif type.startswith(("struct", "map", "union")) %} {{ return("object") }}
     {% elif type in ("blob", "binary", "bytea") %} {{ return("bytes") }}
     {% elif type in ("double", "float") or type.startswith("decimal") %} {{ return("fraction") }}
-    {% elif type in ("tinyint", "smallint", "int", "integer", "bigint", "hugeint", "utinyint", "usmallint", "uinteger", "ubigint", "uhugeint", "byte", "short", "long") %} {{ return("whole") }}
-    {% elif type == "boolean" or type == "date" %} {{ return(type) }}
     {% elif type.startswith("timestamp") %} {{ return("time") }}
+    {% elif type in ("varchar", "string", "folder") %} {{ return("text") }}
     {% endif %}
-    {{ return("text") }}
+    {{ return("other") }}
 {% endmacro %}
 
 
-{% macro landing_value(column, value, kind, type, format) %}
-    {#- a column's value in the contract's type, null where it cannot be read -#}
-    {%- set nothing = "cast(null as " ~ engine_type(column.type) ~ ")" -%}
-    {%- if kind is none -%} {{ nothing }}
-    {%- elif column.topics and kind == "list" -%} {{ topics_of_list(value) }}
-    {%- elif column.json_object and kind == "object" -%} {{ json_of_object(value) }}
-    {%- elif kind in ("list", "object") -%} {{ nothing }}
-    {%- else -%}
-        {%- set text = landing_text(value, kind, type) -%}
-        {%- if column.topics -%} {{ topics_of_text(trimmed(text)) }}
-        {%- elif column.identifier -%} {{ identifier(text) }}
-        {%- elif column.words or column.allowed -%} {{ normalized_name(text) }}
-        {%- elif column.json_object -%} case when {{ is_json_object(text) }} then {{ text }} end
-        {%- elif column.type == "timestamp" -%} {{ landing_time(value, trimmed(text), kind, type, format) }}
-        {%- elif column.type == "boolean" -%}
-            {%- if kind == "boolean" -%} {{ value }}
-            {%- else -%} {{ boolean_of_text(trimmed(text), format.split("|") if format else none) }}
-            {%- endif -%}
-        {%- elif column.type == "integer" -%} {{ integer_of_text(plain_number(trimmed(text), format)) }}
-        {%- else -%} {{ text }}
-        {%- endif -%}
-    {%- endif -%}
-{% endmacro %}
-
-
-{% macro landing_is_given(column, value, kind, type) %}
-    {#- whether anything was given; null words are nothing in a column that is no text, and an optional text may hold anything: what white space means there is for the rule of blank to say -#}
-    {%- if kind is none -%} false
-    {%- elif kind == "fraction" and column.type == "text" and type in ("double", "float") -%}
-        {#- tools write a text that is missing from a column of numbers as not-a-number -#}
-        ({{ value }} is not null and not isnan({{ value }}))
-    {%- elif kind not in ("text", "bytes") -%} {{ value }} is not null
-    {%- elif column.type == "text" and not (column.json_object or column.required or column.identifier or column.allowed) -%} {{ value }} is not null
-    {%- else -%}
-        {#- bytes that are no text were given, too -#}
-        {%- set text = "coalesce(" ~ trimmed(landing_text(value, kind, type)) ~ ", '?')" -%}
-        {{ value }} is not null and {{ text }} {% if column.type in ("text", "list(text)") and not column.json_object -%} <> '' {%- else -%} not in ('', 'NULL', {{ sql_text("\\N") }}, 'None') {%- endif -%}
-    {%- endif -%}
-{% endmacro %}
-
-
-{% macro landing_text(value, kind, type) %}
-    {#- a delivered value as text, whole numbers without a fraction; null for bytes that are not UTF-8 -#}
-    {%- set as_text = "cast(" ~ value ~ " as " ~ text_type() ~ ")" -%}
-    {%- if kind == "bytes" -%} {{ text_of_bytes(value) }}
+{% macro landing_text(column, value, kind, type) %}
+    {#- a delivered value as text, whole numbers without a fraction; null for bytes that are not UTF-8, and for a list or an object where none is wanted -#}
+    {%- set nothing = "cast(null as " ~ text_type() ~ ")" -%}
+    {%- if kind is none or (kind == "time" and column.type == "timestamp") -%} {{ nothing }}
+    {%- elif kind == "text" -%} {{ value }}
+    {%- elif kind == "bytes" -%} {{ text_of_bytes(value) }}
+    {%- elif kind == "object" or kind == "list" -%}
+        {%- if (kind == "object" and column.json_object) or (kind == "list" and column.topics) -%} {{ json_text(value) }} {%- else -%} {{ nothing }} {%- endif -%}
     {%- elif kind == "fraction" -%}
         {#- also false for what is no number #}
         case
             when abs({{ value }}) < 1e18 and {{ value }} = floor({{ value }}) then cast(cast({{ value }} as decimal(18, 0)) as {{ text_type() }})
-            else {{ as_text }}
+            else cast({{ value }} as {{ text_type() }})
         end
-    {%- elif type == "varchar" or type == "string" or type == "folder" -%} {{ value }}
-    {%- else -%} {{ as_text }}
+    {%- else -%} cast({{ value }} as {{ text_type() }})
     {%- endif -%}
 {% endmacro %}
 
 
-{% macro landing_time(value, text, kind, type, format) %}
-    {#- a delivered value as a time in UTC, null where it is none; text: the same as trimmed text -#}
-    {%- if kind in ("time", "date") -%} {%- set time = time_of_type(value, type) -%}
-    {%- elif format -%} {%- set time = "coalesce(" ~ time_in_format(text, format) ~ ", " ~ landing_time_of_text(value, text, type) ~ ")" -%}
-    {%- else -%} {%- set time = landing_time_of_text(value, text, type) -%}
-    {%- endif -%}
-    case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
+{% macro landing_time(value, kind, type) %}
+    {#- a delivered value that is a time by its type, in UTC; null for any other -#}
+    {{ return(adapter.dispatch("landing_time", "sendworthy")(value, kind, type)) }}
 {% endmacro %}
 
 
-{% macro landing_last_moment(column, value, kind, type, format) %}
-    {#- the last moment that a time can mean: that of the day where a date stands alone -#}
-    {%- set time = landing_value(column, value, kind, type, format) -%}
-    {%- if kind == "date" -%} {{ last_moment_of_day(time) }}
-    {%- elif kind == "text" or kind == "bytes" -%}
-        {%- set text = trimmed(landing_text(value, kind, type)) -%}
-        case
-            when {{ is_date_alone(text) }} {%- if format and "%H" not in format %} or {{ time_in_format(text, format) }} is not null {%- endif %}
-            then {{ last_moment_of_day(time) }}
-            else {{ time }}
-        end
-    {%- else -%} {{ time }}
+{% macro is_kept_as_written(column) %}
+    {#- whether a column is a text that may hold anything: what white space means there is for the rule of blank to say -#}
+    {{ return(
+        column.type == "text" and not (column.required or column.identifier or column.words or column.allowed or column.json_object)
+    ) }}
+{% endmacro %}
+
+
+{% macro read_value(column, format) %}
+    {#- a column's value in the contract's type, null where it cannot be read; format: how the source says that it writes it -#}
+    {%- set text = column.name ~ "_text" -%}
+    {%- if column.topics -%} {{ topics_of_text(text) }}
+    {%- elif column.identifier -%} {{ identifier(text) }}
+    {%- elif column.words or column.allowed -%} {{ normalized_name(text) }}
+    {%- elif column.json_object -%} case when {{ is_json_object(text) }} then {{ text }} end
+    {%- elif column.type == "timestamp" -%}
+        {%- set time -%}
+            coalesce({{ column.name }}_time, {% if format %} {{ time_in_format(text, format) }}, {% endif %} {{ time_of_text(text) }})
+        {%- endset -%}
+        case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
+    {%- elif column.type == "boolean" -%} {{ boolean_of_text(text, format.split("|") if format else none) }}
+    {%- elif column.type == "integer" -%} {{ integer_of_text(plain_number(text, format)) }}
+    {%- else -%} {{ text }}
     {%- endif -%}
+{% endmacro %}
+
+
+{% macro is_given(column) %}
+    {#- whether anything was given; null words are nothing in a column that is no text -#}
+    {%- set text = column.name ~ "_text" -%}
+    {%- if is_kept_as_written(column) -%} {{ column.name }}_is_given
+    {%- elif column.type in ("text", "list(text)") and not column.json_object -%} {{ column.name }}_is_given and coalesce({{ text }}, '?') <> ''
+    {%- else -%} {{ column.name }}_is_given and coalesce({{ text }}, '?') not in ('', 'NULL', {{ sql_text("\\N") }}, 'None')
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro is_whole_day(column, format) %}
+    {#- whether a time is a date alone -#}
+    {%- set text = column.name ~ "_text" -%}
+    {{ is_date_alone(text) }}
+    {%- if format and "%H" not in format %} or {{ time_in_format(text, format) }} is not null {%- endif -%}
 {% endmacro %}

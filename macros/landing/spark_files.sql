@@ -64,7 +64,7 @@
 {% endmacro %}
 
 
-{% macro spark__read_landing_table(table, files, formats) %}
+{% macro spark__read_landing_table(table, files) %}
     {% set queries = [] %}
     {% for group in spark__alike(files) %}
         {% set relation = "landing." ~ table.name ~ "_files_" ~ loop.index %}
@@ -79,7 +79,7 @@
         {% endfor %}
         {% set query %}
             select
-                {{ landing_columns(table, types, formats, spark__path()) }}
+                {{ landing_columns(table, types, spark__path()) }}
                 {{ spark__behind(landing_folder() ~ "/", spark__path()) }} as file,
                 to_json(struct(delivered.*), map('ignoreNullFields', 'false')) as raw_row
             from {{ relation }} as delivered
@@ -153,17 +153,14 @@
 {% macro spark__text_of_bytes(value) %}try_validate_utf8(cast({{ value }} as string)){% endmacro %}
 
 
-{% macro spark__json_of_object(value) %}to_json({{ value }}, map('ignoreNullFields', 'false')){% endmacro %}
+{% macro spark__json_text(value) %}to_json({{ value }}, map('ignoreNullFields', 'false')){% endmacro %}
 
 
-{% macro spark__time_of_type(value, type) %}cast({{ value }} as timestamp){% endmacro %}
-
-
-{% macro spark__landing_time_of_text(value, text, type) -%}
-    {#- Spark reads times in nanoseconds as whole numbers -#}
-    {%- if type == "bigint" -%}
-    case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) else {{ time_of_text(text) }} end
-    {%- else -%} {{ time_of_text(text) }}
+{% macro spark__landing_time(value, kind, type) -%}
+    {%- if kind == "time" -%} cast({{ value }} as timestamp)
+    {#- Spark reads times in nanoseconds as whole numbers; one that would lie before 1980 is no such time -#}
+    {%- elif type == "bigint" -%} case when {{ value }} > 315532800000000000 then timestamp_micros({{ value }} div 1000) end
+    {%- else -%} cast(null as timestamp)
     {%- endif -%}
 {%- endmacro %}
 
