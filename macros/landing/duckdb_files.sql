@@ -211,22 +211,6 @@
 {% endmacro %}
 
 
-{% macro read_files(table, files) %}
-    {#- a query over all files of a table: the file of each row, and nothing else -#}
-    {{ return(adapter.dispatch("read_files", "sendworthy")(table, files)) }}
-{% endmacro %}
-
-{% macro duckdb__read_files(table, files) %}
-    {% set queries = [] %}
-    {% for group in duckdb__alike(files) %}
-        {% do queries.append(
-            "select substr(sendworthy_file, " ~ (landing_folder() | length + 2) ~ ") as file from " ~ duckdb__reader(group)
-        ) %}
-    {% endfor %}
-    {{ return(queries | join(" union all ")) }}
-{% endmacro %}
-
-
 {% macro no_raw_row() %}{{ return(adapter.dispatch("no_raw_row", "sendworthy")()) }}{% endmacro %}
 
 {% macro duckdb__no_raw_row() %}struct_pack(files_1 := null){% endmacro %}

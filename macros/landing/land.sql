@@ -25,14 +25,11 @@
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
         {% endif %}
         {% set formats = source_formats(seeds) %}
-        {% set words = {} %}
-        {% for seed in ["event_names", "ticket_statuses", "report_types", "report_channels"] %}
-            {% do words.update({seed: seed_rows(seed, seeds)}) %}
-        {% endfor %}
+        {% do create_words(seeds) %}
         {% for item in found %}
-            {% do create_landing_view(item.table, item.files, ("landed_" if is_taking_back() else "") ~ item.table.name, formats, words) %}
+            {% do create_landing_views(item.table, item.files, view_of_files(item.table), formats) %}
         {% endfor %}
-        {% do create_row_counts(found) %}
+        {% do create_row_counts(tables) %}
         {% if is_taking_back() %} {% do narrow_to_those_in_question(tables) %} {% endif %}
         {% do record_landing_files(found) %}
     {% endif %}

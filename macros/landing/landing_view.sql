@@ -1,40 +1,44 @@
 {#-
-    What the view of a landing table says of each row. Three steps: what every kind of file gives, as text (landing_columns); trimmed;
-    read (macros/reading). The contract says what it means where a value cannot be read.
+    What the views of a landing table say of each row, in three steps: what every kind of file gives, as text (<table>_delivered);
+    trimmed (<table>_trimmed); read (<table>, with macros/reading). The contract says what it means where a value cannot be read.
 -#}
-{% macro create_landing_view(table, files, view, formats, words) %}
-    {% set sql %}
-        create or replace view landing.{{ view }} as
+{% macro create_landing_views(table, files, view, formats) %}
+    {% do run_query("create or replace view landing." ~ view ~ "_delivered as " ~ delivered_rows(table, files)) %}
+    {% do run_query("create or replace view landing." ~ view ~ "_trimmed as " ~ trimmed_rows(table, view)) %}
+    {% do run_query("create or replace view landing." ~ view ~ " as " ~ read_rows(table, view, formats)) %}
+{% endmacro %}
+
+
+{% macro delivered_rows(table, files) %}
+    {#- a query over all files of a table: what landing_columns says of each column, file, raw_row -#}
+    {%- if files -%}
+        {{ read_landing_table(table, files) }}
+    {%- else -%}
+        select
+            {{ landing_columns(table, {}, none) }}
+            cast(null as {{ text_type() }}) as file,
+            {{ no_raw_row() }} as raw_row
+        where false
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro trimmed_rows(table, view) %}
+    select
+        {%- for column in table.columns %}
+            {{ column.name }}_is_given,
+            {%- if column.type == "timestamp" %} {{ column.name }}_time, {%- endif %}
+            {% if is_kept_as_written(column) -%} {{ column.name }}_text {%- else -%} {{ trimmed(column.name ~ "_text") }} as {{ column.name }}_text {%- endif -%},
+        {%- endfor %}
+        {%- if table.keeps_given_columns %} given_columns, {%- endif %}
+        file,
+        raw_row
+    from landing.{{ view }}_delivered
+{% endmacro %}
+
+
+{% macro read_rows(table, view, formats) %}
         with
-            {%- for column in table.columns if column.words %}
-            {{ column.name }}_words as ({{ source_words(words[column.words]) }}),
-            {%- endfor %}
-
-            delivered as (
-                {%- if files %}
-                    {{ read_landing_table(table, files) }}
-                {%- else %}
-                    select
-                        {{ landing_columns(table, {}, none) }}
-                        cast(null as {{ text_type() }}) as file,
-                        {{ no_raw_row() }} as raw_row
-                    where false
-                {%- endif %}
-            ),
-
-            trimmed as (
-                select
-                    {%- for column in table.columns %}
-                        {{ column.name }}_is_given,
-                        {%- if column.type == "timestamp" %} {{ column.name }}_time, {%- endif %}
-                        {% if is_kept_as_written(column) -%} {{ column.name }}_text {%- else -%} {{ trimmed(column.name ~ "_text") }} as {{ column.name }}_text {%- endif -%},
-                    {%- endfor %}
-                    {%- if table.keeps_given_columns %} given_columns, {%- endif %}
-                    file,
-                    raw_row
-                from delivered
-            ),
-
             {# <column>: the value, null where it cannot be read; <column>_is_given: something was given #}
             readings as (
                 select
@@ -47,7 +51,7 @@
                     {%- if table.keeps_given_columns %} given_columns, {%- endif %}
                     file,
                     raw_row
-                from trimmed
+                from landing.{{ view }}_trimmed
             ),
 
             translated as (
@@ -62,7 +66,10 @@
                     readings.raw_row
                 from readings
                 {%- for column in table.columns if column.words %}
-                    left join {{ column.name }}_words on readings.{{ column.name }} = {{ column.name }}_words.source_word
+                    left join
+                        landing.words as {{ column.name }}_words
+                        on {{ column.name }}_words.seed_name = '{{ column.words }}'
+                        and readings.{{ column.name }} = {{ column.name }}_words.source_word
                 {%- endfor %}
             )
         select
@@ -90,20 +97,24 @@
             file,
             raw_row
         from translated
-    {% endset %}
-    {% do run_query(sql) %}
 {% endmacro %}
 
 
-{% macro create_row_counts(found) %}
-    {#- the view landing.row_counts: how many rows each file has, counted in the file itself and not in what was read of it -#}
-    {% set queries = ["select cast(null as " ~ text_type() ~ ") as table_name, cast(null as " ~ text_type() ~ ") as file, cast(0 as bigint) as rows_in where false"] %}
-    {% for item in found if item.files %}
+{% macro create_row_counts(tables) %}
+    {#- the view landing.row_counts: how many rows each file has, counted before anything of them is read -#}
+    {% set queries = [] %}
+    {% for table in tables %}
         {% do queries.append(
-            "select '" ~ item.table.name ~ "' as table_name, file, count(*) as rows_in from (" ~ read_files(item.table, item.files) ~ ") as delivered group by file"
+            "select '" ~ table.name ~ "' as table_name, file, count(*) as rows_in from landing." ~ view_of_files(table) ~ "_delivered group by file"
         ) %}
     {% endfor %}
     {% do run_query("create or replace view landing.row_counts as " ~ queries | join(" union all ")) %}
+{% endmacro %}
+
+
+{% macro view_of_files(table) %}
+    {#- the view of what the files of a table hold; where messages are taken back, landing.<table> has more and less than that -#}
+    {{- return(("landed_" if is_taking_back() else "") ~ table.name) -}}
 {% endmacro %}
 
 
@@ -117,23 +128,30 @@
 {%- endmacro %}
 
 
-{% macro source_words(rows) %}
-    {#- a query: a source's words, normalized (source_word), and what they mean (word) -#}
+{% macro create_words(seeds) %}
+    {#- the table landing.words: the words of sources, normalized (source_word), and what the seeds say that they mean (word) -#}
     {% set values = [] %}
-    {% for row in rows %}
-        {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ")") %}
+    {% for seed in ["event_names", "ticket_statuses", "report_types", "report_channels"] %}
+        {% for source_word, word in seed_rows(seed, seeds) %}
+            {% do values.append("(" ~ sql_texts([seed, source_word, word]) ~ ")") %}
+        {% endfor %}
     {% endfor %}
-    select distinct {{ normalized_name("source_word") }} as source_word, {{ normalized_name("word") }} as word
-    from (values {{ values | join(", ") or "('', '')" }}) as written(source_word, word)
-    where source_word <> ''
+    {% set sql %}
+        create table landing.words as
+        select distinct seed_name, {{ normalized_name("source_word") }} as source_word, {{ normalized_name("word") }} as word
+        from (values {{ values | join(", ") or "('', '', '')" }}) as written(seed_name, source_word, word)
+    {% endset %}
+    {% do run_query("drop table if exists landing.words") %}
+    {% do run_query(sql) %}
 {% endmacro %}
 
 
 {% macro translated_value(column) %}
-    {#- a column's value after the seed's translation, null where it is none of the words that fit -#}
+    {#- a column's value after the seed's translation, null where it is none of the words that fit, or a time that programs cannot hold -#}
     {%- set value = "readings." ~ column.name -%}
     {%- if column.words -%} {%- set value = "coalesce(" ~ column.name ~ "_words.word, " ~ value ~ ")" -%} {%- endif -%}
     {%- if column.allowed -%} case when {{ value }} in ({{ sql_texts(column.allowed) }}) then {{ value }} end
+    {%- elif column.type == "timestamp" -%} case when {{ value }} between {{ first_time() }} and {{ last_time() }} then {{ value }} end
     {%- else -%} {{ value }}
     {%- endif -%}
 {% endmacro %}
@@ -223,14 +241,11 @@
     {#- a column's value in the contract's type, null where it cannot be read; format: how the source says that it writes it -#}
     {%- set text = column.name ~ "_text" -%}
     {%- if column.topics -%} {{ topics_of_text(text) }}
-    {%- elif column.identifier -%} {{ identifier(text) }}
-    {%- elif column.words or column.allowed -%} {{ normalized_name(text) }}
+    {%- elif column.identifier -%} {{ identifier(text, is_trimmed=true) }}
+    {%- elif column.words or column.allowed -%} {{ normalized_name(text, is_trimmed=true) }}
     {%- elif column.json_object -%} case when {{ is_json_object(text) }} then {{ text }} end
     {%- elif column.type == "timestamp" -%}
-        {%- set time -%}
-            coalesce({{ column.name }}_time, {% if format %} {{ time_in_format(text, format) }}, {% endif %} {{ time_of_text(text) }})
-        {%- endset -%}
-        case when {{ time }} between {{ first_time() }} and {{ last_time() }} then {{ time }} end
+        coalesce({{ column.name }}_time, {% if format %} {{ time_in_format(text, format) }}, {% endif %} {{ time_of_text(text) }})
     {%- elif column.type == "boolean" -%} {{ boolean_of_text(text, format.split("|") if format else none) }}
     {%- elif column.type == "integer" -%} {{ integer_of_text(plain_number(text, format)) }}
     {%- else -%} {{ text }}

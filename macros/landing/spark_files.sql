@@ -90,18 +90,6 @@
 {% endmacro %}
 
 
-{% macro spark__read_files(table, files) %}
-    {#- from the tables that spark__read_landing_table has made -#}
-    {% set queries = [] %}
-    {% for group in spark__alike(files) %}
-        {% do queries.append(
-            "select " ~ spark__behind(landing_folder() ~ "/", spark__path()) ~ " as file from landing." ~ table.name ~ "_files_" ~ loop.index
-        ) %}
-    {% endfor %}
-    {{ return(queries | join(" union all ")) }}
-{% endmacro %}
-
-
 {% macro spark__behind(beginning, path) %}
     {#- an expression: what stands behind the first place where a path has the beginning -#}
     {{ return("substr(" ~ path ~ ", instr(" ~ path ~ ", " ~ sql_text(beginning) ~ ") + " ~ beginning | length ~ ")") }}
