@@ -15,7 +15,9 @@ import duckdb
 from harness import PROJECT
 from oracle import random_settings
 from oracle.landing import TABLES
-from oracle.world import AS_OF, _Maker, _write_file
+from oracle.world import AS_OF
+from oracle.world_files import write_file
+from oracle.world_rows import Maker
 from sendworthy.engines import DuckdbEngine
 from sendworthy.history import Past
 from sendworthy.project import Project
@@ -40,7 +42,7 @@ class Drops:
             days = self.waiting[table.name]
             for day in sorted(day for day in days if day < until):
                 path = self.raw / table.name / f"landed_on={day}" / "part-0.parquet"
-                _write_file(random.Random(len(days[day]) % 2), path, table, days.pop(day))
+                write_file(random.Random(len(days[day]) % 2), path, table, days.pop(day))
 
     def land_again(self, table: str, before: date) -> Path:
         """Let the newest drop before a day land again, without one of its rows."""
@@ -62,7 +64,7 @@ class Drops:
 def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
     """The world of a seed, with more looking about than usual, landing day by day."""
     rng = random.Random(f"drops:{seed}")
-    maker = _Maker(seed, users, [c.campaign_id for c in random_settings(seed, users=users).campaigns])
+    maker = Maker(seed, users, [c.campaign_id for c in random_settings(seed, users=users).campaigns])
     for number, user_id in enumerate(maker.ids, start=1):
         maker.user(number)
         maker.behaviour(user_id)
@@ -83,15 +85,17 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
         days = waiting.setdefault(table.name, {})
         landed: dict[Any, date] = {}
         for row in maker.rows[table.name]:
-            key = tuple(row[name] for name in table.unique) if table.unique else None
+            key = row[table.unique[0]] if table.unique else None
             when = row.get(table.time)
             if table.name not in ("events", "message_events"):
                 # before the first of the nights: nothing of these is folded
                 day = date(2025, 1, 1)
-            elif key in landed and key != (None,):
+            elif key is not None and key in landed:
                 day = landed[key] + rng.randint(0, WINDOW - 1) * DAY
-            elif isinstance(when, datetime) and when < AS_OF + DAY:
-                day = when.date() + rng.choice((0, 0, 0, 0, 1, 2, 9, 40, 100)) * DAY
+            elif isinstance(when, date) and when.year < 2099:
+                day = (when.date() if isinstance(when, datetime) else when) + rng.choice(
+                    (0, 0, 0, 0, 1, 2, 9, 40, 100)
+                ) * DAY
             else:
                 day = (AS_OF - rng.randint(1, 80) * DAY).date()
             landed.setdefault(key, day)

@@ -1,6 +1,6 @@
 """The project's own SQL, run on any landing zone and any settings without paying for a whole dbt build each time.
 
-dbt builds a small world once per test session, so that every model is compiled (some ask the warehouse for the columns of
+dbt builds an empty world once per test session, so that every model is compiled (some ask the warehouse for the columns of
 others) and the manifest says what depends on what. After that a night is: dbt's own `land` on the landing zone, then the
 compiled models in their order in an in-memory DuckDB. What changes from night to night (the logical time, the clock, the
 two settings that are variables) is compiled as a text that occurs nowhere else and replaced afterwards.
@@ -23,8 +23,8 @@ from typing import Any
 
 import duckdb
 from dbt.cli.main import dbtRunner
-from oracle import Night, Settings, write_world
-from oracle.landing import Landing
+from oracle import Night, Settings, unmatched_users
+from oracle.landing import TABLES, Landing
 from typing_extensions import Self
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -45,6 +45,8 @@ MARTS = (
     "site_engagement",
     "source_counts",
     "suppression_funnel",
+    "unmatched_users",
+    "unreadable_values",
     *sorted(path.stem for path in (PROJECT / "models" / "exports").glob("*.sql")),
 )
 
@@ -101,7 +103,7 @@ class Warehouse:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / "built").is_file():
                 shutil.rmtree(folder / "world", ignore_errors=True)
-                write_world(folder / "world", seed=0, users=5)
+                write_empty_world(folder / "world")
                 warehouse._dbt(
                     ["build", "--resource-type", "seed", "--resource-type", "model", "--select"]
                     + [f"+{name}" for name in MARTS],
@@ -209,15 +211,22 @@ class Warehouse:
         fill(connection, "landing.landing_files", files)
 
     def load_seeds(self, connection: duckdb.DuckDBPyConnection, folder: Path | None = None) -> None:
-        """Load the seeds as dbt does: those of `folder` where it has them, else the project's own."""
+        """Load the seeds as dbt does: those of `folder` where it has them, else the project's own.
+
+        A column that a file of `folder` lacks is null: what a test does not set is not set.
+        """
         for seed in self.seeds:
             own = folder / seed.path.relative_to(PROJECT / "seeds") if folder else seed.path
             path = own if own.is_file() else seed.path
             with path.open(encoding="utf-8", newline="") as handle:
                 names = next(csv.reader(handle))
-            columns = ", ".join(f'"{name}" {seed.types[name]}' for name in names)
+            types = {**{name: seed.types.get(name, "varchar") for name in names}, **seed.types}
+            columns = ", ".join(f'"{name}" {kind}' for name, kind in types.items())
+            listed = ", ".join(f'"{name}"' for name in names)
             connection.execute(f"create table {seed.relation} ({columns})")
-            connection.execute(f"copy {seed.relation} from '{path}' (format csv, header true, delimiter ',')")
+            connection.execute(
+                f"copy {seed.relation} ({listed}) from '{path}' (format csv, header true, delimiter ',')"
+            )
 
     def run_model(
         self,
@@ -291,6 +300,14 @@ class Warehouse:
         return connection
 
 
+def write_empty_world(raw: Path) -> None:
+    """A landing zone of headers."""
+    raw.mkdir(parents=True)
+    for table in TABLES:
+        names = ",".join(column.name for column in table.columns)
+        (raw / f"{table.name}.csv").write_text(f"{names}\n", encoding="utf-8")
+
+
 def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[str, Any]]) -> None:
     """Make the ledgers of these messages: the dispatches, and the decisions that led to them."""
     columns_of_decisions = (
@@ -315,7 +332,8 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     fill(connection, "ledger.decisions", decided)
     connection.execute(
         "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
-        " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp)"
+        " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp,"
+        " journey_started_at timestamp, address_hash varchar)"
     )
     columns = (
         "as_of",
@@ -326,6 +344,8 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
         "variant",
         "send_at",
         "valid_until",
+        "journey_started_at",
+        "address_hash",
     )
     fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
     connection.execute(
@@ -459,7 +479,7 @@ def count_differences(what: str, sql: Mapping[Any, int], oracle: Mapping[Any, in
 
 
 def landing_differences(connection: duckdb.DuckDBPyConnection, landing: Landing) -> list[str]:
-    """What differs in how many rows came in, were staged, and went to quarantine and why."""
+    """What differs in how many rows came in, were staged, went to quarantine and why, could not be read, matched nobody."""
     found: list[str] = []
     counts = connection.execute(
         "select table_name, sum(rows_in), sum(rows_staged), sum(rows_quarantined) from ops.source_counts group by all"
@@ -477,9 +497,32 @@ def landing_differences(connection: duckdb.DuckDBPyConnection, landing: Landing)
     for row in landing.quarantine:
         key = (row.table, row.file, row.reason)
         oracle[key] = oracle.get(key, 0) + 1
-    return found + count_differences(
-        "quarantine", {(table, file, reason): count for table, file, reason, count in sql}, oracle
-    )
+    unreadable = connection.execute(
+        'select table_name, file, column_name, row_id, sum("values") from ops.unreadable_values group by all'
+    ).fetchall()
+    unmatched = connection.execute(
+        'select table_name, "rows", users, rows_case_differs, users_case_differs from ops.unmatched_users'
+    ).fetchall()
+    return [
+        *found,
+        *count_differences(
+            "quarantine", {(table, file, reason): count for table, file, reason, count in sql}, oracle
+        ),
+        *count_differences(
+            "unreadable_values", {tuple(key): count for *key, count in unreadable}, landing.unreadable_values
+        ),
+        *count_differences("unmatched_users", _by_name(unmatched), _by_name(unmatched_of(landing))),
+    ]
+
+
+def unmatched_of(landing: Landing) -> list[tuple[Any, ...]]:
+    """What the oracle counts of references to users whom no profile has, as rows of ops.unmatched_users."""
+    return [(table, *counts) for table, counts in unmatched_users(landing).items()]
+
+
+def _by_name(rows: Iterable[Sequence[Any]]) -> dict[tuple[str, str], int]:
+    names = ("rows", "users", "rows_case_differs", "users_case_differs")
+    return {(table, name): n for table, *counts in rows for name, n in zip(names, counts, strict=True)}
 
 
 def customer_differences(connection: duckdb.DuckDBPyConnection, night: Night) -> list[str]:

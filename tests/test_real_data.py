@@ -29,7 +29,7 @@ def test_a_night_on_real_data(warehouse: Warehouse, name: str, as_of: datetime) 
     if not raw.is_dir():
         pytest.skip(f"{name}: the real data is not there ({Path('..') / 'shared' / 'real' / name})")
     settings = Settings.load(PROJECT)
-    landing = load_landing(raw, WALL_CLOCK)
+    landing = load_landing(raw, WALL_CLOCK, settings)
     night = decide(landing, settings, as_of)
     connection = warehouse.night(raw, as_of=as_of, wall_clock=WALL_CLOCK, settings=settings)
     try:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from .features import Sent, count_sent
+from .reports import Sent, count_in_days
 from .settings import Cap
-from .words import trim
+from .words import address_hash
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Candidate:
     content_group: str | None = None
     last_active_at: datetime | None = None
     is_transactional: bool = False
+    send_at: datetime | None = None  # None: at as_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ def in_priority_order(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _ids(candidates: Iterable[Candidate]) -> tuple[str, ...]:
-    return tuple(c.campaign_id for c in in_priority_order(candidates))
+    # two people of one address may have the same transactional message: one campaign
+    return tuple(dict.fromkeys(c.campaign_id for c in in_priority_order(candidates)))
 
 
 def arbitrate(
@@ -53,28 +55,26 @@ def arbitrate(
 ) -> tuple[list[Candidate], list[Loser]]:
     """Who is sent what, and who loses to whom.
 
-    `sent` holds what counts as sent before this night (message events before as_of, unconfirmed dispatches);
+    `sent` holds what counts as sent before this night (reports before as_of, unconfirmed dispatches);
     `weekly_limits` is max_messages_per_week by user_id (absent or None: no limit). Transactional candidates are
     always kept; they take up places of the others.
     """
     limits = weekly_limits or {}
     all_caps = list(caps)
-    sent_to: dict[str, list[Sent]] = defaultdict(list)
+    to_user: dict[str, list[Sent]] = defaultdict(list)
+    to_box: dict[tuple[str, str | None], list[Sent]] = defaultdict(list)
     for message in sent:
-        sent_to[message.user_id].append(message)
-
+        to_user[message.user_id].append(message)
+        to_box[message.channel, message.address].append(message)
     candidates = in_priority_order(passed)
     transactional = [c for c in candidates if c.is_transactional]
     staying = [c for c in candidates if not c.is_transactional]
     losers: list[Loser] = []
-    tonight_to: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in transactional:
-        tonight_to[candidate.user_id].append(candidate)
 
     # 0. one box, one message of a campaign: the most recently active user of the address, ties by user_id
-    best: dict[tuple[str, str], Candidate] = {}
+    best: dict[tuple[str, str | None], Candidate] = {}
     for candidate in staying:
-        box = (candidate.campaign_id, trim(candidate.address).lower())
+        box = (candidate.campaign_id, address_hash(candidate.address))
         if box not in best or _more_recent(candidate, best[box]):
             best[box] = candidate
     kept = set(best.values())
@@ -97,37 +97,57 @@ def arbitrate(
                 holders[group].append(candidate)
     staying = remaining
 
-    # 2. the caps of the channel; 3. the caps of all channels together and the user's own limit
-    for reason in ("channel_cap", "total_cap"):
+    # 2. the caps of the channel, for an address; 3. the caps of all channels and the user's own limit, for a user
+    def room_in_channel(candidate: Candidate) -> int | None:
+        channel, send_at = candidate.channel, candidate.send_at or as_of
+        of_user = [m for m in to_user[candidate.user_id] if m.channel == channel]
+        of_address = to_box[channel, address_hash(candidate.address)]
+        rooms = []
+        for cap in all_caps:
+            if cap.channel == channel:
+                window = float(cap.window_days)
+                counts = (count_in_days(of_user, send_at, window), count_in_days(of_address, send_at, window))
+                rooms.append(cap.max_messages - max(counts))
+        return min(rooms, default=None)
+
+    def room_in_all(candidate: Candidate) -> int | None:
+        before, send_at = to_user[candidate.user_id], candidate.send_at or as_of
+        rooms = [
+            cap.max_messages - count_in_days(before, send_at, float(cap.window_days))
+            for cap in all_caps
+            if cap.channel == "all"
+        ]
+        weekly = limits.get(candidate.user_id)
+        if weekly is not None:
+            rooms.append(weekly - count_in_days(before, send_at, 7))
+        return min(rooms, default=None)
+
+    def box_of(candidate: Candidate) -> tuple[str, str]:
+        return candidate.channel, address_hash(candidate.address) or candidate.user_id
+
+    def user_of(candidate: Candidate) -> tuple[str, str]:
+        return "all", candidate.user_id
+
+    for reason, group_of, room_of in (
+        ("channel_cap", box_of, room_in_channel),
+        ("total_cap", user_of, room_in_all),
+    ):
         groups: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
-        for candidate in staying:
-            groups[
-                candidate.user_id,
-                candidate.channel if reason == "channel_cap" else "all",
-            ].append(candidate)
+        for candidate in in_priority_order(staying):
+            groups[group_of(candidate)].append(candidate)
         staying = []
-        for (user_id, channel), contenders in groups.items():
-            before = [m for m in sent_to[user_id] if channel in ("all", m.channel)]
-            tonight = [c for c in tonight_to[user_id] if channel in ("all", c.channel)]
-            places = [
-                cap.max_messages - count_sent(before, as_of, float(cap.window_days))
-                for cap in all_caps
-                if cap.channel == channel
-            ]
-            weekly = limits.get(user_id)
-            if channel == "all" and weekly is not None:
-                places.append(weekly - count_sent(before, as_of, 7))
-            if not places:
+        for key, contenders in groups.items():
+            rooms = [room for c in contenders if (room := room_of(c)) is not None]
+            if not rooms:
                 staying += contenders
                 continue
-            free = min(places)
-            k = max(0, free - len(tonight))
+            tonight = [c for c in transactional if group_of(c) == key]
+            k = max(0, min(rooms) - len(tonight))
             winners = contenders[:k]
             # Where what was sent before left no place at all, nobody of this night took it.
-            takers = _ids([*winners, *tonight]) if free > 0 else ()
+            takers = _ids([*winners, *tonight]) if min(rooms) > 0 else ()
             losers += [Loser(c, reason, takers) for c in contenders[k:]]
             staying += winners
-        staying = in_priority_order(staying)
 
     return in_priority_order([*staying, *transactional]), losers
 

@@ -6,28 +6,20 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, timezone
-from functools import cache
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from .arbitration import Candidate, arbitrate
-from .features import (
-    OPT_IN_COLUMN,
-    Facts,
-    Sent,
-    count_sent,
-    days,
-    gather,
-    merge_value_faults,
-    within,
-)
+from .features import Facts, days, gather, merge_value_faults, within
 from .landing import Landing
+from .profiles import ADDRESS_COLUMN, OPT_IN_COLUMN
+from .reading import EVERY_TOPIC, read_id
+from .reports import Dispatch, count_in_days
 from .settings import Campaign, Settings, Suppression, Variant
-from .words import in_percent, trim
+from .words import address_hash, in_percent, trim
+from .zones import find_zone, iana_zone, send_time
 
 WELCOME_KINDS = ("welcome", "onboarding")
-Dispatch = Mapping[str, Any]  # as_of, dispatch_id, user_id, campaign_id, channel, send_at
 
 
 @dataclass
@@ -44,6 +36,7 @@ class Night:
     merge_field_faults: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     send_list: list[dict[str, Any]] = field(default_factory=list)
+    dispatches: list[dict[str, Any]] = field(default_factory=list)  # what the ledger keeps of the send list
     suppression: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     primary: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -59,9 +52,18 @@ def is_campaign_open(campaign: Campaign, day: date) -> bool:
     return campaign.valid_to is None or day <= campaign.valid_to
 
 
-def trigger_time(campaign: Campaign, person: Facts) -> datetime | None:
-    """When the newest trigger event happened, however long ago."""
-    return person.newest(campaign.trigger_event) if campaign.trigger_event else None
+def trigger_times(campaign: Campaign, person: Facts, as_of: datetime) -> list[datetime]:
+    """When trigger events within 90 days happened, oldest first."""
+    if not campaign.trigger_event:
+        return []
+    return [moment for moment in person.times.get(campaign.trigger_event, []) if within(moment, 90, as_of)]
+
+
+def trigger_time(campaign: Campaign, person: Facts, as_of: datetime) -> datetime | None:
+    """`trigger_at`: the newest trigger event that is old enough, or the newest at all where none is."""
+    times = trigger_times(campaign, person, as_of)
+    latest = as_of - timedelta(hours=float(campaign.min_age_hours or 0))
+    return max([moment for moment in times if moment <= latest] or times, default=None)
 
 
 def is_candidate(campaign: Campaign, person: Facts, as_of: datetime) -> bool:
@@ -70,11 +72,45 @@ def is_candidate(campaign: Campaign, person: Facts, as_of: datetime) -> bool:
         return False
     if campaign.audience_segment and campaign.audience_segment not in person.segments:
         return False
-    return not campaign.trigger_event or within(trigger_time(campaign, person), 90, as_of)
+    if not person.segments.issuperset(campaign.also_segments):
+        return False
+    return not campaign.trigger_event or bool(trigger_times(campaign, person, as_of))
+
+
+def journey_start(campaign: Campaign, person: Facts, as_of: datetime) -> datetime:
+    """When the journey of a message to the user began; for a first step, this message begins it.
+
+    A later step is triggered by a message event: it goes back to the dispatch of the campaign before.
+    """
+    trigger_at = trigger_time(campaign, person, as_of)
+    if trigger_at is None:
+        return as_of
+    if not is_later_step(campaign):
+        return trigger_at
+    before = (campaign.trigger_event or "").partition(":")[2]
+    mine = [row for row in person.dispatches if row["campaign_id"] == before]
+    started = [row for row in mine if row["send_at"] <= trigger_at]
+    started = started or [row for row in mine if row["as_of"] <= trigger_at]
+    if not started:
+        return trigger_at
+    newest = max(started, key=lambda row: (row["send_at"], row["as_of"], row["dispatch_id"]))
+    start: datetime = newest.get("journey_started_at") or newest["as_of"]
+    return start
+
+
+def is_later_step(campaign: Campaign) -> bool:
+    """Whether the campaign's trigger is a message event, `message_<event_type>:<campaign_id>`."""
+    event = campaign.trigger_event or ""
+    return event.startswith("message_") and ":" in event
 
 
 # ---------------------------------------------------------------------------------------------------------
 # Gates: each gives its reasons, in order; an empty list is a pass
+
+
+def readable_gate(campaign: Campaign, person: Facts) -> list[str]:
+    """`unreadable:<table>` (§3). Not for transactional campaigns."""
+    return [] if campaign.is_transactional else [f"unreadable:{table}" for table in person.unreadable]
 
 
 def address_gate(campaign: Campaign, person: Facts) -> list[str]:
@@ -83,10 +119,9 @@ def address_gate(campaign: Campaign, person: Facts) -> list[str]:
 
 
 def deliverability_gate(campaign: Campaign, person: Facts) -> list[str]:
-    """`hard_bounced`, `complained`: ever, on that channel."""
-    types = {row["event_type"] for row in person.messages if row["channel"] == campaign.channel}
-    reasons = ["hard_bounced"] if "bounced_hard" in types else []
-    return reasons + (["complained"] if "complained" in types else [])
+    """`hard_bounced`, `complained`: ever, on that channel; facts about the address."""
+    reasons = ["hard_bounced"] if campaign.channel in person.bounced else []
+    return reasons + (["complained"] if campaign.channel in person.complained else [])
 
 
 def consent_gate(campaign: Campaign, person: Facts) -> list[str]:
@@ -94,37 +129,25 @@ def consent_gate(campaign: Campaign, person: Facts) -> list[str]:
     if campaign.is_transactional:
         return []
     reasons = []
-    opted_in = person.profile[OPT_IN_COLUMN[campaign.channel]]
-    unsubscribed = any(
-        row["event_type"] == "unsubscribed"
-        and row["channel"] == campaign.channel
-        and row["occurred_at"] > person.profile["updated_at"]
-        for row in person.messages
-    )
-    if opted_in is False or unsubscribed:
+    if campaign.channel in person.opted_out:
         reasons.append("channel_opt_out")
-    elif opted_in is None:
+    elif person.profile[OPT_IN_COLUMN[campaign.channel]] is None:
         reasons.append("consent_unknown")
-    if campaign.topic:
-        topics = [trim(part).lower() for part in (person.profile["topics_opted_out"] or "").split(";")]
-        if trim(campaign.topic).lower() in topics:
-            reasons.append("topic_opt_out")
+    unwanted = person.topics_opted_out[campaign.channel]
+    if campaign.topic and unwanted & {trim(campaign.topic).lower(), EVERY_TOPIC}:
+        reasons.append("topic_opt_out")
     return reasons
 
 
 def suppression_gate(campaign: Campaign, person: Facts, suppressions: Iterable[Suppression]) -> list[str]:
     """`globally_suppressed`: by user_id, or by any address of the user, on this channel or on all."""
-    boxes = {
-        trim(person.profile[column]).lower()
-        for column in ("email", "phone", "push_token")
-        if person.profile[column] is not None
-    }
+    boxes = {address_hash(person.profile[column]) for column in ADDRESS_COLUMN.values()} - {None}
     for row in suppressions:
         if row.channel not in (campaign.channel, "all"):
             continue
-        if row.user_id is not None and row.user_id == person.user_id:
+        if row.user_id is not None and read_id(row.user_id) == person.user_id:
             return ["globally_suppressed"]
-        if row.address is not None and trim(row.address) and trim(row.address).lower() in boxes:
+        if address_hash(row.address) in boxes:
             return ["globally_suppressed"]
     return []
 
@@ -135,53 +158,52 @@ def exclusion_gate(campaign: Campaign, person: Facts) -> list[str]:
 
 
 def exception_gate(campaign: Campaign, person: Facts, as_of: datetime) -> list[str]:
-    """`exception:<event>` for each that happened since the trigger, or within the cooldown without one."""
-    reasons = []
-    for name in campaign.cancel_on:
-        newest = person.newest(name)
-        if newest is None:
-            continue
-        if campaign.trigger_event:
-            trigger_at = trigger_time(campaign, person)
-            if trigger_at is not None and newest >= trigger_at:
-                reasons.append(f"exception:{name}")
-        elif campaign.cooldown_days is not None and within(newest, float(campaign.cooldown_days), as_of):
-            reasons.append(f"exception:{name}")
-    return reasons
+    """`exception:<event>` for each since the trigger, or the journey's start; without a trigger, within the cooldown."""
+    if campaign.trigger_event:
+        start = journey_start(campaign, person, as_of)
+    elif campaign.cooldown_days is not None:
+        start = as_of - days(campaign.cooldown_days)
+    else:
+        return []
+    return [
+        f"exception:{name}"
+        for name in campaign.cancel_on
+        if name in person.last_moments and person.last_moments[name] >= start
+    ]
 
 
-def age_base(campaign: Campaign, person: Facts) -> datetime | None:
+def age_base(campaign: Campaign, person: Facts, as_of: datetime) -> datetime | None:
     """From when the age of the occasion counts: the trigger, or the sign-up for welcome and onboarding."""
     if campaign.trigger_event:
-        return trigger_time(campaign, person)
+        return trigger_time(campaign, person, as_of)
     if campaign.kind in WELCOME_KINDS:
         signed_up_at: datetime | None = person.features["signed_up_at"]
         return signed_up_at
     return None
 
 
-def timing_gate(campaign: Campaign, person: Facts, as_of: datetime) -> list[str]:
-    """`too_soon`, `too_late`, `signup_unknown`."""
-    base = age_base(campaign, person)
+def timing_gate(campaign: Campaign, person: Facts, as_of: datetime, send_at: datetime) -> list[str]:
+    """`too_soon` (at as_of), `too_late` (when the message is due), `signup_unknown`."""
+    base = age_base(campaign, person, as_of)
     if base is None:
         needs_signup = not campaign.trigger_event and campaign.kind in WELCOME_KINDS
         return ["signup_unknown"] if needs_signup else []
     reasons = []
     if campaign.min_age_hours is not None and base > as_of - timedelta(hours=float(campaign.min_age_hours)):
         reasons.append("too_soon")
-    if campaign.max_age_hours is not None and base < as_of - timedelta(hours=float(campaign.max_age_hours)):
+    if campaign.max_age_hours is not None and base < send_at - timedelta(hours=float(campaign.max_age_hours)):
         reasons.append("too_late")
     return reasons
 
 
-def cooldown_gate(campaign: Campaign, person: Facts, as_of: datetime) -> list[str]:
+def cooldown_gate(campaign: Campaign, person: Facts, send_at: datetime) -> list[str]:
     """`cooldown`: this campaign was sent to the user within cooldown_days, is under way, or was taken back on this date."""
     if campaign.campaign_id in person.taken_back:
         return ["cooldown"]
     if campaign.cooldown_days is None:
         return []
     same = [message for message in person.sent if message.campaign_id == campaign.campaign_id]
-    return ["cooldown"] if count_sent(same, as_of, float(campaign.cooldown_days)) else []
+    return ["cooldown"] if count_in_days(same, send_at, float(campaign.cooldown_days)) else []
 
 
 def fitting_variant(campaign: Campaign, values: Mapping[str, str | None]) -> Variant | None:
@@ -212,15 +234,17 @@ def experiment_gate(campaign: Campaign, person: Facts, settings: Settings) -> li
 
 def gates(campaign: Campaign, person: Facts, settings: Settings, as_of: datetime) -> list[tuple[str, str]]:
     """Every (gate, reason) that fails, in the order of the gates; empty: the user passed."""
+    send_at = send_time_of(campaign, person, settings, as_of)
     results = [
+        ("readable", readable_gate(campaign, person)),
         ("address", address_gate(campaign, person)),
         ("deliverability", deliverability_gate(campaign, person)),
         ("consent", consent_gate(campaign, person)),
         ("suppression", suppression_gate(campaign, person, settings.suppressions)),
         ("exclusion", exclusion_gate(campaign, person)),
         ("exception", exception_gate(campaign, person, as_of)),
-        ("timing", timing_gate(campaign, person, as_of)),
-        ("cooldown", cooldown_gate(campaign, person, as_of)),
+        ("timing", timing_gate(campaign, person, as_of, send_at)),
+        ("cooldown", cooldown_gate(campaign, person, send_at)),
         ("personalization", personalization_gate(campaign, person)),
         ("experiment", experiment_gate(campaign, person, settings)),
     ]
@@ -231,47 +255,22 @@ def gates(campaign: Campaign, person: Facts, settings: Settings, as_of: datetime
 # When
 
 
-@cache
-def _zone(name: str) -> ZoneInfo | None:
-    if name not in available_timezones():
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
+def send_time_of(campaign: Campaign, person: Facts, settings: Settings, as_of: datetime) -> datetime:
+    """The first send hour in the user's own zone once the lists have arrived; without an hour, at once then.
 
-
-def zone_of(name: str | None, settings: Settings) -> ZoneInfo:
-    """The zone of that name; an unknown one is the default."""
-    zone = None
-    if name is not None and (not settings.timezones or name in settings.timezones):
-        zone = _zone(name)
-    return zone or ZoneInfo(settings.default_timezone)
-
-
-@cache
-def send_time(as_of: datetime, hour: int, zone: ZoneInfo) -> datetime:
-    """The first `hour` o'clock in `zone` at or after as_of, as naive UTC.
-
-    A time that the clocks skip in spring is moved on by the gap; of one that happens twice in autumn both are looked at.
+    An unknown zone is the default one.
     """
-    local_day = as_of.replace(tzinfo=timezone.utc).astimezone(zone).date()
-    found = []
-    for offset in (-1, 0, 1, 2):
-        day = local_day + timedelta(days=offset)
-        for fold in (0, 1):
-            local = datetime(day.year, day.month, day.day, hour, tzinfo=zone, fold=fold)
-            moment = local.astimezone(timezone.utc)
-            exists = moment.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None)
-            if exists or fold == 0:
-                found.append(moment.replace(tzinfo=None))
-    return min(moment for moment in found if moment >= as_of)
+    earliest = as_of + timedelta(hours=float(settings.delivery_hours))
+    if campaign.send_hour_local is None:
+        return earliest
+    zone = find_zone(person.profile["timezone"], settings.timezones)
+    return send_time(earliest, campaign.send_hour_local, zone or iana_zone(settings.default_timezone))
 
 
-def valid_until(campaign: Campaign, person: Facts, send_at: datetime) -> datetime:
+def valid_until(campaign: Campaign, person: Facts, as_of: datetime, send_at: datetime) -> datetime:
     """The earlier of trigger_at (or sign-up, where the age counts from it) + max age and send_at + 24 h."""
     ends = [send_at + timedelta(hours=24)]
-    base = age_base(campaign, person)
+    base = age_base(campaign, person, as_of)
     if base is not None and campaign.max_age_hours is not None:
         ends.append(base + timedelta(hours=float(campaign.max_age_hours)))
     return min(ends)
@@ -293,7 +292,7 @@ def decide(
     ledger: Sequence[Dispatch] = (),
 ) -> Night:
     """Decide one night (`as_of` naive UTC) from the landing zone, the settings and the dispatch ledger."""
-    people = gather(landing, settings, as_of, ledger)
+    people, sent = gather(landing, settings, as_of, ledger)
     night = Night(as_of)
     for user_id in sorted(people):
         person = people[user_id]
@@ -323,10 +322,10 @@ def decide(
                         content_group=campaign.content_group,
                         last_active_at=person.features["last_active_at"],
                         is_transactional=campaign.is_transactional,
+                        send_at=send_time_of(campaign, person, settings, as_of),
                     )
                 )
 
-    sent: list[Sent] = [message for person in people.values() for message in person.sent]
     weekly = {user_id: person.profile["max_messages_per_week"] for user_id, person in people.items()}
     _, losers = arbitrate(passed, settings.caps, sent, as_of, weekly)
     lost = {(loser.candidate.campaign_id, loser.candidate.user_id): loser for loser in losers}
@@ -339,11 +338,7 @@ def decide(
         reasons = [reason for _, reason in failures]
         decision = "send" if not reasons else "control" if reasons == ["holdout"] else "suppress"
         variant = fitting_variant(campaign, person.merge_values)
-        send_at = send_time(
-            as_of,
-            campaign.send_hour_local,
-            zone_of(person.profile["timezone"], settings),
-        )
+        send_at = send_time_of(campaign, person, settings, as_of)
         night.decisions.append(
             {
                 "as_of": as_of,
@@ -354,7 +349,7 @@ def decide(
                 "primary_reason": reasons[0] if reasons else None,
                 "reasons": reasons,
                 "variant": variant.name if variant else None,
-                "trigger_at": trigger_time(campaign, person),
+                "trigger_at": trigger_time(campaign, person, as_of),
                 "priority": campaign.priority,
                 "lost_to": list(loser.lost_to) if loser else [],
                 "send_at": send_at,
@@ -374,12 +369,33 @@ def decide(
                     "address": person.addresses[campaign.channel],
                     "variant": variant.name,
                     "send_at": send_at,
-                    "valid_until": valid_until(campaign, person, send_at),
+                    "valid_until": valid_until(campaign, person, as_of, send_at),
                     "cancel_on": list(campaign.cancel_on),
                     "merge_values": {name: person.merge_values.get(name) for name in variant.printed},
+                }
+            )
+            message = night.send_list[-1]
+            night.dispatches.append(
+                {
+                    "as_of": as_of,
+                    "decision": decision,
+                    **{
+                        name: message[name]
+                        for name in (
+                            "dispatch_id",
+                            "user_id",
+                            "campaign_id",
+                            "channel",
+                            "variant",
+                            "send_at",
+                            "valid_until",
+                        )
+                    },
+                    "journey_started_at": journey_start(campaign, person, as_of),
+                    "address_hash": address_hash(message["address"]),
                 }
             )
     return night
 
 
-__all__ = ["Dispatch", "Night", "arbitrate", "days", "decide", "gates"]
+__all__ = ["Dispatch", "Night", "arbitrate", "decide", "gates", "send_time"]

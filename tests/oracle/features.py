@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from .landing import TABLES, Landing, Row, row_text
+from .landing import Landing, Row, last_moment, row_text
+from .profiles import ADDRESS_COLUMN, CHANNELS, seen_profiles
+from .reading import read_id
+from .reports import (
+    AddressBook,
+    Dispatch,
+    Sent,
+    channel_facts,
+    count_within,
+    seen_reports,
+    sent_messages,
+    standing_dispatches,
+)
 from .settings import Place, Settings
-from .words import address, distance_m, is_blank, is_placeholder, is_unsafe, merge_value
+from .unreadable import stopping_tables
+from .words import address, distance_m, is_blank, is_placeholder, is_unsafe, merge_value, trim
 
-CHANNELS = ("email", "sms", "push")
-ADDRESS_COLUMN = {"email": "email", "sms": "phone", "push": "push_token"}
-OPT_IN_COLUMN = {"email": "email_opt_in", "sms": "sms_opt_in", "push": "push_opt_in"}
 OPEN_STATES = ("new", "open", "pending", "hold")
-_TABLE = {table.name: table for table in TABLES}
-
-
-@dataclass(frozen=True)
-class Sent:
-    """One message that was sent, or that our ledger says is under way. Times are naive UTC."""
-
-    user_id: str
-    campaign_id: str | None
-    channel: str
-    sent_at: datetime
 
 
 @dataclass
@@ -37,12 +38,21 @@ class Facts:
     profile: Row
     events: list[Row] = field(default_factory=list)  # seen rows of `events`, oldest first, ties by id
     times: dict[str, list[datetime]] = field(default_factory=dict)  # event name -> times, oldest first
+    last_moments: dict[str, datetime] = field(
+        default_factory=dict
+    )  # event name -> when it may last have been
     tickets: list[Row] = field(default_factory=list)  # the newest version of each ticket
-    messages: list[Row] = field(default_factory=list)  # seen rows of `message_events`, oldest first
+    reports: list[Row] = field(default_factory=list)  # seen rows of `message_events`, oldest first
     mentions: list[Row] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
+    dispatches: list[Dispatch] = field(default_factory=list)  # of earlier nights
     taken_back: set[str] = field(default_factory=set)  # campaigns, on the night's own date
     addresses: dict[str, str | None] = field(default_factory=dict)  # channel -> usable address
+    unreadable: list[str] = field(default_factory=list)  # tables with a row that names the customer
+    bounced: set[str] = field(default_factory=set)  # channels, as the next two
+    complained: set[str] = field(default_factory=set)
+    opted_out: set[str] = field(default_factory=set)
+    topics_opted_out: dict[str, frozenset[str]] = field(default_factory=dict)  # by channel
     features: dict[str, Any] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
     raw_merge_values: dict[str, str | None] = field(default_factory=dict)
@@ -58,7 +68,7 @@ class Facts:
 # Days
 
 
-def days(number: float) -> timedelta:
+def days(number: float | Decimal) -> timedelta:
     """N days are N times 24 hours."""
     return timedelta(hours=24 * float(number))
 
@@ -69,7 +79,7 @@ def within(moment: datetime | None, number: float, as_of: datetime) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------------
-# Properties: one of the wrong type counts as absent
+# Properties: one of the wrong type counts as absent, but for a score
 
 
 def text_of(row: Row, name: str) -> str | None:
@@ -78,16 +88,33 @@ def text_of(row: Row, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def number_of(row: Row, name: str) -> float | None:
+def id_of(row: Row, name: str) -> str | None:
+    """A property that is an id: a text or a number, read as every id is."""
+    value = (row["properties"] or {}).get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
+        return None
+    return read_id(value) or None
+
+
+def number_of(row: Row, name: str) -> Decimal | None:
     """A property that is a number."""
     value = (row["properties"] or {}).get(name)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    return Decimal(str(value)) if is_number else None
 
 
-def score_of(row: Row) -> float | None:
-    """The score of a feedback, 0 to 10; anything else is no score."""
-    score = number_of(row, "score")
-    return score if score is not None and 0 <= score <= 10 else None
+def score_of(row: Row) -> Decimal | None:
+    """The score of a feedback, 0 to 10, also as a text; one that is there and cannot be read is 0 (§3)."""
+    if "properties" in row.get("_unreadable", ()):
+        return Decimal(0)
+    value = (row["properties"] or {}).get("score")
+    if value is None:
+        return None
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d+)?", trim(value), re.ASCII):
+        score: Decimal | None = Decimal(trim(value))
+    else:
+        score = number_of(row, "score")
+    return score if score is not None and 0 <= score <= 10 else Decimal(0)
 
 
 def position_of(row: Row) -> tuple[float, float] | None:
@@ -95,109 +122,59 @@ def position_of(row: Row) -> tuple[float, float] | None:
     latitude, longitude = number_of(row, "latitude"), number_of(row, "longitude")
     if latitude is None or longitude is None or not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         return None
-    return latitude, longitude
+    return float(latitude), float(longitude)
 
 
 # ---------------------------------------------------------------------------------------------------------
 # What is seen at as_of
 
 
-def newest_versions(rows: Iterable[Row], table: str, key: str, as_of: datetime) -> dict[str, Row]:
-    """The newest `updated_at` < as_of per id; ties: the row that sorts last on all its columns as text."""
+def newest_tickets(rows: Iterable[Row], as_of: datetime) -> list[Row]:
+    """The newest `updated_at` < as_of of each ticket; ties: an open one, then the row that sorts last as text."""
+
+    def rank(row: Row) -> tuple[Any, ...]:
+        return row["updated_at"], row["status"] in OPEN_STATES, row_text(row, "support_tickets")
+
     best: dict[str, Row] = {}
     for row in rows:
         if row["updated_at"] >= as_of:
             continue
-        other = best.get(row[key])
-        if other is None:
-            best[row[key]] = row
-            continue
-        newer = row["updated_at"] > other["updated_at"]
-        tie = row["updated_at"] == other["updated_at"]
-        if newer or (tie and row_text(row, _TABLE[table]) > row_text(other, _TABLE[table])):
-            best[row[key]] = row
-    return best
-
-
-def sent_messages(
-    message_events: Iterable[Row], ledger: Iterable[Mapping[str, Any]], as_of: datetime
-) -> list[Sent]:
-    """Everything that counts as sent: `sent` message events, and dispatches that none of them has confirmed.
-
-    A dispatch_id counts once. Dispatches of this night (a rerun replaces them) and of later ones do not count, nor do
-    those that were taken back before the night.
-    """
-    result: list[Sent] = []
-    confirmed: dict[str, Row] = {}
-    for row in message_events:
-        if row["event_type"] != "sent" or row["occurred_at"] >= as_of:
-            continue
-        dispatch_id = row["dispatch_id"]
-        if not dispatch_id:
-            result.append(
-                Sent(
-                    row["user_id"],
-                    row["campaign_id"],
-                    row["channel"],
-                    row["occurred_at"],
-                )
-            )
-        elif dispatch_id not in confirmed or row["occurred_at"] > confirmed[dispatch_id]["occurred_at"]:
-            confirmed[dispatch_id] = row  # reported twice: the newest report holds the place longest
-    for row in confirmed.values():
-        result.append(Sent(row["user_id"], row["campaign_id"], row["channel"], row["occurred_at"]))
-
-    dispatches: dict[str, Mapping[str, Any]] = {}
-    for dispatch in ledger:
-        cancelled_at = dispatch.get("cancelled_at")
-        if cancelled_at and cancelled_at < as_of:
-            continue
-        if dispatch["as_of"] < as_of and dispatch["dispatch_id"] not in confirmed:
-            dispatches.setdefault(dispatch["dispatch_id"], dispatch)
-    for dispatch in dispatches.values():
-        result.append(
-            Sent(
-                dispatch["user_id"],
-                dispatch["campaign_id"],
-                dispatch["channel"],
-                dispatch["send_at"],
-            )
-        )
-    return result
-
-
-def count_sent(sent: Iterable[Sent], as_of: datetime, window_days: float) -> int:
-    """How many were sent within the window; what is under way and not yet due counts too."""
-    start = as_of - days(window_days)
-    return sum(1 for message in sent if message.sent_at >= start)
+        other = best.get(row["ticket_id"])
+        if other is None or rank(row) > rank(other):
+            best[row["ticket_id"]] = row
+    return list(best.values())
 
 
 def gather(
     landing: Landing,
     settings: Settings,
     as_of: datetime,
-    ledger: Iterable[Mapping[str, Any]],
-) -> dict[str, Facts]:
-    """Facts by user_id, one for each customer (a user who is known and not erased)."""
+    ledger: Iterable[Dispatch],
+) -> tuple[dict[str, Facts], list[Sent]]:
+    """Facts by user_id, one for each customer (a user who is known and not erased), and all that counts as sent."""
     ledger = list(ledger)
     newest_night = max([as_of, *(row["as_of"] for row in ledger)])
     erased = {
         row["user_id"] for row in landing.rows["erasure_requests"] if row["requested_at"] < newest_night
     }
-    profiles = newest_versions(landing.rows["users"], "users", "user_id", as_of)
-    people = {
-        user_id: Facts(user_id, profile) for user_id, profile in profiles.items() if user_id not in erased
+    # a request without a readable time holds from the night on that reads it
+    erased |= {
+        item.readable["user_id"]
+        for item in landing.quarantine
+        if item.table == "erasure_requests" and item.is_unreadable
     }
+    profiles = seen_profiles(landing.rows["users"], as_of)
+    customers = {user_id: profile for user_id, profile in profiles.items() if user_id not in erased}
+    people = {user_id: Facts(user_id, profile.newest()) for user_id, profile in customers.items()}
 
     for row in landing.rows["events"]:
         if row["occurred_at"] < as_of and row["user_id"] in people:
             people[row["user_id"]].events.append(row)
-    for row in landing.rows["message_events"]:
-        if row["occurred_at"] < as_of and row["user_id"] in people:
-            people[row["user_id"]].messages.append(row)
-    for row in newest_versions(
-        landing.rows["support_tickets"], "support_tickets", "ticket_id", as_of
-    ).values():
+    reports = seen_reports(landing.rows["message_events"], as_of)
+    for row in reports:
+        if row["user_id"] in people:
+            people[row["user_id"]].reports.append(row)
+    for row in newest_tickets(landing.rows["support_tickets"], as_of):
         if row["user_id"] in people:
             people[row["user_id"]].tickets.append(row)
     for row in landing.rows["social_mentions"]:
@@ -206,24 +183,31 @@ def gather(
     for mine in ledger:
         if mine.get("cancelled_at") and mine["as_of"].date() == as_of.date() and mine["user_id"] in people:
             people[mine["user_id"]].taken_back.add(mine["campaign_id"])
-    for message in sent_messages(landing.rows["message_events"], ledger, as_of):
+    for mine in standing_dispatches(ledger, as_of):
+        if mine["user_id"] in people:
+            people[mine["user_id"]].dispatches.append(mine)
+    book = AddressBook(profiles, ledger)
+    sent = sent_messages(reports, ledger, as_of, book)
+    for message in sent:
         if message.user_id in people:
             people[message.user_id].sent.append(message)
+    facts = channel_facts(customers, reports, book, as_of)
+    unreadable = stopping_tables(landing, customers, as_of, settings.unreadable_days)
 
-    for person in people.values():
-        person.events.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
-        person.messages.sort(key=lambda row: (row["occurred_at"], row["message_event_id"]))
-        named: dict[str, list[datetime]] = defaultdict(list)
-        for row in person.events:
-            named[row["event_name"]].append(row["occurred_at"])
-        for row in person.messages:
-            if row["campaign_id"] is not None:
-                named[f"message_{row['event_type']}:{row['campaign_id']}"].append(row["occurred_at"])
-        person.times = {name: sorted(times) for name, times in named.items()}
-        person.addresses = {
-            channel: address(person.profile[ADDRESS_COLUMN[channel]], channel, settings.placeholders)
-            for channel in CHANNELS
-        }
+    for user_id, person in people.items():
+        put_in_order(person)
+        person.unreadable = unreadable.get(user_id, [])
+        for channel in CHANNELS:
+            column = ADDRESS_COLUMN[channel]
+            person.addresses[channel] = address(person.profile[column], channel, settings.placeholders)
+            person.topics_opted_out[channel] = facts[channel].topics_opted_out(user_id)
+            for has, channels in (
+                (facts[channel].has_bounced, person.bounced),
+                (facts[channel].has_complained, person.complained),
+                (facts[channel].has_opted_out, person.opted_out),
+            ):
+                if has(user_id):
+                    channels.add(channel)
 
     slow = slow_onboarders(people.values(), as_of)
     for person in people.values():
@@ -234,7 +218,23 @@ def gather(
         person.merge_values = {
             name: merge_value(value, settings.placeholders) for name, value in person.raw_merge_values.items()
         }
-    return people
+    return people, sent
+
+
+def put_in_order(person: Facts) -> None:
+    """Sort what a customer did, and note when each event happened; message events are events, too (§3)."""
+    person.events.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
+    person.reports.sort(key=lambda row: (row["occurred_at"], row["message_event_id"]))
+    named = [(row["event_name"], row) for row in person.events]
+    for row in person.reports:
+        if row["campaign_id"] is not None:
+            named.append((f"message_{row['event_type']}:{row['campaign_id']}", row))
+    times: dict[str, list[datetime]] = defaultdict(list)
+    for name, row in named:
+        times[name].append(row["occurred_at"])
+        last = last_moment(row, "occurred_at")
+        person.last_moments[name] = max(last, person.last_moments.get(name, last))
+    person.times = {name: sorted(moments) for name, moments in times.items()}
 
 
 # ---------------------------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ def features(person: Facts, as_of: datetime) -> dict[str, Any]:
 
     rated = [row for row in person.tickets if row["satisfaction"] is not None]
     rated.sort(key=lambda row: (row["updated_at"], row["ticket_id"]))
-    opened = [row["occurred_at"] for row in person.messages if row["event_type"] == "opened"]
+    opened = [row["occurred_at"] for row in person.reports if row["event_type"] == "opened"]
 
     result: dict[str, Any] = {
         "user_id": person.user_id,
@@ -268,17 +268,19 @@ def features(person: Facts, as_of: datetime) -> dict[str, Any]:
         "last_active_at": last_active_at,
         "active_days_30": active_days_30,
         "orders_365": len(orders_year),
-        "order_value_365": sum(number_of(row, "total") or 0 for row in orders_year),
+        "order_value_365": sum((number_of(row, "total") or Decimal(0) for row in orders_year), Decimal(0)),
         "last_order_at": orders[-1]["occurred_at"] if orders else None,
         "open_tickets": sum(1 for row in person.tickets if row["status"] in OPEN_STATES),
         "last_ticket_at": max((row["created_at"] for row in person.tickets), default=None),
         "last_satisfaction": rated[-1]["satisfaction"] if rated else None,
-        "sends_7": count_sent(person.sent, as_of, 7),
-        "sends_30": count_sent(person.sent, as_of, 30),
+        "sends_7": count_within(person.sent, as_of, 7),
+        "sends_30": count_within(person.sent, as_of, 30),
         "last_opened_at": opened[-1] if opened else None,
     }
     result["lifecycle_stage"] = lifecycle_stage(signed_up_at, last_active_at, as_of)
-    result["engagement_level"] = engagement_level(len(orders_year), active_days_30, last_active_at, as_of)
+    result["engagement_level"] = engagement_level(
+        len(orders_year), active_days_30, last_active_at, signed_up_at, as_of
+    )
     return result
 
 
@@ -299,6 +301,7 @@ def engagement_level(
     orders_365: int,
     active_days_30: int,
     last_active_at: datetime | None,
+    signed_up_at: datetime | None,
     as_of: datetime,
 ) -> str:
     """The first level that holds."""
@@ -306,7 +309,7 @@ def engagement_level(
         return "loyal"
     if active_days_30 >= 4:
         return "engaged"
-    if within(last_active_at, 90, as_of):
+    if within(last_active_at, 90, as_of) or within(signed_up_at, 14, as_of):
         return "casual"
     return "dormant"
 
@@ -325,14 +328,18 @@ def onboarding_times(person: Facts) -> tuple[datetime | None, datetime | None]:
 
 
 def slow_onboarders(people: Iterable[Facts], as_of: datetime) -> set[str]:
-    """Users whose onboarding took (or takes, until as_of) at least twice the median of the completed ones."""
+    """Users whose onboarding took (or takes, until as_of) at least twice the median of the completed ones.
+
+    The median is of all that were completed; slow is only who started within 90 days.
+    """
     took: dict[str, timedelta] = {}
     completed: list[timedelta] = []
     for person in people:
         start, end = onboarding_times(person)
         if start is None:
             continue
-        took[person.user_id] = (end or as_of) - start
+        if within(start, 90, as_of):
+            took[person.user_id] = (end or as_of) - start
         if end is not None:
             completed.append(end - start)
     if not completed:
@@ -352,11 +359,11 @@ def is_refund_pending(person: Facts, as_of: datetime) -> bool:
     for row in person.events:
         if row["event_name"] != "return_requested" or not within(row["occurred_at"], 90, as_of):
             continue
-        order_id = text_of(row, "order_id")
+        order_id = id_of(row, "order_id")
         refunded = any(
             order_id is not None
-            and text_of(refund, "order_id") == order_id
-            and refund["occurred_at"] >= row["occurred_at"]
+            and id_of(refund, "order_id") == order_id
+            and refund["occurred_at"] >= last_moment(row, "occurred_at")
             for refund in refunds
         )
         if not refunded:
@@ -366,14 +373,14 @@ def is_refund_pending(person: Facts, as_of: datetime) -> bool:
 
 def is_interested_not_bought(person: Facts, as_of: datetime) -> bool:
     """120+ seconds on one product within 14 days and no order at or after the newest view of it."""
-    seconds: dict[str, float] = defaultdict(float)
+    seconds: dict[str, Decimal] = defaultdict(Decimal)
     newest_view: dict[str, datetime] = {}
     for row in person.events:
-        product_id = text_of(row, "product_id")
+        product_id = id_of(row, "product_id")
         if row["event_name"] == "product_viewed" and product_id and within(row["occurred_at"], 14, as_of):
-            seconds[product_id] += number_of(row, "dwell_seconds") or 0
+            seconds[product_id] += number_of(row, "dwell_seconds") or Decimal(0)
             newest_view[product_id] = row["occurred_at"]  # events come oldest first
-    last_order = person.newest("order_completed")
+    last_order = person.last_moments.get("order_completed")
     return any(
         seconds[product_id] >= 120 and (last_order is None or last_order < newest_view[product_id])
         for product_id in seconds
@@ -382,7 +389,7 @@ def is_interested_not_bought(person: Facts, as_of: datetime) -> bool:
 
 def category_of(ticket: Row) -> str:
     """The category of a ticket, however it is spelled."""
-    return (ticket["category"] or "").strip().lower()
+    return trim(ticket["category"] or "").lower()
 
 
 def is_recent_complaint(person: Facts, as_of: datetime) -> bool:
@@ -409,10 +416,20 @@ def is_negative_on_social(person: Facts, as_of: datetime) -> bool:
 
 
 def is_satisfied(person: Facts, as_of: datetime) -> bool:
-    """The newest satisfaction is good, or the newest score 9 or more; and no recent complaint."""
-    scores = [score_of(row) for row in person.events if row["event_name"] == "feedback_submitted"]
-    known = [score for score in scores if score is not None]
-    happy = person.features["last_satisfaction"] == "good" or bool(known and known[-1] >= 9)
+    """The newest verdict of 180 days (a satisfaction, a score) is good; and no recent complaint.
+
+    Of several in one moment the worst counts.
+    """
+    verdicts: list[tuple[datetime, bool]] = []  # when, and whether it is good
+    for ticket in person.tickets:
+        if ticket["satisfaction"] is not None and within(ticket["updated_at"], 180, as_of):
+            verdicts.append((ticket["updated_at"], ticket["satisfaction"] == "good"))
+    for row in person.events:
+        score = score_of(row) if row["event_name"] == "feedback_submitted" else None
+        if score is not None and within(row["occurred_at"], 180, as_of):
+            verdicts.append((row["occurred_at"], score >= 9))
+    newest = max((moment for moment, _ in verdicts), default=None)
+    happy = bool(verdicts) and all(is_good for moment, is_good in verdicts if moment == newest)
     return happy and not is_recent_complaint(person, as_of)
 
 
@@ -429,9 +446,9 @@ def is_unengaged(person: Facts, as_of: datetime) -> bool:
     """10+ messages sent within 90 days, none opened or clicked within them."""
     reacted = any(
         row["event_type"] in ("opened", "clicked") and within(row["occurred_at"], 90, as_of)
-        for row in person.messages
+        for row in person.reports
     )
-    return count_sent(person.sent, as_of, 90) >= 10 and not reacted
+    return count_within(person.sent, as_of, 90) >= 10 and not reacted
 
 
 def current_place(person: Facts, places: Sequence[Place], as_of: datetime) -> Place | None:
@@ -543,6 +560,16 @@ def newest_product_name(person: Facts, event_name: str) -> str | None:
     return None
 
 
+def _printed(value: object) -> str | None:
+    """A text or a number as it is printed; whole numbers without a fraction, others without zeros at the end."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return None
+    number = Decimal(str(value))
+    return str(int(number)) if number == int(number) else format(number.normalize(), "f")
+
+
 def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None]:
     """Every merge field as it stands in the source, before the words blank and unsafe are applied."""
     attributes = person.profile["attributes"] or {}
@@ -560,9 +587,7 @@ def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None
         "cart_product_name": newest_product_name(person, "cart_item_added"),
         "last_order_product_name": newest_product_name(person, "order_completed"),
         "place_name": place.name if place else None,
-        "loyalty_points": (
-            str(points) if isinstance(points, (str, int, float)) and not isinstance(points, bool) else None
-        ),
+        "loyalty_points": _printed(points),
         "favorite_category": category if isinstance(category, str) else None,
     }
 

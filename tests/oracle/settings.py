@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from .words import trim
+from .words import normalized_word, trim
 
 CAMPAIGN_COLUMNS = [
     "campaign_id",
@@ -19,6 +19,7 @@ CAMPAIGN_COLUMNS = [
     "topic",
     "content_group",
     "audience_segment",
+    "also_segments",
     "excluded_segments",
     "trigger_event",
     "min_age_hours",
@@ -57,6 +58,26 @@ REQUIREMENT_COLUMNS = [
 ]
 
 
+# What each column with a vocabulary may hold, and the seed that translates other words into these.
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "status": ("new", "open", "pending", "hold", "solved", "closed"),
+    "satisfaction": ("good", "bad"),
+    "event_type": (
+        "sent",
+        "delivered",
+        "opened",
+        "clicked",
+        "bounced_hard",
+        "bounced_soft",
+        "complained",
+        "unsubscribed",
+        "resubscribed",
+    ),
+    "channel": ("email", "sms", "push"),
+    "sentiment": ("positive", "neutral", "negative"),
+}
+
+
 @dataclass(frozen=True)
 class Variant:
     """One template of a campaign."""
@@ -80,6 +101,7 @@ class Campaign:
     topic: str | None = None
     content_group: str | None = None
     audience_segment: str | None = None
+    also_segments: tuple[str, ...] = ()
     excluded_segments: tuple[str, ...] = ()
     trigger_event: str | None = None
     min_age_hours: Decimal | None = None
@@ -88,7 +110,7 @@ class Campaign:
     cooldown_days: Decimal | None = None
     holdout_percent: Decimal = Decimal(0)
     pilot_percent: Decimal = Decimal(100)
-    send_hour_local: int = 9
+    send_hour_local: int | None = 9  # None: a transactional message that is due at once
     valid_from: date | None = None
     valid_to: date | None = None
     is_transactional: bool = False
@@ -133,7 +155,10 @@ class Suppression:
 
 @dataclass
 class Settings:
-    """Everything that the business sets. `timezones` empty: whatever the zone database of Python knows."""
+    """Everything that the business sets. `timezones` empty: whatever the locked zone data know.
+
+    The vocabularies are source word -> our word, the source words as `normalized_word` makes them.
+    """
 
     campaigns: list[Campaign] = field(default_factory=list)
     caps: list[Cap] = field(default_factory=list)
@@ -144,9 +169,33 @@ class Settings:
     timezones: set[str] = field(default_factory=set)
     global_holdout_percent: Decimal = Decimal(0)
     default_timezone: str = "UTC"
+    delivery_hours: Decimal = Decimal(4)
+    unreadable_days: int = 90
+    event_names: dict[str, str] = field(default_factory=dict)
+    ticket_statuses: dict[str, str] = field(default_factory=dict)
+    report_types: dict[str, str] = field(default_factory=dict)  # also to `ignored`
+    report_channels: dict[str, str] = field(default_factory=dict)  # also to `ignored`
+    topics: set[str] = field(default_factory=set)
+    source_formats: dict[tuple[str, str], str] = field(default_factory=dict)  # (table, column) -> strptime
+    max_quarantined_percent: dict[str, Decimal] = field(default_factory=dict)  # by table; default 20
 
     def __post_init__(self) -> None:
         self.placeholders = {trim(value).lower() for value in self.placeholders}
+        # our own words are in every vocabulary, whether or not a seed repeats them
+        own = {column: {word: word for word in words} for column, words in WORDS.items()}
+        self.event_names = _normalized(self.event_names)
+        self.ticket_statuses = own["status"] | _normalized(self.ticket_statuses)
+        self.report_types = own["event_type"] | _normalized(self.report_types)
+        self.report_channels = own["channel"] | _normalized(self.report_channels)
+        self._vocabularies = own | {
+            "status": self.ticket_statuses,
+            "event_type": self.report_types,
+            "channel": self.report_channels,
+        }
+
+    def vocabulary(self, column: str) -> dict[str, str]:
+        """What the words of a column mean: its own words, and those that a seed translates."""
+        return self._vocabularies[column]
 
     @classmethod
     def load(
@@ -192,6 +241,14 @@ def _int(cell: str | None, default: int) -> int:
     return default if number is None else int(number)
 
 
+def _normalized(words: Mapping[str, str]) -> dict[str, str]:
+    return {normalized_word(source): normalized_word(word) for source, word in words.items()}
+
+
+def _pairs(path: Path, source: str, target: str) -> dict[str, str]:
+    return {row[source]: row[target] for row in _rows(path)}
+
+
 def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone: str) -> Settings:
     """Read the seed files of the folder `seeds` into `Settings`."""
     for name in ("campaigns.csv", "message_requirements.csv"):
@@ -221,6 +278,7 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
             topic=_text(row["topic"]),
             content_group=_text(row["content_group"]),
             audience_segment=_text(row["audience_segment"]),
+            also_segments=_list(row.get("also_segments")),
             excluded_segments=_list(row["excluded_segments"]),
             trigger_event=_text(row["trigger_event"]),
             min_age_hours=_number(row["min_age_hours"]),
@@ -229,7 +287,7 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
             cooldown_days=_number(row["cooldown_days"]),
             holdout_percent=_number(row["holdout_percent"]) or Decimal(0),
             pilot_percent=Decimal(100) if not _text(row["pilot_percent"]) else Decimal(row["pilot_percent"]),
-            send_hour_local=_int(row["send_hour_local"], 9),
+            send_hour_local=int(row["send_hour_local"]) if _text(row["send_hour_local"]) else None,
             valid_from=_date(row["valid_from"]),
             valid_to=_date(row["valid_to"]),
             is_transactional=row["is_transactional"].strip().lower() == "true",
@@ -274,6 +332,20 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
         timezones={row["timezone_name"] for row in _rows(seeds / "timezones.csv")},
         global_holdout_percent=global_holdout_percent,
         default_timezone=default_timezone,
+        event_names=_pairs(seeds / "event_names.csv", "source_name", "event_name"),
+        ticket_statuses=_pairs(seeds / "ticket_statuses.csv", "source_status", "status"),
+        report_types=_pairs(seeds / "report_types.csv", "source_type", "event_type"),
+        report_channels=_pairs(seeds / "report_channels.csv", "source_channel", "channel"),
+        topics={row["topic"].strip().lower() for row in _rows(seeds / "topics.csv")},
+        source_formats={
+            (row["table_name"].strip(), row["column_name"].strip()): row["format"]
+            for row in _rows(seeds / "source_formats.csv")
+        },
+        max_quarantined_percent={
+            row["table_name"]: Decimal(row["max_quarantined_percent"])
+            for row in _rows(seeds / "source_limits.csv")
+            if _text(row.get("max_quarantined_percent"))
+        },
     )
 
 
@@ -289,7 +361,7 @@ def _write(path: Path, columns: list[str], rows: list[Mapping[str, object]]) -> 
 def write_settings(settings: Settings, seeds: Path) -> None:
     """Write `settings` as the seed files of the folder `seeds`, so that the SQL can run on them.
 
-    merge_fields.csv and timezones.csv are written only where the settings hold any.
+    merge_fields.csv and timezones.csv are written only where the settings hold any; source_limits.csv never is.
     """
     campaigns: list[Mapping[str, object]] = []
     requirements: list[Mapping[str, object]] = []
@@ -303,6 +375,7 @@ def write_settings(settings: Settings, seeds: Path) -> None:
                 "topic": c.topic,
                 "content_group": c.content_group,
                 "audience_segment": c.audience_segment,
+                "also_segments": ";".join(c.also_segments),
                 "excluded_segments": ";".join(c.excluded_segments),
                 "trigger_event": c.trigger_event,
                 "min_age_hours": c.min_age_hours,
@@ -392,6 +465,27 @@ def write_settings(settings: Settings, seeds: Path) -> None:
                 "added_at": s.added_at,
             }
             for s in settings.suppressions
+        ],
+    )
+    for name, columns, words in (
+        ("event_names", ["source_name", "event_name"], settings.event_names),
+        ("ticket_statuses", ["source_status", "status"], settings.ticket_statuses),
+        ("report_types", ["source_type", "event_type"], settings.report_types),
+        ("report_channels", ["source_channel", "channel"], settings.report_channels),
+    ):
+        rows: list[Mapping[str, object]] = [dict(zip(columns, pair, strict=True)) for pair in words.items()]
+        _write(seeds / f"{name}.csv", columns, rows)
+    _write(
+        seeds / "topics.csv",
+        ["topic", "description"],
+        [{"topic": topic, "description": topic} for topic in sorted(settings.topics)],
+    )
+    _write(
+        seeds / "source_formats.csv",
+        ["table_name", "column_name", "format"],
+        [
+            {"table_name": table, "column_name": column, "format": spelling}
+            for (table, column), spelling in settings.source_formats.items()
         ],
     )
     if settings.merge_fields:

@@ -1,9 +1,10 @@
-"""Design §5, the small words: blank, unsafe, trimmed, a valid address, a bucket, a distance."""
+"""Design §5, the small words: trimmed, blank, unsafe, a valid address, a bucket, a distance."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 import unicodedata
 from collections.abc import Collection
 from decimal import Decimal
@@ -18,7 +19,15 @@ _INVISIBLE = (
     | set(range(0xFE00, 0xFE10))
     | set(range(0xFFF0, 0xFFF9))
 )
-_TEMPLATE_SYNTAX = ("{{", "}}", "{%", "*|", "%%", "[[")
+_TEMPLATE_SYNTAX = ("{{", "}}", "{%", "*|", "%%", "[[", "${", "<%", "%>", "#{")
+_PERCENT_NAME = re.compile(r"%[A-Za-z_][A-Za-z0-9_]*%")
+# "is, as a whole, one word between braces, brackets or per cents, or behind $ or @"
+_ONE_WORD = r"[\w.\-]+"
+_PLACEHOLDER_WORD = re.compile(
+    rf"\{{\s*{_ONE_WORD}\s*\}}|\[\s*{_ONE_WORD}\s*\]|%\s*{_ONE_WORD}\s*%|[$@]{_ONE_WORD}"
+)
+_NAMED_REFERENCES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": "\u00a0"}
+_REFERENCE = re.compile(r"&(?:#([0-9]+)|#[xX]([0-9A-Fa-f]+)|([A-Za-z][A-Za-z0-9]*));")
 
 
 @cache
@@ -39,46 +48,71 @@ def trim(value: str) -> str:
     return value[start:end]
 
 
+def normalized_word(value: str) -> str:
+    """A word of a vocabulary (event name, report type, status, channel), so that spellings compare (§3).
+
+    Trimmed, lower-cased, each run of white space, dots and hyphens one `_`.
+    """
+    return re.sub(r"[\s.\-]+", "_", trim(value).lower())
+
+
+def decode_references(value: str) -> str:
+    """`value` with its character references decoded, once; what stands for no character stays as it is."""
+
+    def character(match: re.Match[str]) -> str:
+        decimal, hexadecimal, name = match.groups()
+        if name:
+            return _NAMED_REFERENCES.get(name, match.group())
+        digits = decimal or hexadecimal
+        code = int(digits[-12:], 10 if decimal else 16) if not digits[:-12].strip("0") else -1
+        is_character = 0 < code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF
+        return chr(code) if is_character else match.group()
+
+    return _REFERENCE.sub(character, value)
+
+
 def is_placeholder(value: str | None, placeholders: Collection[str]) -> bool:
     """Whether a merge value is a word that stands for none; `placeholders` are trimmed and lower-cased."""
-    return value is not None and trim(value).lower() in placeholders
+    return value is not None and trim(decode_references(value)).lower() in placeholders
 
 
 def is_blank(value: str | None, placeholders: Collection[str]) -> bool:
     """Whether a merge value says nothing; `placeholders` are trimmed and lower-cased."""
     if value is None:
         return True
-    visible = [char for char in value if not is_invisible(char)]
-    if not visible:
-        return True
+    decoded = decode_references(value)
+    visible = [char for char in decoded if not is_invisible(char)]
     if not any(
         unicodedata.category(char)[0] == "L" or unicodedata.category(char) == "Nd" for char in visible
     ):
         return True
     if is_placeholder(value, placeholders):
         return True
-    return any(mark in value for mark in _TEMPLATE_SYNTAX)
+    if any(mark in decoded for mark in _TEMPLATE_SYNTAX) or _PERCENT_NAME.search(decoded):
+        return True
+    return _PLACEHOLDER_WORD.fullmatch(trim(decoded)) is not None
 
 
 def is_unsafe(value: str | None) -> bool:
     """Whether a merge value could break the message or be read as markup or a link."""
     if value is None:
         return False
-    if len(value) > 255 or "://" in value:
+    decoded = decode_references(value)
+    if len(decoded) > 255 or "://" in decoded or _REFERENCE.search(decoded):
         return True
-    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in value):
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in decoded):
         return True
-    for char, following in pairwise(value):
+    for char, following in pairwise(decoded):
         if char == "<" and (following in "/!" or unicodedata.category(following)[0] == "L"):
             return True
     return False
 
 
 def merge_value(value: str | None, placeholders: Collection[str]) -> str | None:
-    """What may be printed: None when blank or unsafe, else the trimmed value."""
+    """What may be printed: None when blank or unsafe, else the decoded and trimmed value."""
     if value is None or is_blank(value, placeholders) or is_unsafe(value):
         return None
-    return trim(value)
+    return trim(decode_references(value))
 
 
 _LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
@@ -96,7 +130,7 @@ def is_valid_email(value: str) -> bool:
     if len(labels) < 2:
         return False
     for label in labels:
-        if not label or label[0] == "-" or label[-1] == "-":
+        if not 1 <= len(label) <= 63 or label[0] == "-" or label[-1] == "-":
             return False
         if any(char not in _LETTERS_AND_DIGITS and char != "-" for char in label):
             return False
@@ -124,6 +158,12 @@ def address(value: str | None, channel: str, placeholders: Collection[str]) -> s
     if channel == "sms":
         return trimmed if is_valid_phone(trimmed) else None
     return trimmed if channel == "push" else None
+
+
+def address_hash(value: str | None) -> str | None:
+    """What an address is compared by: sha256 of it, trimmed and lower-cased; None where there is none."""
+    trimmed = trim(value or "").lower()
+    return hashlib.sha256(trimmed.encode()).hexdigest() if trimmed else None
 
 
 def bucket(salt: str, user_id: str) -> int:
