@@ -190,19 +190,34 @@ class Warehouse:
             connection.execute(f"create schema {schema}")
         return connection
 
-    def land(self, connection: duckdb.DuckDBPyConnection, raw: Path, history: Path | None = None) -> None:
-        """Let dbt's `land` read the landing zone `raw`, all or what `history` does not have, and take its views over into `connection`."""
+    def land(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        raw: Path,
+        history: Path | None = None,
+        seeds: Path | None = None,
+    ) -> None:
+        """Let dbt's `land` read the landing zone `raw`, and take its views over into `connection`.
+
+        All of it, or what `history` does not have; by the vocabularies of `seeds`, where it has them, else the project's own.
+        """
+        own = {"seeds": str(seeds)} if seeds and (seeds / "event_names.csv").is_file() else {}
         with environment(SENDWORTHY_HISTORY=str(history or "")):
-            self._dbt(["run-operation", "land"], raw)
+            self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
         if self._landed is None:
             # held open from here on: opening the file anew for every landing zone is slow
             self._landed = duckdb.connect(str(self.folder / f"build-{os.getpid()}.duckdb"))
         views = self._landed.execute(
-            "select sql from duckdb_views() where schema_name in ('landing', 'history')"
+            "select sql from duckdb_views() where schema_name in ('landing', 'history') order by view_oid"
         ).fetchall()
+        words = self._landed.execute("select seed_name, source_word, word from landing.words").fetchall()
         files = self._landed.execute(
             "select table_name, file, landed_on, unknown_columns from landing.landing_files"
         ).fetchall()
+        connection.execute(
+            "create table landing.words (seed_name varchar, source_word varchar, word varchar)"
+        )
+        fill(connection, "landing.words", words)
         for (sql,) in views:
             connection.execute(sql)
         connection.execute(
@@ -285,7 +300,7 @@ class Warehouse:
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
         connection = self.open()
-        self.land(connection, raw, history)
+        self.land(connection, raw, history, seeds)
         self.load_seeds(connection, seeds)
         load_ledger(connection, ledger)
         for name in self.models:
@@ -498,10 +513,10 @@ def landing_differences(connection: duckdb.DuckDBPyConnection, landing: Landing)
         key = (row.table, row.file, row.reason)
         oracle[key] = oracle.get(key, 0) + 1
     unreadable = connection.execute(
-        'select table_name, file, column_name, row_id, sum("values") from ops.unreadable_values group by all'
+        'select table_name, file, column_name, row_id, sum(unreadable_rows) from ops.unreadable_values group by all'
     ).fetchall()
     unmatched = connection.execute(
-        'select table_name, "rows", users, rows_case_differs, users_case_differs from ops.unmatched_users'
+        'select table_name, unmatched_rows, unmatched_users, rows_that_differ_in_case, users_that_differ_in_case from ops.unmatched_users'
     ).fetchall()
     return [
         *found,

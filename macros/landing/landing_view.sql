@@ -73,16 +73,17 @@
                 {%- endfor %}
             )
         select
-            {%- set problems = [] %}
+            {%- set missing = [] %}
+            {%- set bad = [] %}
             {%- set unreadable = [] %}
             {%- for column in table.columns %}
                 {%- set is_unreadable = column.name ~ " is null and " ~ column.name ~ "_is_given" %}
                 {%- set meaning = every_topic() if column.topics else column.if_unreadable %}
                 {%- if column.required %}
-                    {%- do problems.append("when not " ~ column.name ~ "_is_given then 'missing_" ~ column.name ~ "'") %}
+                    {%- do missing.append("when not " ~ column.name ~ "_is_given then 'missing_" ~ column.name ~ "'") %}
                 {%- endif %}
                 {%- if column.required and not meaning %}
-                    {%- do problems.append("when " ~ is_unreadable ~ " then 'bad_" ~ column.name ~ "'") %}
+                    {%- do bad.append("when " ~ is_unreadable ~ " then 'bad_" ~ column.name ~ "'") %}
                 {%- else %}
                     {%- do unreadable.append("case when " ~ is_unreadable ~ " then '" ~ column.name ~ "' end") %}
                 {%- endif %}
@@ -92,7 +93,7 @@
                 {%- endif %}
             {%- endfor %}
             {%- if table.keeps_given_columns %} given_columns, {%- endif %}
-            case {{ problems | join(" ") }} end as problem,
+            case {{ (missing + bad) | join(" ") }} end as problem,
             {{ list_or_null(unreadable) }} as unreadable_columns,
             file,
             raw_row
@@ -178,7 +179,7 @@
                     {{ landing_time(value, kind, type) }} as {{ column.name }}_time,
         {%- endif %}
                     {{ landing_text(column, value, kind, type) }} as {{ column.name }}_text,
-        {#- tools write a text that is missing from a column of numbers as not-a-number #}
+
                     {% if kind is none -%} false
                     {%- elif type in ("double", "float") and column.type == "text" -%} ({{ value }} is not null and not isnan({{ value }}))
                     {%- else -%} {{ value }} is not null
@@ -213,8 +214,9 @@
     {%- elif kind == "object" or kind == "list" -%}
         {%- if (kind == "object" and column.json_object) or (kind == "list" and column.topics) -%} {{ json_text(value) }} {%- else -%} {{ nothing }} {%- endif -%}
     {%- elif kind == "fraction" -%}
-        {#- also false for what is no number #}
         case
+            {#- tools write a text that is missing from a column of numbers as not-a-number #}
+            {% if column.type == "text" and type in ("double", "float") -%} when isnan({{ value }}) then null {%- endif %}
             when abs({{ value }}) < 1e18 and {{ value }} = floor({{ value }}) then cast(cast({{ value }} as decimal(18, 0)) as {{ text_type() }})
             else cast({{ value }} as {{ text_type() }})
         end

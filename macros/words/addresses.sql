@@ -6,7 +6,7 @@
             when 'sms' then {{ matches(address, "^\\+[1-9][0-9]{6,14}\\z") }}
             when 'push' then true
         end
-        and not {{ is_blank(address) }},
+        and not {{ is_blank(without_html_references(address)) }},
         false
     )
 {%- endmacro %}

@@ -309,6 +309,8 @@ def check_row(
             continue
         try:
             row[column.name], is_day = _read(column, table, value, settings)
+            if column.kind == JSON_OBJECT and not isinstance(value, dict):
+                row[f"_{column.name}"] = read_text(value)  # as it is written, for the last tie-break
             if is_day:
                 days.add(column.name)
         except Unreadable:
@@ -436,7 +438,9 @@ def as_text(value: object) -> str:
 
 def row_text(row: Row, table: str) -> tuple[str, ...]:
     """A row as the texts of its columns, in the order of the table."""
-    return tuple(as_text(row.get(column.name)) for column in _TABLE[table].columns)
+    return tuple(
+        as_text(row.get(f"_{column.name}", row.get(column.name))) for column in _TABLE[table].columns
+    )
 
 
 def load_landing(raw: Path, wall_clock: datetime, settings: Settings | None = None) -> Landing:

@@ -82,16 +82,20 @@ def sent_messages(
 ) -> list[Sent]:
     """Everything that counts as sent: `sent` reports, and dispatches that none of them has confirmed.
 
-    A dispatch_id counts once; of one that was reported twice, the newest report holds the place longest.
+    A dispatch_id counts once; of one that was reported twice, the newest report holds the place longest. Whose message
+    it was, our own ledger knows better than a report that names its dispatch_id.
     """
     ledger = list(ledger)
     book = book or AddressBook({}, ledger)
     result: list[Sent] = []
     confirmed: dict[str, Row] = {}
 
+    recipients = {dispatch["dispatch_id"]: dispatch["user_id"] for dispatch in ledger if dispatch["as_of"] < as_of}
+
     def of_report(row: Row) -> Sent:
         address = book.of_report(row, row["channel"])
-        return Sent(row["user_id"], row["campaign_id"], row["channel"], row["occurred_at"], address)
+        user_id = recipients.get(row["dispatch_id"], row["user_id"])
+        return Sent(user_id, row["campaign_id"], row["channel"], row["occurred_at"], address)
 
     for row in seen_reports(reports, as_of):
         if row["event_type"] != "sent":

@@ -4,7 +4,7 @@ with
 
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
 
-    dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
+    dispatches as (select * from {{ ref("int_messages__dispatches") }}),
 
     later_steps as (
         select
@@ -22,15 +22,14 @@ with
             dispatches.as_of,
             dispatches.dispatch_id,
             dispatches.send_at,
-            -- ledgers of older versions do not say it
-            coalesce(dispatches.journey_started_at, dispatches.as_of) as journey_started_at
+            dispatches.journey_started_at
         from later_steps
         left join
             dispatches
             on later_steps.user_id = dispatches.user_id
             and later_steps.previous_campaign_id = dispatches.campaign_id
             and dispatches.as_of <= later_steps.trigger_at
-            and dispatches.as_of < {{ as_of() }}
+            and not dispatches.is_taken_back
     ),
 
     final as (

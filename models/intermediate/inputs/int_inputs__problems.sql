@@ -9,6 +9,7 @@
     "max_messages_per_week": "no message at all",
     "status": "an open ticket",
     "sentiment": "a negative mention",
+    "channel": "every channel where it stops messages",
 } -%}
 with
     quarantine as (select * from {{ ref("quarantine") }}),

@@ -4,7 +4,7 @@ with
 
     addresses as (select * from {{ ref("int_users__addresses") }}),
 
-    dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
+    dispatches as (select * from {{ ref("int_messages__dispatches") }}),
 
     caps as (select * from {{ ref("frequency_caps") }}),
 
@@ -44,9 +44,7 @@ with
                 dispatch_id,
                 address
             from wanted
-            where
-                channel not in ('email', 'sms', 'push')
-                and event_type in ('bounced_hard', 'complained', 'unsubscribed')
+            where channel = 'unknown' and event_type in ('bounced_hard', 'complained', 'unsubscribed')
         {%- endfor %}
     ),
 

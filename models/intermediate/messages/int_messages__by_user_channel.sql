@@ -3,40 +3,61 @@ with
 
     addressed as (select * from {{ ref("int_messages__addressed") }}),
 
+    unsubscriptions as (select * from {{ ref("int_messages__unsubscriptions") }}),
+
+    users as (
+        select user_id, channel
+        from reports
+        union
+        select user_id, channel
+        from addressed
+    ),
+
     seen as (
         select
             user_id,
             channel,
             max(case when event_type = 'opened' then occurred_at end) as last_opened_at,
-            max(case when event_type in ('opened', 'clicked') then occurred_at end) as last_engaged_at
+            max(occurred_at) as last_engaged_at
         from reports
         where event_type in ('opened', 'clicked')
         group by user_id, channel
     ),
 
-    stopped as (
+    -- a bounce of an address that nobody knows is taken for the person's
+    undeliverable as (
         select
             user_id,
             channel,
             count(case when event_type = 'complained' then 1 end) > 0 as has_complained,
-            max(case when event_type = 'unsubscribed' then occurred_until end) as last_unsubscribed_at,
-            max(case when event_type = 'resubscribed' then occurred_at end) as last_resubscribed_at
+            count(case when event_type = 'bounced_hard' and address_hash is null then 1 end)
+            > 0 as has_hard_bounced_somewhere
         from addressed
-        where event_type <> 'sent'
+        where event_type in ('bounced_hard', 'complained')
+        group by user_id, channel
+    ),
+
+    unsubscribed as (
+        select user_id, channel, max(unsubscribed_at) as last_unsubscribed_at
+        from unsubscriptions
         group by user_id, channel
     ),
 
     final as (
         select
-            coalesce(stopped.user_id, seen.user_id) as user_id,
-            coalesce(stopped.channel, seen.channel) as channel,
-            coalesce(stopped.has_complained, false) as has_complained,
-            stopped.last_unsubscribed_at,
-            stopped.last_resubscribed_at,
+            users.user_id,
+            users.channel,
+            coalesce(undeliverable.has_complained, false) as has_complained,
+            coalesce(undeliverable.has_hard_bounced_somewhere, false) as has_hard_bounced_somewhere,
+            unsubscribed.last_unsubscribed_at,
             seen.last_opened_at,
             seen.last_engaged_at
-        from stopped
-        full outer join seen on stopped.user_id = seen.user_id and stopped.channel = seen.channel
+        from users
+        left join seen on users.user_id = seen.user_id and users.channel = seen.channel
+        left join
+            undeliverable on users.user_id = undeliverable.user_id and users.channel = undeliverable.channel
+        left join
+            unsubscribed on users.user_id = unsubscribed.user_id and users.channel = unsubscribed.channel
     )
 
 select *

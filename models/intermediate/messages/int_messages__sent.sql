@@ -3,46 +3,51 @@ with
 
     addressed as (select * from {{ ref("int_messages__addressed") }}),
 
-    dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
+    dispatches as (select * from {{ ref("int_messages__dispatches") }}),
 
-    cancellations as (select * from {{ ref("stg_ledger__cancellations") }}),
-
-    -- a message that is reported twice under one dispatch is one message, sent when it was last reported
-    reported as (
-        select
-            reports.user_id,
-            coalesce('dispatch:' || reports.dispatch_id, 'report:' || reports.message_event_id) as message_id,
-            max(reports.campaign_id) as campaign_id,
-            max(reports.channel) as channel,
-            max(addressed.address_hash) as address_hash,
-            max(reports.occurred_at) as sent_at
-        from reports
-        left join
-            addressed
-            on reports.message_event_id = addressed.message_event_id
-            and addressed.event_type = 'sent'
-        where reports.event_type = 'sent'
-        group by
-            reports.user_id,
-            coalesce('dispatch:' || reports.dispatch_id, 'report:' || reports.message_event_id)
-    ),
-
-    taken_back as (select distinct dispatch_id from cancellations where cancelled_at < {{ as_of() }}),
-
-    -- ours, of the nights before this one; one not yet due counts too, one that was taken back does not
+    -- two nights of one date dispatch under one id; one that is not yet due counts too
     dispatched as (
         select
-            dispatches.user_id,
-            'dispatch:' || dispatches.dispatch_id as message_id,
-            max(dispatches.campaign_id) as campaign_id,
-            max(dispatches.channel) as channel,
-            max(dispatches.address_hash) as address_hash,
-            max(dispatches.send_at) as sent_at,
-            max(dispatches.as_of) as dispatched_as_of
+            user_id,
+            'dispatch:' || dispatch_id as message_id,
+            max(campaign_id) as campaign_id,
+            max(channel) as channel,
+            max(address_hash) as address_hash,
+            max(send_at) as sent_at,
+            max(as_of) as dispatched_as_of,
+            max(case when is_taken_back then 1 else 0 end) = 1 as is_taken_back
         from dispatches
-        left join taken_back on dispatches.dispatch_id = taken_back.dispatch_id
-        where dispatches.as_of < {{ as_of() }} and taken_back.dispatch_id is null
-        group by dispatches.user_id, 'dispatch:' || dispatches.dispatch_id
+        group by user_id, 'dispatch:' || dispatch_id
+    ),
+
+    named as (
+        select
+            user_id,
+            message_event_id,
+            coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id) as message_id,
+            campaign_id,
+            channel,
+            occurred_at
+        from reports
+        where event_type = 'sent'
+    ),
+
+    -- a message that is reported twice under one dispatch is one message, sent when it was last reported;
+    -- whose
+    -- message it is, our own ledger knows better than a report
+    reported as (
+        select
+            coalesce(dispatched.user_id, named.user_id) as user_id,
+            named.message_id,
+            max(named.campaign_id) as campaign_id,
+            max(named.channel) as channel,
+            max(addressed.address_hash) as address_hash,
+            max(named.occurred_at) as sent_at
+        from named
+        left join dispatched on named.message_id = dispatched.message_id
+        left join
+            addressed on named.message_event_id = addressed.message_event_id and addressed.event_type = 'sent'
+        group by coalesce(dispatched.user_id, named.user_id), named.message_id
     ),
 
     -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the
@@ -56,12 +61,14 @@ with
             coalesce(reported.address_hash, dispatched.address_hash) as address_hash,
             coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
             reported.message_id is not null as is_confirmed,
-            dispatched.dispatched_as_of
+            case when not dispatched.is_taken_back then dispatched.dispatched_as_of end as dispatched_as_of
         from reported
         full outer join
             dispatched
             on reported.user_id = dispatched.user_id
             and reported.message_id = dispatched.message_id
+        -- what was taken back counts only where it went out all the same
+        where reported.message_id is not null or not dispatched.is_taken_back
     )
 
 select *

@@ -6,7 +6,8 @@ with
 
     delivered as (
         {%- for channel, column in columns.items() %}
-            select user_id, '{{ channel }}' as channel, {{ trimmed(column) }} as address, updated_at
+            select
+                user_id, '{{ channel }}' as channel, {{ trimmed(column) }} as address, updated_at, is_erased
             from versions
             where {{ has_column(column) }} {{ "union all" if not loop.last }}
         {%- endfor %}
@@ -26,7 +27,7 @@ with
             user_id,
             channel,
             address,
-            case when is_reachable then {{ address_hash("address") }} end as address_hash,
+            {{ address_hash("nullif(address, '')") }} as address_hash,
             is_reachable,
             -- of the time before the first version nothing is known but what that says
             case when version_number = 1 then {{ first_time() }} else updated_at end as held_from,

@@ -13,7 +13,9 @@ with
 
     suppressions as (select * from {{ ref("global_suppressions") }}),
 
-    -- consent was given anew where a version says yes and the one before it did not
+    -- consent was given anew where a version says yes and the one before it did not; a flag that cannot be
+    -- read is
+    -- no step from one to the other
     consents as (
         {%- for channel in channels %}
             select
@@ -24,7 +26,13 @@ with
                 row_number() over (partition by user_id order by updated_at) as version_number,
                 lag({{ channel }}_opt_in) over (partition by user_id order by updated_at) as was_opted_in
             from versions
-            where {{ has_column(channel ~ "_opt_in") }} {{ "union all" if not loop.last }}
+            where
+                {{ has_column(channel ~ "_opt_in") }}
+                and (
+                    {{ channel }}_opt_in is not null
+                    or not {{ list_has("unreadable_columns", "'" ~ channel ~ "_opt_in'") }}
+                )
+                {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -56,7 +64,8 @@ with
             addresses.address_hash,
             coalesce(addresses.is_reachable, false) as is_reachable,
             -- a bounce stays with the address, a complaint with the person too
-            coalesce(of_address.has_hard_bounced, false) as has_hard_bounced,
+            coalesce(of_address.has_hard_bounced, false)
+            or coalesce(of_user.has_hard_bounced_somewhere, false) as has_hard_bounced,
             coalesce(of_address.has_complained, false)
             or coalesce(of_user.has_complained, false) as has_complained,
             profiles.is_opted_in,
@@ -64,9 +73,7 @@ with
             of_user.last_unsubscribed_at as user_unsubscribed_at,
             of_address.last_unsubscribed_at as address_unsubscribed_at,
             greatest(
-                of_user.last_resubscribed_at,
-                of_address.last_resubscribed_at,
-                profiles.opted_in_at,
+                case when profiles.opted_in_at < {{ as_of() }} then profiles.opted_in_at end,
                 given_anew.given_at
             ) as consented_at
         from profiles

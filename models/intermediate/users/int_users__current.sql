@@ -34,6 +34,7 @@ with
             {%- endfor %}
             max(updated_at) as updated_at
         from versions
+        where not is_erased
         group by user_id
     ),
 

@@ -23,10 +23,10 @@ with
     erased as (select * from {{ ref("int_users__erased") }}),
 
     visible as (
-        select versions.*
+        select versions.*, erased.user_id is not null as is_erased
         from versions
         left join erased on versions.user_id = erased.user_id
-        where versions.updated_at < {{ as_of() }} and erased.user_id is null
+        where versions.updated_at < {{ as_of() }}
     ),
 
     final as (
@@ -62,9 +62,11 @@ with
             min(
                 case when {{ has_column("max_messages_per_week") }} then max_messages_per_week end
             ) as max_messages_per_week,
-            {{ union_of_lists("given_columns", "true") }} as given_columns
+            is_erased,
+            {{ union_of_lists("given_columns", "true") }} as given_columns,
+            {{ union_of_lists("unreadable_columns", "unreadable_columns is not null") }} as unreadable_columns
         from visible
-        group by user_id, updated_at
+        group by user_id, updated_at, is_erased
     )
 
 select *

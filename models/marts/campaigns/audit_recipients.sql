@@ -56,7 +56,13 @@ with
                     partition by user_id order by updated_at
                 ) as opted_in_before
             from versions
-            where {{ has_column(channel ~ "_opt_in") }} {{ "union all" if not loop.last }}
+            where
+                {{ has_column(channel ~ "_opt_in") }}
+                and (
+                    {{ channel }}_opt_in is not null
+                    or not {{ list_has("unreadable_columns", "'" ~ channel ~ "_opt_in'") }}
+                )
+                {{ "union all" if not loop.last }}
         {%- endfor %}
     ),
 
@@ -67,27 +73,37 @@ with
         union all
         select user_id, channel, opted_in_at as consented_at
         from profiles
-        where opted_in_at is not null
-        union all
-        select user_id, channel, occurred_at as consented_at
-        from reports
-        where event_type = 'resubscribed'
-        union all
-        select addressed.user_id, addressed.channel, reports.occurred_at as consented_at
-        from reports
-        inner join
-            addressed on reports.channel = addressed.channel and reports.address_hash = addressed.address_hash
-        where reports.event_type = 'resubscribed'
+        where opted_in_at < {{ as_of() }}
     ),
 
     last_consents as (
         select user_id, channel, max(consented_at) as consented_at from consents group by user_id, channel
     ),
 
+    -- a resubscription of the same person, or of the same address, has ended those before it
     unsubscriptions as (
         select user_id, channel, address_hash, occurred_until as unsubscribed_at
         from reports
-        where event_type = 'unsubscribed'
+        where
+            event_type = 'unsubscribed'
+            and not exists (
+                select 1
+                from reports as resubscriptions
+                where
+                    resubscriptions.event_type = 'resubscribed'
+                    and resubscriptions.channel = reports.channel
+                    and resubscriptions.user_id = reports.user_id
+                    and resubscriptions.occurred_at > reports.occurred_until
+            )
+            and not exists (
+                select 1
+                from reports as resubscriptions
+                where
+                    resubscriptions.event_type = 'resubscribed'
+                    and resubscriptions.channel = reports.channel
+                    and resubscriptions.address_hash = reports.address_hash
+                    and resubscriptions.occurred_at > reports.occurred_until
+            )
     ),
 
     -- profiles that say no, and people whose unsubscription nothing has ended
@@ -170,7 +186,11 @@ with
                 where
                     reports.channel = hashed.channel
                     and reports.user_id = hashed.user_id
-                    and reports.event_type = 'complained'
+                    and (
+                        reports.event_type = 'complained'
+                        or reports.event_type = 'bounced_hard'
+                        and reports.address_hash is null
+                    )
             ) as is_deliverable,
             exists (
                 select 1

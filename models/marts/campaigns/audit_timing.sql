@@ -15,7 +15,7 @@ with
 
     events as (select * from {{ ref("int_events__with_messages") }}),
 
-    dispatches as (select * from {{ ref("stg_ledger__dispatches") }}),
+    dispatches as (select * from {{ ref("int_messages__dispatches") }}),
 
     sent as (select * from {{ ref("int_messages__sent") }}),
 
@@ -44,7 +44,7 @@ with
             triggered.user_id,
             triggered.campaign_id,
             triggered.trigger_at,
-            coalesce(dispatches.journey_started_at, dispatches.as_of) as started_at,
+            dispatches.journey_started_at as started_at,
             row_number() over (
                 partition by triggered.user_id, triggered.campaign_id
                 order by
@@ -57,14 +57,13 @@ with
                     dispatches.dispatch_id desc
             ) as step_number
         from triggered
-        cross join night
         inner join campaigns on triggered.campaign_id = campaigns.campaign_id
         inner join
             dispatches
             on triggered.user_id = dispatches.user_id
             and campaigns.trigger_event like 'message!_%:' || dispatches.campaign_id escape '!'
             and dispatches.as_of <= triggered.trigger_at
-            and dispatches.as_of < night.as_of
+            and not dispatches.is_taken_back
     ),
 
     dated as (

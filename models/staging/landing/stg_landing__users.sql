@@ -25,7 +25,8 @@ with
             max_messages_per_week,
             attributes,
             updated_at,
-            given_columns
+            given_columns,
+            unreadable_columns
         from base
         where quarantine_reason is null
     )

@@ -12,7 +12,8 @@ with
             [from_the_future("occurred_at"), settled_duplicate("event_id", "event_name")],
             ["event_id", "event_name"],
             "judged.received_at nulls last, judged.occurred_at nulls last, "
-            ~ contract_columns_as_text("events", "judged"),
+            ~ contract_columns_as_text("events", "judged")
+            ~ ", judged.file",
         )
     }},
 

@@ -11,7 +11,9 @@ with
             source("landing", "message_events"),
             [from_the_future("occurred_at"), settled_duplicate("message_event_id", "event_type")],
             ["message_event_id", "event_type"],
-            "judged.occurred_at nulls last, " ~ contract_columns_as_text("message_events", "judged"),
+            "judged.occurred_at nulls last, "
+            ~ contract_columns_as_text("message_events", "judged")
+            ~ ", judged.file",
         )
     }},
 

@@ -6,7 +6,8 @@ with
             [from_the_future("posted_at")],
             ["mention_id"],
             "judged.posted_at nulls last, judged.sentiment nulls last, "
-            ~ contract_columns_as_text("social_mentions", "judged"),
+            ~ contract_columns_as_text("social_mentions", "judged")
+            ~ ", judged.file",
         )
     }},
 

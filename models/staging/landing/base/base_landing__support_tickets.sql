@@ -7,7 +7,8 @@ with
             [from_the_future("updated_at")],
             ["ticket_id"],
             "judged.updated_at nulls last, case when judged.status in ('solved', 'closed') then 0 else 1 end, "
-            ~ contract_columns_as_text("support_tickets", "judged"),
+            ~ contract_columns_as_text("support_tickets", "judged")
+            ~ ", judged.file",
         )
     }},
 

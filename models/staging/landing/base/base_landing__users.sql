@@ -6,7 +6,9 @@ with
             source("landing", "users"),
             [from_the_future("updated_at")],
             ["user_id"],
-            "judged.updated_at nulls last, " ~ contract_columns_as_text("users", "judged"),
+            "judged.updated_at nulls last, "
+            ~ contract_columns_as_text("users", "judged")
+            ~ ", judged.file",
         )
     }},
 
