@@ -17,11 +17,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from nights import ROOT, sendworthy
-from sendworthy.campaigns import CAMPAIGNS_DIR, MERGE_FIELDS_CSV, SEGMENT_FLAGS_SQL
+from sendworthy.campaigns import CAMPAIGNS_DIR, MERGE_FIELDS_CSV
 from sendworthy.errors import SettingsError
 from sendworthy.preview import Preview, VariantPreview, preview, verdicts
 from sendworthy.preview_page import as_html, document, is_html, write_page
 from sendworthy.project import Project
+from sendworthy.settings import SEGMENT_FLAGS_SQL
 
 MAIL, TEXT, PUSH = "welcome__new__email", "win_back__lapsing__sms", "nearby_offer__near_place__push"
 HOSTILE = "\"><img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"

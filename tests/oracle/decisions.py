@@ -70,6 +70,8 @@ def is_candidate(campaign: Campaign, person: Facts, as_of: datetime) -> bool:
         return False
     if campaign.audience_segment and campaign.audience_segment not in person.segments:
         return False
+    if not set(campaign.also_segments) <= person.segments:
+        return False
     return not campaign.trigger_event or within(trigger_time(campaign, person), 90, as_of)
 
 

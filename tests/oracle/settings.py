@@ -19,6 +19,7 @@ CAMPAIGN_COLUMNS = [
     "topic",
     "content_group",
     "audience_segment",
+    "also_segments",
     "excluded_segments",
     "trigger_event",
     "min_age_hours",
@@ -80,6 +81,7 @@ class Campaign:
     topic: str | None = None
     content_group: str | None = None
     audience_segment: str | None = None
+    also_segments: tuple[str, ...] = ()
     excluded_segments: tuple[str, ...] = ()
     trigger_event: str | None = None
     min_age_hours: Decimal | None = None
@@ -221,6 +223,7 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
             topic=_text(row["topic"]),
             content_group=_text(row["content_group"]),
             audience_segment=_text(row["audience_segment"]),
+            also_segments=_list(row["also_segments"]),
             excluded_segments=_list(row["excluded_segments"]),
             trigger_event=_text(row["trigger_event"]),
             min_age_hours=_number(row["min_age_hours"]),
@@ -303,6 +306,7 @@ def write_settings(settings: Settings, seeds: Path) -> None:
                 "topic": c.topic,
                 "content_group": c.content_group,
                 "audience_segment": c.audience_segment,
+                "also_segments": ";".join(c.also_segments),
                 "excluded_segments": ";".join(c.excluded_segments),
                 "trigger_event": c.trigger_event,
                 "min_age_hours": c.min_age_hours,

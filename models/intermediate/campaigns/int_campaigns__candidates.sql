@@ -1,3 +1,8 @@
+{%- set is_in_audience -%}
+    (in_force.audience_segment is null or {{ list_has("customers.segments", "in_force.audience_segment") }})
+    and {{ list_has_all("customers.segments", "in_force.also_segments") }}
+{%- endset -%}
+
 with
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
 
@@ -12,21 +17,13 @@ with
         from in_force
         inner join newest_events on in_force.trigger_event = newest_events.event_name
         inner join customers on newest_events.user_id = customers.user_id
-        where
-            {{ within_days("newest_events.newest_at", 90) }}
-            and (
-                in_force.audience_segment is null
-                or {{ list_has("customers.segments", "in_force.audience_segment") }}
-            )
+        where {{ within_days("newest_events.newest_at", 90) }} and {{ is_in_audience }}
     ),
 
     untriggered as (
         select in_force.campaign_id, customers.user_id, cast(null as timestamp) as trigger_at
         from in_force
-        inner join
-            customers
-            on in_force.audience_segment is null
-            or {{ list_has("customers.segments", "in_force.audience_segment") }}
+        inner join customers on {{ is_in_audience }}
         where in_force.trigger_event is null
     ),
 

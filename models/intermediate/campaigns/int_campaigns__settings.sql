@@ -9,6 +9,7 @@ with
             topic,
             content_group,
             audience_segment,
+            {{ split_list("also_segments") }} as also_segments,
             {{ split_list("excluded_segments") }} as excluded_segments,
             trigger_event,
             min_age_hours * 3600 as min_age_seconds,
