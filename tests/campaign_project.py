@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -82,3 +83,15 @@ def edit(project: Path, old: str, new: str, campaign_id: str = ID) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.count(old) == 1, old
     path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def write_out(folder: Path) -> None:
+    """Replace what `new-campaign` has left to write, as somebody would."""
+    for file in folder.iterdir():
+        lines = file.read_text(encoding="utf-8").split("\n")
+        for number, line in enumerate(lines):
+            said = f"What {folder.name} says on line {number}"
+            lines[number] = (
+                line if line.startswith("#") else re.sub(r"TODO: [^\"]*?(?=\"|\.?$|\. Reply)", said, line)
+            )
+        file.write_text("\n".join(lines), encoding="utf-8")

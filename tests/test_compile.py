@@ -13,7 +13,17 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
-from campaign_project import DEFAULT, GOOD, ID, PERSONALIZED, PROJECT, edit, make_project, problems_of
+from campaign_project import (
+    DEFAULT,
+    GOOD,
+    ID,
+    PERSONALIZED,
+    PROJECT,
+    edit,
+    make_project,
+    problems_of,
+    write_out,
+)
 from sendworthy.campaigns import CampaignFolder, Channel, load_campaigns, read_known
 from sendworthy.compiler import (
     CAMPAIGNS_SEED,
@@ -649,18 +659,6 @@ NEW: dict[str, Any] = {"owner": "crm-team", "escalation_contact": "crm@example.c
 
 
 KINDS = read_kinds(PROJECT)
-
-
-def write_out(folder: Path) -> None:
-    """Replace what `new-campaign` has left to write, as somebody would."""
-    for file in folder.iterdir():
-        lines = file.read_text(encoding="utf-8").split("\n")
-        for number, line in enumerate(lines):
-            said = f"What {folder.name} says on line {number}"
-            lines[number] = (
-                line if line.startswith("#") else re.sub(r"TODO: [^\"]*?(?=\"|\.?$|\. Reply)", said, line)
-            )
-        file.write_text("\n".join(lines), encoding="utf-8")
 
 
 @pytest.mark.parametrize("channel", ["email", "sms", "push"])

@@ -64,7 +64,18 @@ priority: {{impact: 5, confidence: 5, ease: 5}}
 send_hour_local: 9
 owner: crm-team
 escalation_contact: crm@example.com
-brief: {{goal: g, success_event: order_completed, success_window_days: 7, evaluation: none, evaluation_reason: r, drawbacks: d}}
+brief:
+  goal: People have a look
+  larger_goal: More visits end in an order
+  customer_need: Knowing what is new
+  customer_experience: One message
+  drawbacks: Some are annoyed
+  capabilities: The shop's events
+  still_needed: Pictures
+  success_event: order_completed
+  success_window_days: 7
+  evaluation: none
+  evaluation_reason: It is only tried here
 """
 
 PEOPLE: Mapping[str, Mapping[str, str]] = {

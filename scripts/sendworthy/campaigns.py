@@ -795,7 +795,7 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
                 fix = f"write {_EXAMPLES.get(name, name)}"
                 problems.append(Problem(folder.at(*key), name, f"says the same as {before}", fix))
     for rule, reason in campaign.waives.items():
-        if find_placeholder(reason, known.blank_values) or len(letters_of(reason)) < _LEAST_REASON:
+        if find_placeholder(reason, known.blank_values, key=rule) or len(letters_of(reason)) < _LEAST_REASON:
             what, fix = (
                 f"{reason!r} does not say why the rule does not apply",
                 "write the reason in one sentence",

@@ -478,7 +478,7 @@ def validate_settings(project_dir: Path) -> list[Problem]:
 def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
     """What the rows of a seed say about other files; where one cannot be read, that file has the problem."""
     fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
-    events, topics = read_events(project_dir), {*read_topics(project_dir), ""}
+    events, topics = read_events(project_dir), read_topics(project_dir)
     segments = read_segments(project_dir)
     event = "events.csv"
     return {
@@ -490,7 +490,7 @@ def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
             _known("must_cancel_on", events, "event", event, several=True),
             _known("trigger_event", {*events, ""} if events else (), "event", event),
             _known("success_event", events, "event", event),
-            _known("topic", topics, "topic", "topics.csv"),
+            _known("topic", {*topics, ""} if topics else (), "topic", "topics.csv"),
         ),
         "source_formats": (_source_format(_landing_columns(project_dir)),),
     }
