@@ -55,9 +55,9 @@ _WORDS = frozenset(
 
 # what gives a longer text away, wherever it stands; `todo` alone is a Spanish word
 _SIGNS = re.compile(
-    r"(?:^|(?<=[^\w]))(?:TBD|TBA|FIXME|TODO(?=\s*[:\-])|(?i:lorem\s+ipsum|(?:write|insert|put)\s+(?:the|your)\s+"
-    r"(?:message|text|copy|subject|title)\s+here|(?:your|the)\s+(?:text|copy)\s+here))(?!\w)"
-    r"|^\W*(?i:to\s?do|tbd|fixme)\s*:",
+    r"(?<![^\W_])(?:TBD|TBA|FIXME|TODO(?=\s*[:\-])|(?i:lorem\s+ipsum|(?:write|insert|put)\s+(?:the|your)\s+"
+    r"(?:message|text|copy|subject|title)\s+here|(?:your|the)\s+(?:text|copy)\s+here))(?![^\W_])"
+    r"|^[\W_]*(?i:todo|tbd|fixme)\s*:",
     re.MULTILINE,
 )
 _COMMENT = re.compile(
