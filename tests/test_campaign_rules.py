@@ -20,11 +20,11 @@ from campaign_project import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from sendworthy.campaigns import EXPIRY_RULE, Campaign, CampaignFolder, load_campaigns, read_known
+from sendworthy.campaigns import Campaign, CampaignFolder, load_campaigns, read_known
 from sendworthy.compiler import campaign_warnings, compile_project
 from sendworthy.names import normalise_name
 from sendworthy.placeholders import TO_WRITE, find_in_template, find_placeholder
-from sendworthy.settings import read_kinds
+from sendworthy.settings import EXPIRY_RULE, read_kinds
 
 KINDS = read_kinds(PROJECT)
 YML = f"campaigns/{ID}/campaign.yml"
