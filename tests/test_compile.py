@@ -49,9 +49,9 @@ YAML_MISTAKES = [
     ("refund_pending]", "refund_pendig]", 6, "audience.exclude[1]", 'did you mean "refund_pending"?'),
     ("segment: active", "segment: commented_out", 6, "audience.segment", "is_ columns"),
     ("refund_pending]", "refund_pending, active]", 6, "audience.exclude[2]", "remove one of the two"),
-    ("refund_pending]", "refund_pending, has_open_ticket]", 6, "audience.exclude[2]", "remove one"),
+    ("refund_pending]", "refund_pending, has_open_ticket]", 6, "audience.exclude[2]", "write it once"),
     ("segment: active,", "segment: active, also: [loyl],", 6, "audience.also[0]", 'did you mean "loyal"?'),
-    ("segment: active,", "segment: active, also: [active],", 6, "audience.also[0]", "remove one"),
+    ("segment: active,", "segment: active, also: [active],", 6, "audience.also[0]", "write it once"),
     (
         "segment: active,",
         "segment: active, also: [has_open_ticket],",

@@ -645,7 +645,7 @@ def _check_audience(folder: CampaignFolder, campaign: Campaign, known: Known) ->
             fix = did_you_mean(segment, known.segments, otherwise)
             problems.append(Problem(at, name, f"unknown segment {segment!r}", fix))
         elif named.get(segment) == is_wanted:
-            problems.append(Problem(at, name, f"{segment!r} is listed twice", "remove one"))
+            problems.append(Problem(at, name, f"{segment!r} is listed twice", "write it once"))
         elif segment in named:
             what = f"{segment!r} is the audience and excluded too, so nobody gets it"
             problems.append(Problem(at, name, what, "remove one of the two"))
