@@ -591,10 +591,11 @@ SETTINGS = [
     Setting("no rows where some must be", lambda content: content.split(b"\n", 1)[0] + b"\n", ("no rows",), seed="placeholder_values"),
     Setting("a placeholder in capitals", lambda content: content + b"NONE\n", ("has capitals",), seed="placeholder_values", line=-1),
     Setting("a place at no latitude", lambda _: b"place_id,name,latitude,longitude,radius_m\np,P,91,0,50\n", ("out of range",), seed="places", line=2),
-    Setting("a limit of a table that is not there", lambda content: content + b"orders,,20,all\n", ("not allowed", "erasure_requests"), seed="source_limits", line=-1),
+    Setting("a limit of a table that is not there", lambda content: content + b"orders,,20,all,\n", ("not allowed", "erasure_requests"), seed="source_limits", line=-1),
     Setting("a limit of no number", lambda content: content.replace(b"events,168,", b"events,soon,", 1), ("not a whole number", "leave it empty"), seed="source_limits", line=3),
     Setting("a table that loses more than all", lambda content: content.replace(b"events,168,20,", b"events,168,120,", 1), ("out of range", "0 to 100"), seed="source_limits", line=3),
     Setting("a limit that holds back nobody knows whom", lambda content: content.replace(b"20,all", b"20,some", 1), ("not allowed", "with_segments"), seed="source_limits", line=2),
+    Setting("more than all quarantined", lambda content: content.replace(b"20,all,20", b"20,all,101", 1), ("out of range", "then it is 20"), seed="source_limits", line=2),
     Setting("a suppression of nobody", lambda _: b"channel,user_id,address,reason,added_at\nall,,,asked,2026-01-01\n", ("nobody is suppressed",), seed="global_suppressions", line=2),
 ]  # fmt: skip
 

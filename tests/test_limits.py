@@ -48,11 +48,11 @@ class World:
     def settings(self, swing: object = 50, least: int = 100, fall: object = 20) -> None:
         run = self.connection.execute
         run("create or replace table settings.campaigns (campaign_id varchar, audience_segment varchar,"
-            " excluded_segments varchar, max_swing_percent decimal(5, 2), min_audience integer,"
+            " also_segments varchar, excluded_segments varchar, max_swing_percent decimal(5, 2), min_audience integer,"
             " max_coverage_fall_points decimal(5, 2))")  # fmt: skip
         for name, segment in ((SEGMENT, "lapsed"), (EVERYBODY, None)):
             run(
-                "insert into settings.campaigns values (?, ?, null, ?, ?, ?)",
+                "insert into settings.campaigns values (?, ?, null, null, ?, ?, ?)",
                 [name, segment, swing, least, fall],
             )
 
@@ -288,9 +288,10 @@ def test_a_source_that_shrinks(
     assert failed == ({name: [f"limit_source_shrank_{table}"] for name in held} if is_held_back else {})
 
 
-def test_a_campaign_with_an_exclusion_alone_needs_the_source_too(world: World) -> None:
+@pytest.mark.parametrize("column", ["excluded_segments", "also_segments"])
+def test_a_campaign_with_segments_beside_the_audience_needs_the_source_too(world: World, column: str) -> None:
     world.connection.execute(
-        "update settings.campaigns set excluded_segments = 'has_open_ticket' where campaign_id = ?",
+        f"update settings.campaigns set {column} = 'has_open_ticket' where campaign_id = ?",
         [EVERYBODY],
     )
     world.night(BEFORE, sources={"support_tickets": (1000, BEFORE)})

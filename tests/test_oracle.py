@@ -1693,7 +1693,7 @@ def test_worlds_turn_every_rule(tmp_path: Path) -> None:
         "total_cap",
     }
     assert set(quarantine) == {"missing", "bad", "from", "duplicate"}
-    assert len(segments) == 23
+    assert len(segments) == 25
 
 
 def test_a_world_is_the_same_every_time(tmp_path: Path) -> None:

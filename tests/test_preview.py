@@ -17,11 +17,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from nights import ROOT, sendworthy
-from sendworthy.campaigns import CAMPAIGNS_DIR, MERGE_FIELDS_CSV, SEGMENT_FLAGS_SQL
+from sendworthy.campaigns import CAMPAIGNS_DIR, MERGE_FIELDS_CSV
 from sendworthy.errors import SettingsError
 from sendworthy.preview import Preview, VariantPreview, preview, verdicts
 from sendworthy.preview_page import as_html, document, is_html, write_page
 from sendworthy.project import Project
+from sendworthy.settings import SEGMENT_FLAGS_SQL
 
 MAIL, TEXT, PUSH = "welcome__new__email", "win_back__lapsing__sms", "nearby_offer__near_place__push"
 HOSTILE = "\"><img src=x onerror=\"document.title='hacked'\"><script>document.title='hacked'</script>"
@@ -63,7 +64,18 @@ priority: {{impact: 5, confidence: 5, ease: 5}}
 send_hour_local: 9
 owner: crm-team
 escalation_contact: crm@example.com
-brief: {{goal: g, success_event: order_completed, success_window_days: 7, evaluation: none, evaluation_reason: r, drawbacks: d}}
+brief:
+  goal: People have a look
+  larger_goal: More visits end in an order
+  customer_need: Knowing what is new
+  customer_experience: One message
+  drawbacks: Some are annoyed
+  capabilities: The shop's events
+  still_needed: Pictures
+  success_event: order_completed
+  success_window_days: 7
+  evaluation: none
+  evaluation_reason: It is only tried here
 """
 
 PEOPLE: Mapping[str, Mapping[str, str]] = {

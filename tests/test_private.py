@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from campaign_project import write_out
 from nights import copy_project
 from sendworthy.dbt import run_dbt
 from sendworthy.private import PSEUDONYM_KEY
@@ -61,8 +62,9 @@ def test_a_campaign_is_written_for_the_team(tmp_path: Path) -> None:
     arguments = (*words.split(), "--escalation-contact", "crm@example.com")
     (project / "seeds" / "compiled" / "campaigns.csv").unlink()
     run(main, "new-campaign", *arguments, cwd=project, umask=0o002)
-    run(main, "compile", cwd=project, umask=0o002)
     folder = project / "campaigns" / "win_back__lapsed__email__spring"
+    write_out(folder)
+    run(main, "compile", cwd=project, umask=0o002)
     assert set(modes(folder).values()) == {0o664}
     assert modes(project / "seeds" / "compiled")["campaigns.csv"] == 0o664
 

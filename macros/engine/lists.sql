@@ -34,6 +34,16 @@
 {% macro spark__lists_overlap(first, second) %}coalesce(arrays_overlap({{ first }}, {{ second }}), false){% endmacro %}
 
 
+{% macro list_has_all(list, items) %}
+    {#- whether a list has each of the items; it has all of none -#}
+    {{ return(adapter.dispatch("list_has_all", "sendworthy")(list, items)) }}
+{% endmacro %}
+
+{% macro duckdb__list_has_all(list, items) %}coalesce(list_has_all({{ list }}, {{ items }}), false){% endmacro %}
+
+{% macro spark__list_has_all(list, items) %}coalesce(array_size(array_except({{ items }}, {{ list }})) = 0, false){% endmacro %}
+
+
 {% macro list_intersection(first, second, prefix) %}
     {#- the items of the first that the second has too, in the first's order, each behind a prefix -#}
     {{ return(adapter.dispatch("list_intersection", "sendworthy")(first, second, prefix)) }}

@@ -10,6 +10,12 @@
 {%- endmacro %}
 
 
+{% macro is_positive_number(text) -%}
+    {# a number as people write it, above 0; anything that is no number does not hold #}
+    {{ has(matches(text, "^[0-9]+([.,][0-9]+)*\\z") ~ " and " ~ matches(text, "[1-9]")) }}
+{%- endmacro %}
+
+
 {% macro as_money(number) -%}
     {# decimal, so that a sum does not depend on the order of its rows; an absurd number counts as absent #}
     try_cast({{ number }} as decimal(18, 4))

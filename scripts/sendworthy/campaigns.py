@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,7 +18,22 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from sendworthy.errors import Problem, did_you_mean
-from sendworthy.settings import read_merge_tags
+from sendworthy.names import normalise_name
+from sendworthy.placeholders import find_in_template, find_placeholder, letters_of
+from sendworthy.same_text import Text, find_same_texts
+from sendworthy.settings import (
+    EXPIRY_RULE,
+    REPORT_TYPES,
+    SEGMENT_FLAGS_SQL,
+    Kind,
+    read_event_names,
+    read_events,
+    read_kinds,
+    read_merge_tags,
+    read_seed,
+    read_segments,
+    read_topics,
+)
 from sendworthy.templates import (
     PARTIALS_DIR,
     Language,
@@ -28,48 +44,19 @@ from sendworthy.templates import (
 )
 
 CAMPAIGNS_DIR = "campaigns"
-SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
 MERGE_FIELDS_CSV = "seeds/merge_fields.csv"
 MAX_AGE_HOURS = 90 * 24
 MAX_AUDIENCE = 1_000_000_000
-MESSAGE_EVENT_TYPES = (
-    "sent",
-    "delivered",
-    "opened",
-    "clicked",
-    "bounced_hard",
-    "bounced_soft",
-    "complained",
-    "unsubscribed",
-)
 SIGN_UP_KINDS = ("welcome", "onboarding")
 PERSONALIZED, DEFAULT = "personalized", "default"
 
-# any name is legal; the compiled seed separates the names of a list with semicolons
-_EVENT = re.compile(r"[^\s;\x00-\x1f](?:[^;\x00-\x1f]*[^\s;\x00-\x1f])?")
 _MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
 ALL_VARIANTS = "all"  # campaign_results: the row of a campaign's variants together
 _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _FOLDER = re.compile(r"[a-z0-9_]+")
-
-
-class Kind(str, Enum):
-    """What a campaign is for."""
-
-    welcome = "welcome"
-    onboarding = "onboarding"
-    abandoned_cart = "abandoned_cart"
-    rating_request = "rating_request"
-    win_back = "win_back"
-    confirmation = "confirmation"
-    thank_you = "thank_you"
-    reward_reminder = "reward_reminder"
-    discount = "discount"
-    feedback_request = "feedback_request"
-    billing_recovery = "billing_recovery"
-    newsletter = "newsletter"
-    nearby_offer = "nearby_offer"
+# a reason says more than "not needed"
+_LEAST_REASON = 12
 
 
 class Channel(str, Enum):
@@ -96,9 +83,10 @@ Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
 class Audience(_Strict):
-    """Who may get it: one segment (none: everyone), without the excluded ones."""
+    """Who may get it: one segment (none: everyone), those of them who are in the others too, without the excluded ones."""
 
     segment: Word | None = Field(None, description="A segment; without it, everyone")
+    also: list[Word] = Field(default_factory=list, description="Segments that must hold too")
     exclude: list[Word] = Field(default_factory=list, description="Segments whose members never get it")
 
 
@@ -176,23 +164,28 @@ class Valid(_Strict):
 
 
 class Brief(_Strict):
-    """Why the campaign exists and how one will know whether it works."""
+    """Why the campaign exists, what it takes, and how one will know whether it works."""
 
-    goal: Line
+    goal: Line = Field(description="What will be different when it works")
+    larger_goal: Line = Field(description="Which goal of the company it serves")
+    customer_need: Line = Field(description="Which need of the customer it meets")
+    customer_experience: Line = Field(description="What the customer sees and feels")
+    drawbacks: Line = Field(description="What it may cost or spoil")
+    capabilities: Line = Field(description="Which data, channels and tools it uses that are there")
+    still_needed: Line = Field(description="What is still missing")
     success_event: Event
     success_window_days: Annotated[int, Field(strict=True, ge=1, le=365)]
-    evaluation: Literal["holdout", "variants", "none"]
+    evaluation: Literal["holdout", "arms", "none"]
     evaluation_reason: Line | None = Field(None, description="Why nothing is measured; with evaluation: none")
-    drawbacks: Line
 
 
 class Campaign(_Strict):
     """One campaign.yml."""
 
     name: Line
-    kind: Kind
+    kind: Word = Field(description="A line of seeds/kinds.csv")
     channel: Channel
-    topic: Word | None = Field(None, description="What a customer can opt out of")
+    topic: Word | None = Field(None, description="What a customer can opt out of: a line of seeds/topics.csv")
     content_group: Word | None = Field(
         None, description="Never two campaigns of one group to one customer in a night"
     )
@@ -201,10 +194,15 @@ class Campaign(_Strict):
     cancel_on: list[Event] = Field(
         default_factory=list, description="Exception events: whoever had one is left out"
     )
+    waives: dict[str, Line] = Field(
+        default_factory=dict, description="A rule of the kind that does not apply here, and why"
+    )
     cooldown_days: Days
     priority: Priority
     experiment: Experiment = Field(default_factory=lambda: Experiment.model_validate({}))
-    send_hour_local: Annotated[int, Field(strict=True, ge=0, le=23)]
+    send_hour_local: Annotated[int, Field(strict=True, ge=0, le=23)] | None = Field(
+        None, description="On the customer's own clock; only a transactional campaign may do without"
+    )
     valid: Valid = Field(default_factory=lambda: Valid.model_validate({}))
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
     transactional: Annotated[bool, Field(strict=True)] = False
@@ -245,11 +243,16 @@ class CampaignFolder:
 
 @dataclass(frozen=True)
 class Known:
-    """The words that campaigns may use: segments, merge fields, shared texts and merge tags of this project."""
+    """What campaigns may name, all of this project; where a file cannot be read, its part is empty and not checked."""
 
     segments: frozenset[str]
     merge_fields: frozenset[str]
     language: Language = field(default_factory=Language)
+    kinds: Mapping[str, Kind] = field(default_factory=dict)
+    events: frozenset[str] = frozenset()
+    event_names: Mapping[str, str] = field(default_factory=dict)
+    topics: frozenset[str] = frozenset()
+    blank_values: frozenset[str] = frozenset()
 
 
 def event_word(event: str) -> str:
@@ -268,27 +271,35 @@ def expected_id(campaign: Campaign) -> str:
 
 
 def read_known(project_dir: Path) -> tuple[Known, list[Problem]]:
-    """The segments (from the SQL that flags them) and merge fields (from their seed) of a project."""
+    """What the campaigns of a project may name, from the SQL that flags the segments and from the seeds."""
     problems: list[Problem] = []
-    segments: set[str] = set()
-    try:
-        sql = (project_dir / SEGMENT_FLAGS_SQL).read_text(encoding="utf-8")
-        segments = set(re.findall(r"\bas is_(\w+)", re.sub(r"--[^\n]*", "", sql)))
-    except (OSError, UnicodeDecodeError):
-        fix = "restore it from version control, or give the right --project-dir"
-        problems.append(
-            Problem(SEGMENT_FLAGS_SQL, "segments", "the file that defines the segments is missing", fix)
-        )
+    fix = "restore it from version control, or give the right --project-dir"
+    segments = read_segments(project_dir)
+    if not segments:
+        what = "the file that defines the segments is missing, or defines none"
+        problems.append(Problem(SEGMENT_FLAGS_SQL, "segments", what, fix))
     fields: set[str] = set()
     try:
         with (project_dir / MERGE_FIELDS_CSV).open(encoding="utf-8-sig", newline="") as file:
             fields = {(row.get("merge_field") or "").strip() for row in csv.DictReader(file)} - {""}
     except (OSError, UnicodeDecodeError):
-        fix = "restore it from version control, or give the right --project-dir"
         problems.append(Problem(MERGE_FIELDS_CSV, "merge_field", "the list of merge fields is missing", fix))
     tags = read_merge_tags(project_dir)
     partials, found = read_partials(project_dir, tags)
-    return Known(frozenset(segments), frozenset(fields), Language(partials, tags)), [*problems, *found]
+    blank_values = {
+        letters_of(row.get("placeholder_value") or "") for row in read_seed(project_dir, "placeholder_values")
+    }
+    known = Known(
+        frozenset(segments),
+        frozenset(fields),
+        Language(partials, tags),
+        read_kinds(project_dir),
+        frozenset(read_events(project_dir)),
+        read_event_names(project_dir),
+        frozenset(read_topics(project_dir)),
+        frozenset(blank_values - {""}),
+    )
+    return known, [*problems, *found]
 
 
 def load_campaigns(project_dir: Path, known: Known) -> tuple[list[CampaignFolder], list[Problem]]:
@@ -305,6 +316,8 @@ def load_campaigns(project_dir: Path, known: Known) -> tuple[list[CampaignFolder
     for path in paths:
         folder = _load_folder(path, ids, known, problems)
         folders.append(folder)
+    problems.extend(_check_partials(known))
+    problems.extend(_check_same_texts(folders))
     return folders, problems
 
 
@@ -313,15 +326,24 @@ def _is_campaign(path: Path) -> bool:
 
 
 def check_folder(path: Path, campaign_id: str, known: Known) -> list[Problem]:
-    """The problems of one folder that is to become `campaigns/<campaign_id>` beside those that exist."""
+    """The problems of one folder that is to become `campaigns/<campaign_id>` beside those that exist.
+
+    It is a folder that somebody is about to write: what is still to be written is no problem.
+    """
     problems: list[Problem] = []
     ids = {p.name for p in path.parent.iterdir() if _is_campaign(p)} | {campaign_id}
-    _load_folder(path, ids, known, problems, campaign_id=campaign_id)
+    _load_folder(path, ids, known, problems, campaign_id=campaign_id, is_written=False)
     return problems
 
 
 def _load_folder(
-    path: Path, ids: set[str], known: Known, problems: list[Problem], *, campaign_id: str | None = None
+    path: Path,
+    ids: set[str],
+    known: Known,
+    problems: list[Problem],
+    *,
+    campaign_id: str | None = None,
+    is_written: bool = True,
 ) -> CampaignFolder:
     campaign_id = campaign_id or path.name
     folder = CampaignFolder(campaign_id, f"{CAMPAIGNS_DIR}/{campaign_id}", None)
@@ -341,6 +363,10 @@ def _load_folder(
     _load_variants(path, folder, known, channel == "email", mine)
     if folder.campaign is not None:
         mine.extend(_check(folder, folder.campaign, ids, known))
+        if is_written:
+            mine.extend(_check_brief(folder, folder.campaign, known))
+    if is_written:
+        mine.extend(_check_texts(folder, known))
     problems.extend(mine)
     return folder
 
@@ -441,6 +467,11 @@ _WHY_NEEDED: Mapping[str, str] = {
     "escalation_contact": "whoever is woken by the campaign has to reach somebody",
     "brief": "a campaign without a brief cannot be reviewed or evaluated",
     "brief.goal": "the brief is incomplete",
+    "brief.larger_goal": "the brief is incomplete: say what it is part of",
+    "brief.customer_need": "the brief is incomplete: a message that no customer needs is noise",
+    "brief.customer_experience": "the brief is incomplete: somebody will read this",
+    "brief.capabilities": "the brief is incomplete: say what it is built on",
+    "brief.still_needed": "the brief is incomplete: say what is missing, or that nothing is",
     "brief.success_event": "the brief is incomplete: success has to be an event",
     "brief.success_window_days": "the brief is incomplete: success needs a time",
     "brief.evaluation": "the brief is incomplete: say how it will be judged",
@@ -449,7 +480,7 @@ _WHY_NEEDED: Mapping[str, str] = {
 }
 _EXAMPLES: Mapping[str, str] = {
     "name": "name: Come back to your basket",
-    "kind": f"kind: one of {', '.join(k.value for k in Kind)}",
+    "kind": "kind: win_back, or another line of seeds/kinds.csv",
     "channel": "channel: email, sms or push",
     "audience": "audience: {segment: active, exclude: [has_open_ticket]}, or audience: {} for everyone",
     "cooldown_days": "cooldown_days: 7",
@@ -458,11 +489,19 @@ _EXAMPLES: Mapping[str, str] = {
     "send_hour_local": "send_hour_local: 9",
     "owner": "owner: crm-team",
     "escalation_contact": "escalation_contact: crm@example.com",
-    "brief": "brief: with goal, success_event, success_window_days, evaluation, drawbacks",
+    "brief": "brief: with goal, larger_goal, customer_need, customer_experience, drawbacks, capabilities, "
+    "still_needed, success_event, success_window_days and evaluation",
     "brief.goal": "goal: one sentence that says what will be different",
+    "brief.larger_goal": "larger_goal: one sentence that says which goal of the company it serves",
+    "brief.customer_need": "customer_need: one sentence that says which need of the customer it meets",
+    "brief.customer_experience": "customer_experience: one sentence that says what the customer sees and feels",
+    "brief.capabilities": "capabilities: one sentence that says which data, channels and tools it uses",
+    "brief.still_needed": "still_needed: one sentence that says what is missing, or that nothing is",
     "brief.success_event": "success_event: order_completed",
     "brief.success_window_days": "success_window_days: 7",
-    "brief.evaluation": "evaluation: holdout, variants, or none with an evaluation_reason",
+    "brief.evaluation": "evaluation: holdout, or none with an evaluation_reason",
+    "brief.evaluation_reason": "evaluation_reason: one sentence that says why nothing is measured",
+    "waives": "waives: {has_open_ticket: why it does not apply here}",
     "brief.drawbacks": "drawbacks: one sentence that says what it may cost",
     "priority.impact": "impact: 1 to 10",
     "priority.confidence": "confidence: 1 to 10",
@@ -501,9 +540,10 @@ def _problem(folder: CampaignFolder, error: Any) -> Problem:
         fix = did_you_mean(str(key[-1]), allowed, f"remove it; the keys here are {', '.join(allowed)}")
         return Problem(at, name, "unknown key", fix)
     if kind in ("enum", "literal_error"):
-        allowed = [k.value for k in Kind] if name == "kind" else [c.value for c in Channel]
-        if kind == "literal_error":
-            allowed = ["holdout", "variants", "none"]
+        allowed = ["holdout", "none"] if kind == "literal_error" else [c.value for c in Channel]
+        if error["input"] == "variants":
+            what = "variants cannot be compared: they go to different people"
+            return Problem(at, name, what, "write evaluation: holdout, or none with an evaluation_reason")
         fix = did_you_mean(str(error["input"]), allowed, f"choose one of {', '.join(allowed)}")
         return Problem(at, name, f"unknown value {given}", fix)
     if kind in ("greater_than_equal", "less_than_equal"):
@@ -532,6 +572,8 @@ def _problem(folder: CampaignFolder, error: Any) -> Problem:
         return Problem(at, name, f"{given} is not a group of keys", f"write {example or name + ': {...}'}")
     if kind == "list_type":
         return Problem(at, name, f"{given} is not a list", f"write {name.rpartition('.')[2]}: [one, two]")
+    if kind == "dict_type":
+        return Problem(at, name, f"{given} is not a group of keys", f"write {example}")
     if kind == "string_pattern_mismatch" and "x00" not in str(context.get("pattern")):
         word = event_word(str(error["input"]).lower())
         fix = f'write "{word}": lower-case letters, digits and _, a letter first'
@@ -578,38 +620,54 @@ def _range(name: str) -> tuple[int, int]:
 
 
 def _check(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Known) -> list[Problem]:
+    return [
+        *_check_audience(folder, campaign, known),
+        *_check_trigger(folder, campaign, ids, known),
+        *_check_kind(folder, campaign, known),
+        *_check_evaluation(folder, campaign),
+        *_check_name(folder, campaign, known),
+    ]
+
+
+def _check_audience(folder: CampaignFolder, campaign: Campaign, known: Known) -> list[Problem]:
+    problems: list[Problem] = []
+    audience = campaign.audience
+    places: list[tuple[tuple[str | int, ...], str]] = []
+    if audience.segment:
+        places.append((("audience", "segment"), audience.segment))
+    places += [(("audience", "also", i), segment) for i, segment in enumerate(audience.also)]
+    places += [(("audience", "exclude", i), segment) for i, segment in enumerate(audience.exclude)]
+    named: dict[str, bool] = {}
+    for key, segment in places:
+        at, name, is_wanted = folder.at(*key), _dotted(key), key[1] != "exclude"
+        if known.segments and segment not in known.segments:
+            otherwise = f"the segments are the is_ columns of {SEGMENT_FLAGS_SQL}"
+            fix = did_you_mean(segment, known.segments, otherwise)
+            problems.append(Problem(at, name, f"unknown segment {segment!r}", fix))
+        elif named.get(segment) == is_wanted:
+            problems.append(Problem(at, name, f"{segment!r} is listed twice", "write it once"))
+        elif segment in named:
+            what = f"{segment!r} is the audience and excluded too, so nobody gets it"
+            problems.append(Problem(at, name, what, "remove one of the two"))
+        named.setdefault(segment, is_wanted)
+    if campaign.topic and known.topics and campaign.topic not in known.topics:
+        otherwise = f"write one of {', '.join(sorted(known.topics))}, or add it to seeds/topics.csv"
+        fix = did_you_mean(campaign.topic, known.topics, otherwise)
+        what = f"unknown topic {campaign.topic!r}: nobody can opt out of it"
+        problems.append(Problem(folder.at("topic"), "topic", what, fix))
+    return problems
+
+
+def _check_trigger(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Known) -> list[Problem]:
     problems: list[Problem] = []
     trigger = campaign.trigger
-    named: list[tuple[tuple[str | int, ...], str]] = []
-    if campaign.audience.segment:
-        named.append((("audience", "segment"), campaign.audience.segment))
-    named += [(("audience", "exclude", i), s) for i, s in enumerate(campaign.audience.exclude)]
-    for key, segment in named:
-        if known.segments and segment not in known.segments:
-            fix = did_you_mean(
-                segment, known.segments, f"the segments are the is_ columns of {SEGMENT_FLAGS_SQL}"
-            )
-            problems.append(Problem(folder.at(*key), _dotted(key), f"unknown segment {segment!r}", fix))
-    for i, segment in enumerate(campaign.audience.exclude):
-        if segment == campaign.audience.segment:
-            what = f"{segment!r} is the audience and excluded too, so nobody gets it"
-            problems.append(
-                Problem(
-                    folder.at("audience", "exclude", i), "audience.exclude", what, "remove one of the two"
-                )
-            )
-        if segment in campaign.audience.exclude[:i]:
-            what = f"{segment!r} is listed twice"
-            problems.append(
-                Problem(folder.at("audience", "exclude", i), "audience.exclude", what, "remove one")
-            )
     events: list[tuple[tuple[str | int, ...], str]] = []
     if trigger is not None and trigger.event is not None:
         events.append((("trigger", "event"), trigger.event))
     events += [(("cancel_on", i), e) for i, e in enumerate(campaign.cancel_on)]
     events.append((("brief", "success_event"), campaign.brief.success_event))
     for key, event in events:
-        problems.extend(_check_event(folder, key, event, ids))
+        problems.extend(_check_event(folder, key, event, ids, known))
     for i, event in enumerate(campaign.cancel_on):
         if event in campaign.cancel_on[:i]:
             problems.append(
@@ -626,14 +684,136 @@ def _check(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Kno
                 "a trigger without an event (only a welcome or an onboarding may count its age from sign-up)"
             )
             problems.append(Problem(folder.at("trigger"), "trigger.event", what, fix))
-    problems.extend(_check_evaluation(folder, campaign))
-    # A misspelt segment or event is the mistake to mend; the name would only repeat it.
-    if not any(problem.key in ("audience.segment", "trigger.event") for problem in problems):
-        problems.extend(_check_name(folder, campaign))
+    if campaign.send_hour_local is None and not campaign.transactional:
+        what = "missing: only a transactional campaign goes out at once"
+        problems.append(
+            Problem(folder.at("send_hour_local"), "send_hour_local", what, "add send_hour_local: 9")
+        )
     return problems
 
 
-def _check_name(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
+def _check_kind(folder: CampaignFolder, campaign: Campaign, known: Known) -> list[Problem]:
+    """What the kind asks for, and what is waived of it."""
+    if not known.kinds:
+        return []
+    kind = known.kinds.get(campaign.kind)
+    if kind is None:
+        otherwise = f"choose one of {', '.join(known.kinds)}, or add a line to seeds/kinds.csv"
+        fix = did_you_mean(campaign.kind, known.kinds, otherwise)
+        return [Problem(folder.at("kind"), "kind", f"unknown kind {campaign.kind!r}", fix)]
+    missing = _missing_rules(campaign, kind)
+    # a misspelt name is the mistake; the rule would only repeat it
+    named = [*campaign.audience.also, *campaign.audience.exclude, *campaign.cancel_on]
+    unknown = [normalise_name(name) for name in named if name not in known.segments | known.events]
+    problems = [
+        Problem(
+            folder.at(*key.split(".")),
+            key,
+            what,
+            f"add {rule} to {key}, or say why it does not apply: waives: {{{rule}: why}}",
+        )
+        for rule, (key, what) in missing.items()
+        if rule not in campaign.waives and not any(get_close_matches(name, [rule]) for name in unknown)
+    ]
+    for rule in campaign.waives:
+        at, name = folder.at("waives", rule), f"waives.{rule}"
+        if rule not in kind.rules:
+            otherwise = (
+                f"remove it; the kind asks for {', '.join(kind.rules) or 'nothing that can be waived'}"
+            )
+            what = f"the kind {kind.name} does not ask for {rule}, so there is nothing to waive"
+            problems.append(Problem(at, name, what, did_you_mean(rule, kind.rules, otherwise)))
+        elif rule not in missing:
+            what = f"the campaign has {rule}, so nothing is waived"
+            problems.append(Problem(at, name, what, "remove the waiver, or what it is about"))
+    if campaign.transactional != kind.is_transactional:
+        problems.append(_wrong_consent(folder, kind))
+    elif campaign.transactional:
+        for key, value in (
+            ("cooldown_days", campaign.cooldown_days),
+            ("experiment.holdout_percent", campaign.experiment.holdout_percent),
+        ):
+            if value:
+                what = f"{value}, but a transactional message is owed to everybody, each time"
+                problems.append(Problem(folder.at(*key.split(".")), key, what, "write 0"))
+    return problems
+
+
+def _missing_rules(campaign: Campaign, kind: Kind) -> dict[str, tuple[str, str]]:
+    """What of the kind's rules the campaign does not have: the rule, the key where it belongs, and what it says."""
+    audience, trigger = campaign.audience, campaign.trigger
+    article = "an" if kind.name[0] in "aeiou" else "a"
+    missing: dict[str, tuple[str, str]] = {}
+    for segment in kind.must_be_in:
+        if segment not in (audience.segment, *audience.also):
+            missing[segment] = ("audience.also", f"{article} {kind.name} is only for people in {segment}")
+    for segment in kind.must_exclude:
+        if segment not in audience.exclude:
+            missing[segment] = (
+                "audience.exclude",
+                f"{article} {kind.name} must not reach people in {segment}",
+            )
+    for event in kind.must_cancel_on:
+        if event not in campaign.cancel_on:
+            missing[event] = ("cancel_on", f"{article} {kind.name} must not go out after {event}")
+    if kind.must_expire and (trigger is None or trigger.max_age_hours is None):
+        missing[EXPIRY_RULE] = ("trigger", f"{article} {kind.name} must not go out late")
+    return missing
+
+
+def _wrong_consent(folder: CampaignFolder, kind: Kind) -> Problem:
+    if kind.is_transactional:
+        what = f"the kind {kind.name} is owed to the customer"
+        return Problem(folder.at("transactional"), "transactional", what, "write transactional: true")
+    what = f"the kind {kind.name} is not owed to the customer: nobody who has opted out may get it"
+    fix = "write transactional: false; only kinds that seeds/kinds.csv calls transactional go to everybody"
+    return Problem(folder.at("transactional"), "transactional", what, fix)
+
+
+def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> list[Problem]:
+    """Answers that say nothing, or the same twice."""
+    problems: list[Problem] = []
+    answers: list[tuple[tuple[str, ...], str]] = [
+        (("name",), campaign.name),
+        (("owner",), campaign.owner),
+        (("escalation_contact",), campaign.escalation_contact),
+    ]
+    answers += [
+        (("brief", key), text)
+        for key, text in campaign.brief
+        if isinstance(text, str) and key not in ("success_event", "evaluation")
+    ]
+    said: dict[str, str] = {}
+    for key, text in answers:
+        name = _dotted(key)
+        if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
+            fix = f"write {_EXAMPLES.get(name, name)}"
+            problems.append(Problem(folder.at(*key), name, f"{placeholder!r} is a placeholder", fix))
+        elif key[0] == "brief":
+            before = said.setdefault(letters_of(text), name)
+            if before != name:
+                fix = f"write {_EXAMPLES.get(name, name)}"
+                problems.append(Problem(folder.at(*key), name, f"says the same as {before}", fix))
+    for rule, reason in campaign.waives.items():
+        if find_placeholder(reason, known.blank_values, key=rule) or len(letters_of(reason)) < _LEAST_REASON:
+            what, fix = (
+                f"{reason!r} does not say why the rule does not apply",
+                "write the reason in one sentence",
+            )
+            problems.append(Problem(folder.at("waives", rule), f"waives.{rule}", what, fix))
+    return problems
+
+
+def _check_name(folder: CampaignFolder, campaign: Campaign, known: Known) -> list[Problem]:
+    event = campaign.trigger.event if campaign.trigger else None
+    named = (
+        (campaign.kind, known.kinds),
+        (campaign.audience.segment, known.segments),
+        (None if campaign.audience.segment else event, () if _is_message_event(event) else known.events),
+    )
+    if any(name is not None and names and name not in names for name, names in named):
+        # a misspelt kind, segment or event is the mistake; the id would only repeat it
+        return []
     expected = expected_id(campaign)
     suffix = folder.campaign_id.removeprefix(expected + "__")
     suffixed = folder.campaign_id.startswith(expected + "__") and _SUFFIX.fullmatch(suffix)
@@ -645,19 +825,20 @@ def _check_name(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
     return [Problem(folder.at(), "campaign_id", what, fix)]
 
 
+def _is_message_event(event: str | None) -> bool:
+    return event is not None and _MESSAGE_EVENT.fullmatch(event) is not None
+
+
 def _check_event(
-    folder: CampaignFolder, key: tuple[str | int, ...], event: str, ids: set[str]
+    folder: CampaignFolder, key: tuple[str | int, ...], event: str, ids: set[str], known: Known
 ) -> list[Problem]:
     at, name = folder.at(*key), _dotted(key)
     message = _MESSAGE_EVENT.fullmatch(event)
     if message is None:
-        if _EVENT.fullmatch(event):
-            return []
-        fix = "write an event name (order_completed), or message_sent:<campaign_id>"
-        return [Problem(at, name, f"{event!r} is not an event name", fix)]
+        return [] if event in known.events or not known.events else [_unknown_event(at, name, event, known)]
     kind, target = message.groups()
-    if kind not in MESSAGE_EVENT_TYPES:
-        fix = did_you_mean(kind, MESSAGE_EVENT_TYPES, f"the types are {', '.join(MESSAGE_EVENT_TYPES)}")
+    if kind not in REPORT_TYPES:
+        fix = did_you_mean(kind, REPORT_TYPES, f"the types are {', '.join(REPORT_TYPES)}")
         return [Problem(at, name, f"unknown message event type {kind!r}", fix)]
     if target not in ids:
         fix = did_you_mean(target, ids, "name the folder of an existing campaign after the colon")
@@ -665,24 +846,34 @@ def _check_event(
     return []
 
 
+def _unknown_event(at: str, name: str, event: str, known: Known) -> Problem:
+    read_as = known.event_names.get(normalise_name(event), normalise_name(event))
+    if read_as in known.events:
+        what = f"events that are sent as {event!r} are read as {read_as!r}"
+        return Problem(at, name, what, f'did you mean "{read_as}"?')
+    otherwise = "add a line with its description to seeds/events.csv, or write one of those that are there"
+    fix = did_you_mean(read_as, known.events, otherwise)
+    if fix != otherwise:
+        fix += " Or is it an event of your own? Then add it to seeds/events.csv"
+    return Problem(at, name, f"{event!r} is no event that seeds/events.csv declares", fix)
+
+
 def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
     brief, at = campaign.brief, folder.at("brief", "evaluation")
     if brief.evaluation == "none":
         if brief.evaluation_reason is None:
-            fix = "add evaluation_reason: and one sentence, or evaluate it by holdout or variants"
+            fix = "add evaluation_reason: and one sentence, or evaluate it by holdout"
             return [Problem(at, "brief.evaluation_reason", "evaluation: none needs a reason", fix)]
         return []
-    if brief.evaluation == "variants":
-        if len(folder.variants) < 2:
-            fix = "add a second template, or evaluate by holdout"
-            return [Problem(at, "brief.evaluation", "evaluation: variants needs two variants at least", fix)]
-        return []
+    if brief.evaluation == "arms":
+        what = "arms cannot be split yet: experiment has no arms"
+        return [Problem(at, "brief.evaluation", what, "write holdout, or none with an evaluation_reason")]
     if campaign.transactional:
-        fix = "write evaluation: variants, or none with an evaluation_reason"
+        fix = "write evaluation: none, with an evaluation_reason"
         what = "a transactional message goes to everyone, so a holdout cannot evaluate it"
         return [Problem(at, "brief.evaluation", what, fix)]
     if campaign.experiment.holdout_percent == 0:
-        fix = "set experiment: {holdout_percent: 10}, or choose variants or none"
+        fix = "set experiment: {holdout_percent: 10}, or write none with an evaluation_reason"
         return [Problem(at, "brief.evaluation", "evaluation: holdout, but nobody is held out", fix)]
     return []
 
@@ -745,3 +936,54 @@ def _variant_order(variant: Variant) -> tuple[int, int, str]:
     place = {PERSONALIZED: 0, DEFAULT: 2}.get(variant.name, 1)
     rank = variant.analysis.rank if variant.analysis.rank is not None else 1000
     return (place, rank, variant.name)
+
+
+def _check_texts(folder: CampaignFolder, known: Known) -> list[Problem]:
+    """Parts of templates that are still to be written."""
+    problems: list[Problem] = []
+    for variant in folder.variants:
+        analysis = variant.analysis
+        for part, text in (
+            ("subject", analysis.subject),
+            ("preheader", analysis.preheader),
+            ("body", analysis.body),
+        ):
+            if text and (found := find_in_template(text, known.blank_values)):
+                path, line = analysis.places.get(part, (variant.path, 1))
+                what = f"{found[1]!r} is a placeholder: the {part} is still to be written"
+                fix = "write what the customer is to read"
+                problems.append(Problem(f"{path}:{line + found[0]}", part, what, fix))
+    return problems
+
+
+def _check_partials(known: Known) -> list[Problem]:
+    return [
+        Problem(
+            f"{partial.path}:{partial.first_line + found[0]}",
+            name,
+            f"{found[1]!r} is a placeholder: the shared text is still to be written",
+            "write what the customer is to read",
+        )
+        for name, partial in known.language.partials.items()
+        if (found := find_in_template(partial.text, known.blank_values))
+    ]
+
+
+def _check_same_texts(folders: Sequence[CampaignFolder]) -> list[Problem]:
+    texts = [
+        Text(folder.campaign_id, folder.campaign.content_group, variant.path, variant.analysis)
+        for folder in folders
+        if folder.campaign is not None
+        for variant in folder.variants
+        # what is still to be written says nothing yet
+        if not variant.analysis.problems and not find_in_template(variant.analysis.body)
+    ]
+    return [
+        Problem(
+            text.path,
+            "content_group",
+            f"says the same as {other.path}, and the two share no content_group: one person could read it twice in a night",
+            "give both campaigns one content_group, or write another text",
+        )
+        for other, text in find_same_texts(texts)
+    ]

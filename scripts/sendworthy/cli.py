@@ -269,13 +269,13 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check the settings (campaigns, templates, seeds) and that seeds/compiled/ is fresh. Writes nothing."""
-    from sendworthy.compiler import template_warnings
+    from sendworthy.compiler import campaign_warnings
     from sendworthy.night import check_settings
 
     with failures(as_json):
         project = find_project(project_dir)
         check_settings(project)
-        warnings = template_warnings(project.root)
+        warnings = campaign_warnings(project.root)
         told: dict[str, Any] = {"problems": [], "warnings": [asdict(warning) for warning in warnings]}
         if not as_json:
             show_warnings(warnings)
@@ -721,7 +721,7 @@ def new_campaign_command(
         str | None,
         typer.Option(
             "--kind",
-            help="welcome, onboarding, abandoned_cart, rating_request, win_back, confirmation, thank_you, reward_reminder, discount, feedback_request, billing_recovery, newsletter or nearby_offer.",
+            help="What it is for: win_back, newsletter, abandoned_cart, or another line of seeds/kinds.csv.",
         ),
     ] = None,
     channel: Annotated[str | None, typer.Option("--channel", help="email, sms or push.")] = None,
@@ -749,7 +749,7 @@ def new_campaign_command(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a campaign: a folder with campaign.yml and two templates that compile. Asks for what is not given."""
+    """Start a campaign: a folder with the rules of its kind, and two templates to write. Asks for what is not given."""
     from sendworthy.new_campaign import new_campaign
 
     with failures(as_json):
@@ -783,7 +783,7 @@ def new_campaign_command(
         if as_json:
             print_json({"campaign_id": folder.name, "folder": str(folder)})
         else:
-            out.print(f"{folder} is there. Write its copy, then: sendworthy compile")
+            out.print(f"{folder} is there. Replace each TODO in it, then: sendworthy compile")
 
 
 @cluster_app.command("start")

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from sendworthy.campaigns import (
     read_known,
 )
 from sendworthy.errors import Problem, SettingsError
+from sendworthy.project import Project
 from sendworthy.settings import validate_settings
 
 CAMPAIGNS_SEED = "seeds/compiled/campaigns.csv"
@@ -34,6 +35,7 @@ CAMPAIGN_COLUMNS = (
     "topic",
     "content_group",
     "audience_segment",
+    "also_segments",
     "excluded_segments",
     "trigger_event",
     "min_age_hours",
@@ -97,11 +99,13 @@ def compile_project(project_dir: Path) -> CompileResult:
         files = len({problem.where.partition(":")[0] for problem in problems})
         raise SettingsError(
             f"{len(problems)} problem(s) in {files} file(s); nothing was written",
-            "mend them all, then run sendworthy compile again",
+            "correct them all, then run sendworthy compile again",
             problems,
         )
     result = CompileResult(
-        len(folders), sum(len(folder.variants) for folder in folders), warnings=_warnings(folders)
+        len(folders),
+        sum(len(folder.variants) for folder in folders),
+        warnings=_warnings(project_dir, folders),
     )
     for name, text in outputs.items():
         path = project_dir / name
@@ -117,16 +121,45 @@ def compile_project(project_dir: Path) -> CompileResult:
     return result
 
 
-def template_warnings(project_dir: Path) -> list[Problem]:
-    """What is said of the templates that does not keep them from being used."""
+def campaign_warnings(project_dir: Path) -> list[Problem]:
+    """What is said of the campaigns and their templates that does not keep them from being used."""
     known, _ = read_known(project_dir)
-    return _warnings(load_campaigns(project_dir, known)[0])
+    return _warnings(project_dir, load_campaigns(project_dir, known)[0])
 
 
-def _warnings(folders: Sequence[CampaignFolder]) -> list[Problem]:
-    return [
-        warning for folder in folders for variant in folder.variants for warning in variant.analysis.warnings
-    ]
+def _warnings(project_dir: Path, folders: Sequence[CampaignFolder]) -> list[Problem]:
+    delivery = _delivery_hours(project_dir)
+    early = (warning for folder in folders for warning in _expires_early(folder, delivery))
+    texts = (w for folder in folders for variant in folder.variants for w in variant.analysis.warnings)
+    return [*early, *texts]
+
+
+def _expires_early(folder: CampaignFolder, delivery_hours: int) -> Iterator[Problem]:
+    """A trigger that is too old, for some people, on the only night that could have written to them.
+
+    It may be a day old when the night comes. The message then waits for the send hour, up to another day; without a send hour
+    it goes out as soon as the lists are delivered.
+    """
+    campaign = folder.campaign
+    age = campaign.trigger.max_age_hours if campaign and campaign.trigger else None
+    if campaign is None or age is None:
+        return
+    waits = 24 if campaign.send_hour_local is not None else delivery_hours
+    if age < 24 + waits:
+        what = (
+            f"{age} hours lose people: what happens just after a night is 24 hours old at the next, "
+            f"and goes out up to {waits} hours later"
+        )
+        at = folder.at("trigger", "max_age_hours")
+        yield Problem(at, "trigger.max_age_hours", what, f"write {24 + waits} or more")
+
+
+def _delivery_hours(project_dir: Path) -> int:
+    """How long lists take to arrive: the variable of dbt_project.yml, or its default."""
+    try:
+        return int(Project(project_dir).variable("delivery_hours"))
+    except (SettingsError, TypeError, ValueError):
+        return 4
 
 
 def check_fresh(project_dir: Path) -> list[Problem]:
@@ -183,14 +216,15 @@ def _compile(project_dir: Path) -> tuple[dict[str, str], list[CampaignFolder], l
         REQUIREMENTS_SEED: _csv(
             REQUIREMENT_COLUMNS, (row for f in folders for row in _requirement_rows(f, known))
         ),
-        SCHEMA_FILE: json_schema(),
+        SCHEMA_FILE: json_schema(known),
     }
     return outputs, folders, []
 
 
-def json_schema() -> str:
+def json_schema(known: Known) -> str:
     """The JSON schema of campaign.yml, for editors."""
     schema = Campaign.model_json_schema(by_alias=True)
+    schema["properties"]["kind"]["enum"] = list(known.kinds)
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Sendworthy campaign"
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -206,6 +240,7 @@ def _campaign_row(folder: CampaignFolder, campaign: Campaign) -> list[str]:
         campaign.topic,
         campaign.content_group,
         campaign.audience.segment,
+        campaign.audience.also,
         campaign.audience.exclude,
         trigger.event if trigger else None,
         trigger.min_age_hours if trigger else None,

@@ -231,8 +231,9 @@ def _no_candidate(
         return f"the campaign begins on {campaign['valid_from']}"
     if campaign["valid_to"] and campaign["valid_to"] < as_of.date():
         return f"the campaign ended on {campaign['valid_to']}"
-    if campaign["audience_segment"] and campaign["audience_segment"] not in segments:
-        return f"they are not in the segment {campaign['audience_segment']}"
+    wanted = [campaign["audience_segment"] or "", *(campaign.get("also_segments") or "").split(";")]
+    if missing := [name for name in wanted if name and name not in segments]:
+        return f"they are not in the segment {missing[0]}"
     if campaign["trigger_event"] in triggers:
         return f"{campaign['trigger_event']} happened more than 90 days ago"
     return f"{campaign['trigger_event']} has not happened"

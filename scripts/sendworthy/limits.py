@@ -176,7 +176,7 @@ def _stale_and_shrunk(
             nights as (
                 select
                     campaigns.campaign_id,
-                    campaigns.audience_segment is not null or campaigns.excluded_segments is not null as has_segments,
+                    campaigns.audience_segment is not null or campaigns.also_segments is not null or campaigns.excluded_segments is not null as has_segments,
                     coalesce(own.as_of, newest.as_of) as as_of,
                     coalesce(own.run, newest.run) as run
                 from settings.campaigns as campaigns

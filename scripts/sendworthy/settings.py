@@ -6,15 +6,20 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import yaml
+
 from sendworthy.dialects import DIALECTS
-from sendworthy.errors import Problem
+from sendworthy.errors import Problem, did_you_mean
+from sendworthy.names import normalise_name, split_names
 
 SEEDS_DIR = "seeds"
+SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
+LANDING_CONTRACT = "models/staging/landing/_landing__sources.yml"
 CHANNELS = ("email", "sms", "push")
 CHANNELS_AND_ALL = (*CHANNELS, "all")
 TAG_DIALECTS = tuple(dialect for dialect in DIALECTS if dialect != "liquid")
@@ -43,13 +48,17 @@ Check = Callable[[Row], "tuple[str, str, str] | None"]
 
 @dataclass(frozen=True)
 class Seed:
-    """A seed file: its columns, the columns that make a row unique, and what a row must satisfy."""
+    """A seed file: its columns, the columns that make a row unique, and what a row must satisfy.
+
+    The rows of a `vocabulary` are unique by what their first column is read as: `Order Completed` is `order_completed`.
+    """
 
     name: str
     columns: tuple[str, ...]
     unique: tuple[str, ...]
     checks: tuple[Check, ...]
     may_be_empty: bool = False
+    vocabulary: bool = False
 
     @property
     def path(self) -> str:
@@ -85,12 +94,99 @@ def _number(column: str, low: float, high: float, *, whole: bool) -> Check:
     return check
 
 
-def _number_or_empty(column: str, low: float, high: float, *, whole: bool) -> Check:
+def _number_or_empty(column: str, low: float, high: float, *, whole: bool, empty: str) -> Check:
     number = _number(column, low, high, whole=whole)
 
     def check(row: Row) -> tuple[str, str, str] | None:
         found = number(row) if row[column] else None
-        return found and (*found[:2], f"{found[2]}, or leave it empty: then it is not looked at")
+        return found and (*found[:2], f"{found[2]}, or leave it empty: {empty}")
+
+    return check
+
+
+def _one_of(column: str, allowed: Sequence[str], meaning: str) -> Check:
+    def check(row: Row) -> tuple[str, str, str] | None:
+        value = row[column]
+        if value in allowed:
+            return None
+        what = f"{value!r} is not {meaning}" if value else "empty"
+        return column, what, did_you_mean(value, allowed, f"write one of {', '.join(allowed)}")
+
+    return check
+
+
+def _known(column: str, known: Collection[str], meaning: str, where: str, *, several: bool = False) -> Check:
+    """Names of something that stands elsewhere; nothing is known where that file cannot be read."""
+
+    def check(row: Row) -> tuple[str, str, str] | None:
+        for name in split_names(row[column]) if several else [row[column]]:
+            if known and name not in known:
+                fix = did_you_mean(normalise_name(name), known, f"write one of {where}, or add it there")
+                return column, f"unknown {meaning} {name!r}", fix
+        return None
+
+    return check
+
+
+def _event_name(row: Row) -> tuple[str, str, str] | None:
+    name = row["event_name"]
+    if not name:
+        return "event_name", "empty", "write the event's name, such as order_completed"
+    if name != normalise_name(name):
+        fix = f"write {normalise_name(name)}: that is how events of this name are read"
+        return "event_name", f"{name!r} is not written as it is read", fix
+    if ";" in name or ":" in name:
+        return "event_name", f"{name!r} holds a semicolon or a colon", "write the name without it"
+    return None
+
+
+def _own_event(events: Collection[str]) -> Check:
+    """A name that is an event here must not be read as another one."""
+
+    def check(row: Row) -> tuple[str, str, str] | None:
+        name = normalise_name(row["source_name"])
+        if name in events and name != row["event_name"]:
+            what = f"{name} is an event of events.csv, and would be read as {row['event_name']}"
+            return "source_name", what, "remove this line, or the one in events.csv"
+        return None
+
+    return check
+
+
+def _expires(row: Row) -> tuple[str, str, str] | None:
+    if row["must_expire"] == "true" and not row["max_age_hours"]:
+        return "max_age_hours", "empty, but must_expire is true", "write after how many hours it is too late"
+    return None
+
+
+def _owed(row: Row) -> tuple[str, str, str] | None:
+    """What is owed to a customer has no pause and leaves nobody out."""
+    for column in ("cooldown_days", "holdout_percent"):
+        if row["is_transactional"] == "true" and row[column] not in ("", "0"):
+            what = f"{row[column]}, but a transactional message is owed to everybody, each time"
+            return column, what, "write 0, or make the kind not transactional"
+    return None
+
+
+def _source_format(contract: Mapping[str, Mapping[str, str]]) -> Check:
+    def check(row: Row) -> tuple[str, str, str] | None:
+        table, (column, _, key), form = row["table_name"], row["column_name"].partition("."), row["format"]
+        columns = contract.get(table, {})
+        if columns and column not in columns:
+            fix = did_you_mean(column, columns, f"write one of {', '.join(columns)}")
+            return "column_name", f"{table} has no column {column!r}", fix
+        is_number = bool(key) or columns.get(column) == "integer"
+        if is_number and not _NUMBER_FORMAT.fullmatch(form):
+            what = f"{form!r} is not how a number is written" if form else "empty"
+            return "format", what, "write 1234.56 as the source does, with both its marks: 1.234,56"
+        if not is_number and not _TIME_FORMAT.fullmatch(form):
+            what = f"{form!r} is not how a time is written" if form else "empty"
+            return (
+                "format",
+                what,
+                "write it with day %d, month %m and year %Y, and %H, %M, %S: %d/%m/%Y %H:%M",
+            )
+        return None
 
     return check
 
@@ -152,11 +248,124 @@ def _known_merge_field(known: Collection[str]) -> Check:
     return check
 
 
+TICKET_STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
+REPORT_TYPES = (
+    "sent",
+    "delivered",
+    "opened",
+    "clicked",
+    "bounced_hard",
+    "bounced_soft",
+    "complained",
+    "unsubscribed",
+    "resubscribed",
+)
+"""What can happen to a message: the event types of the landing contract."""
+
+IGNORED = "ignored"
+"""Stands in a vocabulary for a word that means nothing here."""
+
+_NUMBER_FORMAT = re.compile(r"1([.,' ])234(?!\1)[.,]56")
+_TIME_FORMAT = re.compile(r"(?=.*%d)(?=.*%m)(?=.*%Y)([^%]|%[dmYHMS])+")
 RETENTION = ("lists", "data_docs", "decisions", "dispatches", "runs", "logs", "previews")
 """What seeds/retention.csv speaks of."""
 
 _CHANNEL_FIX = "write email, sms, push or all"
+_NOT_LOOKED_AT = "then it is not looked at"
+_NO_DEFAULT = "then a new campaign of the kind begins without it"
+_NAME_FIX = "write a plain name: lower-case letters, digits and _, a letter first"
 SEEDS: tuple[Seed, ...] = (
+    Seed(
+        "events",
+        ("event_name", "description"),
+        ("event_name",),
+        (_event_name, _matches("description", r".*\S.*", "say what has happened")),
+    ),
+    Seed(
+        "event_names",
+        ("source_name", "event_name"),
+        ("source_name",),
+        (_matches("source_name", r".*\S.*", "write the name that the other system sends"),),
+        may_be_empty=True,
+        vocabulary=True,
+    ),
+    Seed(
+        "topics",
+        ("topic", "description"),
+        ("topic",),
+        (
+            _matches("topic", r"(?!all$)[a-z][a-z0-9_]*", f"{_NAME_FIX}; all stands for every topic"),
+            _matches("description", r".*\S.*", "say what messages of the topic are about"),
+        ),
+        may_be_empty=True,
+    ),
+    Seed(
+        "kinds",
+        (
+            *("kind", "description", "must_be_in", "must_exclude", "must_cancel_on", "must_expire"),
+            *(
+                "is_transactional",
+                "topic",
+                "content_group",
+                "trigger_event",
+                "min_age_hours",
+                "max_age_hours",
+            ),
+            *("cooldown_days", "holdout_percent", "success_event", "success_window_days"),
+        ),
+        ("kind",),
+        (
+            _matches("kind", r"[a-z][a-z0-9]*(_[a-z0-9]+)*", _NAME_FIX),
+            _matches("description", r".*\S.*", "say what campaigns of the kind are for"),
+            _matches("must_expire", "true|false", "write true or false"),
+            _matches("is_transactional", "true|false", "write true or false"),
+            _matches("content_group", r"([a-z][a-z0-9_]*)?", _NAME_FIX),
+            _number_or_empty("min_age_hours", 0, 2160, whole=True, empty=_NO_DEFAULT),
+            _number_or_empty("max_age_hours", 0, 2160, whole=True, empty=_NO_DEFAULT),
+            _number("cooldown_days", 0, 3650, whole=True),
+            _number("holdout_percent", 0, 100, whole=False),
+            _number("success_window_days", 1, 365, whole=True),
+            _expires,
+            _owed,
+        ),
+    ),
+    Seed(
+        "ticket_statuses",
+        ("source_status", "status"),
+        ("source_status",),
+        (
+            _matches("source_status", r".*\S.*", "write the word in the ticket"),
+            _one_of("status", TICKET_STATUSES, "a status"),
+        ),
+        vocabulary=True,
+    ),
+    Seed(
+        "report_types",
+        ("source_type", "event_type"),
+        ("source_type",),
+        (
+            _matches("source_type", r".*\S.*", "write the word in the report"),
+            _one_of("event_type", (*REPORT_TYPES, IGNORED), "what can happen to a message"),
+        ),
+        vocabulary=True,
+    ),
+    Seed(
+        "report_channels",
+        ("source_channel", "channel"),
+        ("source_channel",),
+        (
+            _matches("source_channel", r".*\S.*", "write the word in the report"),
+            _one_of("channel", (*CHANNELS, IGNORED), "a channel"),
+        ),
+        vocabulary=True,
+    ),
+    Seed(
+        "source_formats",
+        ("table_name", "column_name", "format"),
+        ("table_name", "column_name"),
+        (_one_of("table_name", SOURCES, "a table of the landing zone"),),
+        may_be_empty=True,
+    ),
     Seed(
         "frequency_caps",
         ("channel", "window_days", "max_messages"),
@@ -192,13 +401,13 @@ SEEDS: tuple[Seed, ...] = (
     ),
     Seed(
         "source_limits",
-        ("table_name", "max_age_hours", "max_shrink_percent", "max_quarantined_percent", "holds_back"),
+        ("table_name", "max_age_hours", "max_shrink_percent", "holds_back", "max_quarantined_percent"),
         ("table_name",),
         (
             _matches("table_name", "|".join(SOURCES), f"write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}"),
-            _number_or_empty("max_age_hours", 1, 8760, whole=True),
-            _number_or_empty("max_shrink_percent", 0, 100, whole=False),
-            _number_or_empty("max_quarantined_percent", 0, 100, whole=False),
+            _number_or_empty("max_age_hours", 1, 8760, whole=True, empty=_NOT_LOOKED_AT),
+            _number_or_empty("max_shrink_percent", 0, 100, whole=False, empty=_NOT_LOOKED_AT),
+            _number_or_empty("max_quarantined_percent", 0, 100, whole=False, empty="then it is 20"),
             _matches(
                 "holds_back",
                 "all|with_segments",
@@ -259,12 +468,45 @@ SEEDS: tuple[Seed, ...] = (
 def validate_settings(project_dir: Path) -> list[Problem]:
     """All problems of the settings seeds of a project; empty when they can be used. Reads only."""
     problems: list[Problem] = []
-    fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
+    references = _references(project_dir)
     for seed in SEEDS:
-        if seed.name == "merge_tags" and fields:  # without fields their own file has the problem
-            seed = replace(seed, checks=(*seed.checks, _known_merge_field(fields)))
+        seed = replace(seed, checks=(*seed.checks, *references.get(seed.name, ())))
         problems.extend(_validate(project_dir, seed))
     return problems or list(_too_short(project_dir))
+
+
+def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
+    """What the rows of a seed say about other files; where one cannot be read, that file has the problem."""
+    fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
+    events, topics = read_events(project_dir), read_topics(project_dir)
+    segments = read_segments(project_dir)
+    event = "events.csv"
+    return {
+        "merge_tags": (_known_merge_field(fields),) if fields else (),
+        "event_names": (_known("event_name", events, "event", event), _own_event(events)),
+        "kinds": (
+            _known("must_be_in", segments, "segment", SEGMENT_FLAGS_SQL, several=True),
+            _known("must_exclude", segments, "segment", SEGMENT_FLAGS_SQL, several=True),
+            _known("must_cancel_on", events, "event", event, several=True),
+            _known("trigger_event", {*events, ""} if events else (), "event", event),
+            _known("success_event", events, "event", event),
+            _known("topic", {*topics, ""} if topics else (), "topic", "topics.csv"),
+        ),
+        "source_formats": (_source_format(_landing_columns(project_dir)),),
+    }
+
+
+def _landing_columns(project_dir: Path) -> dict[str, dict[str, str]]:
+    """The columns of the landing contract with their types, by table; none where it cannot be read."""
+    try:
+        found = yaml.safe_load((project_dir / LANDING_CONTRACT).read_text(encoding="utf-8"))
+        return {
+            table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
+            for source in found["sources"]
+            for table in source["tables"]
+        }
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
+        return {}
 
 
 def read_retention(project_dir: Path) -> dict[str, int]:
@@ -328,6 +570,74 @@ def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
     return tags
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of campaign: what one must have, and what a new one begins with (`defaults`, by column)."""
+
+    name: str
+    description: str
+    must_be_in: Sequence[str]
+    must_exclude: Sequence[str]
+    must_cancel_on: Sequence[str]
+    must_expire: bool
+    is_transactional: bool
+    defaults: Mapping[str, str]
+
+    @property
+    def rules(self) -> list[str]:
+        """All that a campaign of the kind can be without only where it says why."""
+        expiry = [EXPIRY_RULE] if self.must_expire else []
+        return [*self.must_be_in, *self.must_exclude, *self.must_cancel_on, *expiry]
+
+
+EXPIRY_RULE = "max_age_hours"
+"""The name under which `waives` speaks of a kind's must_expire."""
+
+
+def read_kinds(project_dir: Path) -> dict[str, Kind]:
+    """The kinds of campaigns by name, in the order of the file; none when it cannot be read."""
+    rows = ({c: v or "" for c, v in row.items() if c} for row in read_seed(project_dir, "kinds"))
+    return {
+        row["kind"]: Kind(
+            row["kind"],
+            row.get("description", ""),
+            split_names(row.get("must_be_in", "")),
+            split_names(row.get("must_exclude", "")),
+            split_names(row.get("must_cancel_on", "")),
+            row.get("must_expire") == "true",
+            row.get("is_transactional") == "true",
+            row,
+        )
+        for row in rows
+        if row.get("kind")
+    }
+
+
+def read_events(project_dir: Path) -> set[str]:
+    """The events that campaigns may name; none when the file cannot be read."""
+    return {row.get("event_name") or "" for row in read_seed(project_dir, "events")} - {""}
+
+
+def read_event_names(project_dir: Path) -> dict[str, str]:
+    """Our name of an event by the name (normalised) that another system has for it."""
+    rows = read_seed(project_dir, "event_names")
+    return {normalise_name(row.get("source_name") or ""): row.get("event_name") or "" for row in rows}
+
+
+def read_topics(project_dir: Path) -> set[str]:
+    """The topics that customers can opt out of; none when the file cannot be read."""
+    return {row.get("topic") or "" for row in read_seed(project_dir, "topics")} - {""}
+
+
+def read_segments(project_dir: Path) -> set[str]:
+    """The segments, from the SQL that flags them; none when it cannot be read."""
+    try:
+        sql = (project_dir / SEGMENT_FLAGS_SQL).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return set()
+    return set(re.findall(r"\bas is_(\w+)", re.sub(r"--[^\n]*", "", sql)))
+
+
 def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
     """The rows of a seed as they stand; none when the file cannot be read."""
     try:
@@ -347,7 +657,7 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
         return [Problem(seed.path, "", "the file is missing", fix)]
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     problems: list[Problem] = []
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[tuple[str, ...], tuple[int, Row]] = {}
     rows = 0
     try:
         header = next(reader, [])
@@ -374,7 +684,7 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
 
 
 def _validate_row(
-    seed: Seed, line: int, cells: Sequence[str], seen: dict[tuple[str, ...], int]
+    seed: Seed, line: int, cells: Sequence[str], seen: dict[tuple[str, ...], tuple[int, Row]]
 ) -> list[Problem]:
     at = f"{seed.path}:{line}"
     if len(cells) != len(seed.columns):
@@ -390,10 +700,16 @@ def _validate_row(
         found = check(row)
         if found is not None:
             problems.append(Problem(at, *found))
-    key = tuple(row[column].lower() for column in seed.unique)
-    if key in seen:
-        what = f"the same {', '.join(seed.unique)} as on line {seen[key]}"
-        problems.append(Problem(at, seed.unique[0], what, "remove one of the two"))
-    else:
-        seen[key] = line
+    compared = normalise_name if seed.vocabulary else str.lower
+    key = tuple(compared(row[column]) for column in seed.unique)
+    before, other = seen.setdefault(key, (line, row))
+    if before != line:
+        what, fix = f"the same {', '.join(seed.unique)} as on line {before}", "remove one of the two"
+        if seed.vocabulary:
+            source, target = seed.columns
+            what = f"{row[source]!r} is read as {key[0]}, as {other[source]!r} on line {before} is"
+            if row[target] != other[target]:
+                what += f", which means {other[target]} there and {row[target]} here"
+                fix = "keep the line that is right, and remove the other"
+        problems.append(Problem(at, seed.unique[0], what, fix))
     return problems

@@ -19,6 +19,7 @@ with
                 campaigns.audience_segment is not null
                 and not {{ list_has("customers.segments", "campaigns.audience_segment") }}
             )
+            or not {{ list_has_all("customers.segments", split_list("campaigns.also_segments")) }}
             or (campaigns.trigger_event is null) <> (decisions.trigger_at is null)
             or not coalesce({{ within_days("decisions.trigger_at", 90, "decisions.as_of") }}, true)
     )

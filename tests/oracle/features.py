@@ -213,11 +213,11 @@ def gather(
     for person in people.values():
         place = current_place(person, settings.places, as_of)
         person.features = features(person, as_of)
-        person.segments = segments(person, as_of, place, person.user_id in slow)
         person.raw_merge_values = raw_merge_values(person, place)
         person.merge_values = {
             name: merge_value(value, settings.placeholders) for name, value in person.raw_merge_values.items()
         }
+        person.segments = segments(person, as_of, place, person.user_id in slow)
     return people, sent
 
 
@@ -468,8 +468,17 @@ def current_place(person: Facts, places: Sequence[Place], as_of: datetime) -> Pl
     return None
 
 
+def has_points(person: Facts) -> bool:
+    """Loyalty points that can be printed, and are a number above 0; grouped digits count, signs and exponents do not."""
+    points = person.merge_values.get("loyalty_points") or ""
+    parts = points.replace(",", ".").split(".")
+    return all(part and set(part) <= set("0123456789") for part in parts) and bool(
+        set(points) & set("123456789")
+    )
+
+
 def segments(person: Facts, as_of: datetime, place: Place | None, is_slow: bool) -> set[str]:
-    """The names of the segments that the customer is in; needs `person.features`."""
+    """The names of the segments that the customer is in; needs `person.features` and `person.merge_values`."""
     found = person.features
     stage, level = found["lifecycle_stage"], found["engagement_level"]
     recent_complaint = is_recent_complaint(person, as_of)
@@ -495,8 +504,10 @@ def segments(person: Facts, as_of: datetime, place: Place | None, is_slow: bool)
         "refunded_recently": within(person.newest("order_refunded"), 14, as_of) and not refund_pending,
         "billing_trouble": billing_trouble,
         "slow_onboarding": is_slow,
+        "onboarded": person.newest("onboarding_completed") is not None,
         "interested_not_bought": is_interested_not_bought(person, as_of),
         "near_place": place is not None,
+        "has_points": has_points(person),
         "recently_installed": within(person.newest("app_installed"), 7, as_of),
         "satisfied": is_satisfied(person, as_of),
         "cancelled": is_cancelled(person),
@@ -523,8 +534,10 @@ SEGMENTS = [
     "refunded_recently",
     "billing_trouble",
     "slow_onboarding",
+    "onboarded",
     "interested_not_bought",
     "near_place",
+    "has_points",
     "recently_installed",
     "satisfied",
     "cancelled",

@@ -1,3 +1,8 @@
+{%- set is_in_audience -%}
+    (in_force.audience_segment is null or {{ list_has("customers.segments", "in_force.audience_segment") }})
+    and {{ list_has_all("customers.segments", "in_force.also_segments") }}
+{%- endset -%}
+
 with
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
 
@@ -15,18 +20,13 @@ with
             on in_force.trigger_event = triggers.trigger_event
             and in_force.min_age_seconds = triggers.min_age_seconds
         inner join customers on triggers.user_id = customers.user_id
-        where
-            in_force.audience_segment is null
-            or {{ list_has("customers.segments", "in_force.audience_segment") }}
+        where {{ is_in_audience }}
     ),
 
     untriggered as (
         select in_force.campaign_id, customers.user_id, cast(null as timestamp) as trigger_at
         from in_force
-        inner join
-            customers
-            on in_force.audience_segment is null
-            or {{ list_has("customers.segments", "in_force.audience_segment") }}
+        inner join customers on {{ is_in_audience }}
         where in_force.trigger_event is null
     ),
 

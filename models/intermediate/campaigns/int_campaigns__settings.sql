@@ -9,6 +9,7 @@ with
             topic,
             content_group,
             audience_segment,
+            {{ split_list("also_segments") }} as also_segments,
             {{ split_list("excluded_segments") }} as excluded_segments,
             trigger_event,
             -- whose message a later step of a journey follows

@@ -11,6 +11,8 @@ with
 
     nearest_places as (select * from {{ ref("int_events__nearest_place") }}),
 
+    merge_fields as (select * from {{ ref("int_customers__merge_fields") }}),
+
     tickets as (select * from {{ ref("int_support__tickets_by_user") }}),
 
     mentions as (select * from {{ ref("int_support__mentions_by_user") }}),
@@ -44,6 +46,7 @@ with
             events.last_refunded_at,
             events.last_payment_failed_at,
             events.last_installed_at,
+            events.last_onboarded_at,
             events.last_cancelled_at,
             events.last_subscribed_at,
             events.last_low_score_at,
@@ -55,6 +58,7 @@ with
             coalesce(pending_refunds.pending_refunds, 0) as pending_refunds,
             coalesce(onboarding.is_slow, false) as is_onboarding_slow,
             nearest_places.place_name,
+            {{ is_positive_number("merge_fields.loyalty_points") }} as has_loyalty_points,
             coalesce(tickets.open_tickets, 0) as open_tickets,
             tickets.last_ticket_at,
             tickets.last_complaint_at,
@@ -77,6 +81,7 @@ with
         left join pending_refunds on users.user_id = pending_refunds.user_id
         left join onboarding on users.user_id = onboarding.user_id
         left join nearest_places on users.user_id = nearest_places.user_id
+        left join merge_fields on users.user_id = merge_fields.user_id
         left join tickets on users.user_id = tickets.user_id
         left join mentions on users.user_id = mentions.user_id
         left join messages on users.user_id = messages.user_id

@@ -33,6 +33,7 @@ with
             max(case when event_name = 'order_refunded' then occurred_at end) as last_refunded_at,
             max(case when event_name = 'payment_failed' then occurred_at end) as last_payment_failed_at,
             max(case when event_name = 'app_installed' then occurred_at end) as last_installed_at,
+            max(case when event_name = 'onboarding_completed' then occurred_at end) as last_onboarded_at,
             max(case when event_name = 'subscription_cancelled' then occurred_at end) as last_cancelled_at,
             max(case when event_name = 'subscription_started' then occurred_at end) as last_subscribed_at,
             max(
