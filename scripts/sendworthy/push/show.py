@@ -102,11 +102,11 @@ def show_result(result: Result) -> None:
     table = Table(title=f"{plan.destination.label}, night of {plan.night}: what was sent")
     table.add_column("campaign", overflow="fold")
     table.add_column("state")
-    headings = ("rows taken", "requests", "expired", "refused", "resent after an unknown outcome")
+    headings = ("taken", "requests", "expired", "refused", "not confirmed", "resent")
     for heading in headings:
         table.add_column(heading, justify="right")
     for item in result.outcomes:
-        counts = (item.rows, item.batches, item.expired, item.refused, item.again)
+        counts = (item.rows, item.batches, item.expired, item.refused, item.unconfirmed, item.again)
         state = "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]"
         table.add_row(escape(item.campaign_id), state, *(f"{count:,}" for count in counts))
     out.print(table)
@@ -114,6 +114,14 @@ def show_result(result: Result) -> None:
     if result.refused_file:
         err.print(
             f"[bold red]refused:[/] {result.refused:,} rows; the list, with the reasons, is {escape(str(result.refused_file))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if result.unconfirmed_file:
+        err.print(
+            f"[bold red]not confirmed:[/] {result.unconfirmed:,} rows were sent, and {escape(plan.destination.label)} has not said that "
+            f"it took them.\n      They are in {escape(str(result.unconfirmed_file))}. "
+            "Run the same command again: it sends them once more.",
             highlight=False,
             soft_wrap=True,
         )
@@ -149,6 +157,8 @@ def result_as_dict(result: Result) -> dict[str, Any]:
         "not_pushed": {item.campaign_id: item.refused for item in result.plan.refused},
         "refused": result.refused,
         "refused_file": str(result.refused_file) if result.refused_file else None,
+        "unconfirmed": result.unconfirmed,
+        "unconfirmed_file": str(result.unconfirmed_file) if result.unconfirmed_file else None,
         "stopped": result.stopped.what if result.stopped else None,
         "exit_code": result.exit_code,
     }
