@@ -352,16 +352,9 @@ def test_an_answer_of_stop_to_a_text_message_is_an_unsubscription(
 
 
 BAD_TIMES = [
-    ABSENT,
-    None,
-    "",
-    "yesterday",
-    "28/11/2026",
-    0,
-    12345,
-    "2026-13-01",
-    "2099-01-01T00:00:00Z",
-    4102444800,
+    *(ABSENT, None, "", "yesterday", "28/11/2026", 0, 12345, "2026-13-01"),
+    # a clock that was never set, and one that is ahead
+    *("1970-01-01T00:00:00Z", "0001-01-01", "2099-01-01T00:00:00Z", 4102444800),
 ]
 
 
@@ -439,14 +432,33 @@ def test_reports_of_one_id_are_no_duplicates_of_each_other_unless_they_are_the_s
     assert result.total.duplicates == 1 and result.total.rows == 3
 
 
+@pytest.mark.parametrize(("source", "kind"), [case for case in CASES if case[0] != "mailchimp"])
+def test_one_id_for_all_reports_of_a_message_hides_no_stop(
+    source: str, kind: str, project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    earlier = {"braze": "Delivery", "klaviyo": "Opened Email", "listmonk": "soft"}.get(source, "delivered")
+    reports = [stop(source, earlier, user="u-now"), stop(source, kind, time=SECONDS + 60, user="u-now")]
+    result = run(project, source, lines(tmp_path / "r.json", *reports), raw, db)
+    assert kind in {row["event_type"] for row in rows(raw)} and result.total.duplicates == 0
+
+
 @pytest.mark.parametrize("id", ["", " ", None, ABSENT])
 @pytest.mark.parametrize(("source", "kind"), [case for case in CASES if case[0] != "mailchimp"])
 def test_reports_without_an_id_are_not_one_report(
     source: str, kind: str, id: object, project: Project, raw: Path, db: Path, tmp_path: Path
 ) -> None:
-    reports = [stop(source, kind, id=id, user=user) for user in ("u-now", "u-moved", "u-now")]
-    result = run(project, source, lines(tmp_path / "r.json", *reports), raw, db)
-    assert sorted(row["user_id"] for row in rows(raw)) == ["u-moved", "u-now"]
+    def of(*users: str) -> list[Row]:
+        return [stop(source, kind, id=id, user=user) for user in users]
+
+    # in one file, and in another one: the night, too, takes reports of one id for one report
+    files = [
+        lines(tmp_path / "1.json", *of("u-now", "u-1", "u-now")),
+        lines(tmp_path / "2.json", *of("u-moved")),
+    ]
+    result = run(project, source, files, raw, db)
+    assert sorted(row["user_id"] for row in rows(raw)) == ["u-1", "u-moved", "u-now"]
+    assert len({row["message_event_id"] for row in rows(raw)}) == 3
+    assert all(row["message_event_id"] != f"{source}:" for row in rows(raw))
     assert result.total.duplicates == 1
 
 

@@ -124,7 +124,7 @@ def test_where_it_stays_so_the_rows_are_named_and_the_next_push_sends_them(
     nothing_personal(scene)
     # a look beforehand says it, too
     (planned,) = scene.plan().campaigns
-    assert planned.to_send == 4 and "3 rows were sent before, and are not confirmed" in planned.notes[0]
+    assert planned.to_send == 4 and "3 rows of an earlier push were not confirmed" in planned.notes[0]
     rerun = scene.push()
     assert rerun.exit_code == 0 and rerun.outcomes[0].is_whole and rerun.unconfirmed == 0
     assert rerun.outcomes[0].again >= 1 and not_confirmed(scene) == set()

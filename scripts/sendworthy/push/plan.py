@@ -439,7 +439,7 @@ class _Planner:
                     self._look_at(row)
         unconfirmed = len(self._journal.unconfirmed(planned.campaign_id, planned.files))
         again = (
-            [f"{unconfirmed:,} rows were sent before, and are not confirmed: they are sent once more"]
+            [f"{unconfirmed:,} rows of an earlier push were not confirmed: they are sent once more"]
             if unconfirmed
             else []
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any
@@ -49,14 +50,15 @@ class Bar:
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, and one masked example of it."""
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what would be sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("of it")
-    for heading in ("rows", "to send", "expired", "sent before", "requests"):
-        table.add_column(heading, justify="right")
-    for item in plan.campaigns:
-        counts = (item.rows, item.to_send, item.expired, item.taken, item.batches)
-        table.add_row(escape(item.campaign_id), _kind(item), *(f"{count:,}" for count in counts))
+    table = _table(
+        f"{plan.destination.label}, night of {plan.night}: what would be sent",
+        "of it",
+        ("rows", "to send", "requests", "expired", "sent before"),
+        [
+            (item.campaign_id, _kind(item), (item.rows, item.to_send, item.batches, item.expired, item.taken))
+            for item in plan.campaigns
+        ],
+    )
     out.print(table)
     _show_campaigns(plan)
     if plan.example is not None:
@@ -73,6 +75,23 @@ def show_plan(plan: Plan) -> None:
             highlight=False,
         )
     out.print("Nothing was sent. Send it with --confirm.")
+
+
+def _table(
+    title: str, state: str, headings: Sequence[str], lines: Sequence[tuple[str, str, Sequence[int]]]
+) -> Table:
+    """A line a campaign: its state, and its counts. Of those behind the second, a column of nothing but zeros is left out."""
+    shown = [
+        place for place in range(len(headings)) if place < 2 or any(counts[place] for _, _, counts in lines)
+    ]
+    table = Table(title=title)
+    table.add_column("campaign", overflow="fold")
+    table.add_column(state)
+    for place in shown:
+        table.add_column(headings[place], justify="right")
+    for campaign, words, counts in lines:
+        table.add_row(escape(campaign), words, *(f"{counts[place]:,}" for place in shown))
+    return table
 
 
 def _kind(item: Planned) -> str:
@@ -99,16 +118,19 @@ def _show_campaigns(plan: Plan) -> None:
 def show_result(result: Result) -> None:
     """What was sent, what was refused, and where the list of it lies."""
     plan = result.plan
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what was sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("state")
-    headings = ("taken", "requests", "expired", "refused", "not confirmed", "resent")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for item in result.outcomes:
-        counts = (item.rows, item.batches, item.expired, item.refused, item.unconfirmed, item.again)
-        state = "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]"
-        table.add_row(escape(item.campaign_id), state, *(f"{count:,}" for count in counts))
+    table = _table(
+        f"{plan.destination.label}, night of {plan.night}: what was sent",
+        "state",
+        ("taken", "requests", "refused", "not confirmed", "resent", "expired"),
+        [
+            (
+                item.campaign_id,
+                "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]",
+                (item.rows, item.batches, item.refused, item.unconfirmed, item.again, item.expired),
+            )
+            for item in result.outcomes
+        ],
+    )
     out.print(table)
     _show_campaigns(plan)
     if result.refused_file:
