@@ -458,7 +458,8 @@ def test_reports_without_an_id_are_not_one_report(
     result = run(project, source, files, raw, db)
     assert sorted(row["user_id"] for row in rows(raw)) == ["u-1", "u-moved", "u-now"]
     assert len({row["message_event_id"] for row in rows(raw)}) == 3
-    assert all(row["message_event_id"] != f"{source}:" for row in rows(raw))
+    ids = [row["message_event_id"] for row in rows(raw)]
+    assert not [id for id in ids if id.endswith(":") or "::" in id]
     assert result.total.duplicates == 1
 
 
