@@ -209,7 +209,8 @@ def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
         raise unanswered(error, is_unreached) from None
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         # a content that the client cannot read
-        raise Unclear(f"its client cannot read the answer ({type(error).__name__})", True) from None
+        words = f"it answered, but not as its documentation says: its client cannot read it ({type(error).__name__})"
+        raise Unclear(words, True) from None
     return Answer(200, {}, data)
 
 
