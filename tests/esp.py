@@ -15,7 +15,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.parser import BytesParser
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,12 +84,14 @@ class Reply:
 class Fault:
     """What goes wrong with one request: before it is taken or after it.
 
-    `status`: this answer. `cut`: no answer. `late`: an answer that comes too late. `kill`: the process of `Esp.victim` dies.
+    `status`: this answer, with `body`, which is no JSON where it is a text. `cut`: no answer. `late`: an answer that comes too
+    late. `kill`: the process of `Esp.victim` dies.
     """
 
     kind: str
     after: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = field(default_factory=lambda: {"message": "a bad moment"})
 
     @property
     def words(self) -> str:
@@ -124,6 +126,8 @@ class Esp:
         self.bad: dict[str, str] = {}
         self.poison: set[str] = set()
         self.names_poison = True
+        # what becomes of an answer that is good, by the method and the path of its request
+        self.spoil: Callable[[str, str, Any], Any] = lambda method, path, data: data
         self.locked_with = 0
         self.requests: list[tuple[float, str, str]] = []
         self.paused_jobs = 0
@@ -185,6 +189,8 @@ class Esp:
         if fault:
             self._fail(handler, fault)
         else:
+            if reply.status < 300:
+                reply = replace(reply, data=self.spoil(handler.command, parts.path, reply.data))
             self._send(handler, reply)
 
     def _fail(self, handler: BaseHTTPRequestHandler, fault: Fault) -> None:
@@ -200,8 +206,9 @@ class Esp:
             return
         headers = dict(fault.headers)
         if headers.get("Retry-After") == "date":
-            headers["Retry-After"] = formatdate(time.time() + 40, usegmt=True)
-        self._send(handler, Reply(int(fault.kind), {"message": "a bad moment"}, headers))
+            now = self.clock.now() if self.clock else time.time()
+            headers["Retry-After"] = formatdate(now + 40, usegmt=True)
+        self._send(handler, Reply(int(fault.kind), fault.body, headers))
 
     def _send(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
         content = reply.data.encode() if isinstance(reply.data, str) else json.dumps(reply.data).encode()
@@ -351,6 +358,7 @@ class Esp:
                 "updated_members": [],
                 "errors": errors,
                 "error_count": len(errors),
+                "total_created": 0,
                 "total_updated": len(items) - len(errors),
             },
         )
@@ -470,7 +478,13 @@ class Esp:
                 self.paused_jobs -= 1
                 return Reply(200, {"id": "x", "status": "pending"})
             count = len(job["errors"])
-            results = {"errored_count": count, "requested_count": job["count"]}
+            results = {
+                "requested_count": job["count"],
+                "created_count": job["count"] - count,
+                "updated_count": 0,
+                "deleted_count": 0,
+                "errored_count": count,
+            }
             if count:
                 results["errors_url"] = f"{self.address}/errors/{path.rsplit('/', 1)[1]}"
             return Reply(200, {"status": "errored" if count else "completed", "results": results})

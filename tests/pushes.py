@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from esp import Esp, FakeClock
+from esp import SECRET, Esp, FakeClock
+from esp import Limits as Documented
 from nights import ROOT
 from sendworthy.delivery import put_in_place
 from sendworthy.destinations import Destination, Limit, Limits, Rate, load_destinations
@@ -383,3 +387,58 @@ class Scene:
             if known.get(key) != told.get(key):
                 print(f"{key}: the vendor knows {known.get(key)}, and should know {told.get(key)}")
         return known == told
+
+
+CAMPAIGN = "welcome__new__email"
+# seven people in batches of three, in the order of their messages' ids, which is that of a list
+PEOPLE = sorted(people(7), key=lambda person: dispatch_id(CAMPAIGN, person, FIRST))
+BATCHES = 3
+
+
+def small(vendor: str) -> Destination:
+    """A destination that takes three rows in a request."""
+    return with_limits(vendor, max_request_items=3)
+
+
+def small_nights(root: Path) -> Callable[[str], Path]:
+    """A small night of each vendor, written once."""
+
+    def of(vendor: str) -> Path:
+        if not (root / vendor).exists():
+            write_night(root / vendor, small(vendor), {CAMPAIGN: PEOPLE})
+        return root / vendor
+
+    return of
+
+
+@contextmanager
+def small_scenes(folder: Path, nights: Callable[[str], Path]) -> Iterator[Callable[[str], Scene]]:
+    """The small night of a vendor, to be pushed to its server."""
+    servers: list[Esp] = []
+
+    def of(vendor: str) -> Scene:
+        shutil.copytree(nights(vendor), folder / "out", dirs_exist_ok=True)
+        clock = FakeClock()
+        servers.append(Esp(vendor, clock, Documented(items=3)))
+        return Scene(folder / "out", small(vendor), servers[-1], clock)
+
+    try:
+        yield of
+    finally:
+        for server in servers:
+            server.close()
+
+
+def refused_rows(scene: Scene, name: str = "refused.csv") -> list[dict[str, str]]:
+    with (scene.folder / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def nothing_personal(scene: Scene) -> None:
+    """No address, name or key in anything that a push leaves behind."""
+    for path in scene.folder.iterdir():
+        text = path.read_text(encoding="utf-8").lower()
+        assert SECRET not in text
+        for person in PEOPLE:
+            assert person.key not in text and person.user not in text
+            assert not (person.first_name and person.first_name.lower() in text)

@@ -25,6 +25,7 @@ from sendworthy.destinations import (
     Destination,
     Envelope,
     Limit,
+    Places,
     choose_destinations,
     load_destinations,
 )
@@ -470,6 +471,20 @@ def test_a_night_writes_the_destinations_of_the_project_or_those_that_are_named(
         ("destination:", "destinations:", ("config.meta.destination is not there",)),
         ("name: export_klaviyo", "name: export_klavio", ("export_klavio", "no export_<destination>.sql")),
         ("models:", "models: [", ("cannot be read",)),
+        # a column that is not there: a list that nobody could verify
+        (
+            "user: sendworthy_user_id",
+            "user: sendworthy_usr_id",
+            ("says.user", "'sendworthy_usr_id'", '"sendworthy_user_id"'),
+        ),
+        ("message: sendworthy_dispatch_id", "message: nosuch", ("says.message", "name one of Email Address")),
+        ("campaign: sendworthy_campaign_id", "campaign: nosuch.inside", ("says.campaign", "'nosuch'")),
+        (
+            "blank_fields: sendworthy_blank_fields}",
+            "blank_fields: blanks}",
+            ("record.blank_fields", "'blanks'"),
+        ),
+        ("record: {person: Email Address,", "record: {person: email,", ("record.person", "'email'")),
     ],
 )
 def test_a_wrong_description_says_its_file_its_key_and_what_to_do(
@@ -483,6 +498,75 @@ def test_a_wrong_description_says_its_file_its_key_and_what_to_do(
         load_destinations(project.root)
     words = "\n".join(str(problem) for problem in error.value.problems)
     assert all(word in words for word in ("models/exports/export_klaviyo.yml", "fix: ", *told)), words
+
+
+def test_columns_of_a_file_that_the_model_lacks_are_named(project: Project) -> None:
+    folder = project.root / "models" / "exports"
+    for name, old, new in (
+        ("listmonk", "file_columns: [email, name, attributes]", "file_columns: [email, nam, attributes]"),
+        ("braze_track", "      - name: dispatch_id\n", "      - name: dispatch\n"),
+    ):
+        path = folder / f"export_{name}.yml"
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    words = "\n".join(str(problem) for problem in error.value.problems)
+    assert "export_listmonk.file_columns" in words and 'did you mean "name"?' in words
+    assert "export_braze_track.columns" in words and "'dispatch_id'" in words
+
+
+def test_a_name_that_no_folder_has_is_refused(project: Project) -> None:
+    folder = project.root / "models" / "exports"
+    for suffix in ("sql", "yml"):
+        text = (folder / f"export_klaviyo.{suffix}").read_text(encoding="utf-8")
+        text = text.replace("export_klaviyo", "export_Kla-viyo")
+        (folder / f"export_Kla-viyo.{suffix}").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    assert "small letters" in str(error.value.problems[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "told"),
+    [
+        # of JSON: a member that is not there
+        *(("braze_track", {key: "nosuch"}, f"says.{key}: ") for key in Places.model_fields),
+        *(("listmonk", {key: "attributes.nosuch"}, f"says.{key}: ") for key in Places.model_fields),
+        # a column that is there, and says something else
+        ("customer_io", {"campaign": "sendworthy_variant"}, "says.campaign: "),
+        ("customer_io", {"message": "sendworthy_variant"}, "says.message: "),
+        ("customer_io", {"user": "sendworthy_variant"}, "of the user in sendworthy_variant"),
+        ("customer_io", {"send_at": "sendworthy_variant"}, "says.send_at: "),
+        ("generic_parquet", {"valid_until": "variant", "send_at": "variant"}, "says.valid_until: "),
+        # a column that is not there, which load_destinations says earlier
+        ("customer_io", {"variant": "nosuch"}, "the column nosuch"),
+        ("generic_parquet", {"variant": "nosuch"}, "the column nosuch"),
+    ],
+)
+def test_a_night_whose_lists_nobody_could_verify_is_not_written(
+    sample: Sample, tmp_path: Path, name: str, wrong: dict[str, str], told: str
+) -> None:
+    """Its lists do not say what the description promises: `sendworthy verify` would refuse them once they are published."""
+    says = KNOWN[name].says.model_copy(update=wrong)
+    described = KNOWN[name].model_copy(update={"says": says})
+    with pytest.raises(SettingsError) as error:
+        sample.export(tmp_path / "out", KNOWN["generic"], described, campaigns=sample.largest(2))
+    words = "\n".join(str(problem) for problem in error.value.problems)
+    assert f"models/exports/export_{name}.yml" in words and told in words.replace("]", "")
+    assert "export_generic.yml" not in words
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"], "a part of it is left"
+
+
+def test_a_destination_that_gets_fewer_messages_and_does_not_say_so_is_not_written(
+    sample: Sample, tmp_path: Path
+) -> None:
+    described = KNOWN["klaviyo"].model_copy(update={"one_per_address": False})
+    shared = [campaign for campaign in sample.campaigns if campaign["campaign_id"] == sample.shared]
+    with pytest.raises(SettingsError) as error:
+        sample.export(tmp_path / "out", described, campaigns=shared)
+    assert "one_per_address" in error.value.problems[0].fix
 
 
 def test_a_model_without_a_description_is_told(project: Project) -> None:

@@ -15,6 +15,7 @@ import yaml
 from harness import Warehouse
 from nights import ROOT
 from oracle import Campaign, Settings, Variant, write_settings
+from pushes import entry
 from sendworthy.destinations import load_destinations
 from sendworthy.exports import export_night
 from vendor_rules import BY_ADDRESS, CELLS, RULES, Message
@@ -78,7 +79,8 @@ def delivered(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) ->
     )
     try:
         run = {"as_of": "2026-06-01T00:00:00Z", "run_id": "20260601T000000Z-0a1b2c3d"}
-        campaigns = [{"campaign_id": CAMPAIGN, "channel": "email", "status": "released"}]
+        ((messages,),) = connection.execute("select count(*) from marts.send_list").fetchall()
+        campaigns = [entry(CAMPAIGN, messages)]
         destinations = list(load_destinations(ROOT).values())
         export_night(connection, destinations, folder / "out", run, campaigns)
         sent = connection.execute("select user_id, merge_values from marts.send_list").fetchall()

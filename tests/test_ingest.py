@@ -8,113 +8,49 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
-import duckdb
 import pytest
+from esp_reports import (
+    EMAIL,
+    NEWSLETTER,
+    REPORTS,
+    Row,
+    landing_zone_in,
+    lines,
+    published,
+    rows,
+    run,
+    sendgrid,
+    settings_in,
+)
 from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 from sendworthy.errors import SendworthyError, SettingsError
-from sendworthy.ingest import EVENT_TYPES, SOURCES, FileReport, Ingested, ingest
-from sendworthy.ingest.show import REFUSED, UNMATCHED
+from sendworthy.ingest import EVENT_TYPES, SOURCES, FileReport
+from sendworthy.ingest.show import KEPT, REFUSED, UNMATCHED
 from sendworthy.project import Project
 from sendworthy.settings import SEEDS, validate_settings
 
-REPORTS = ROOT / "tests" / "data" / "esp_reports"
 TYPES = {
     *("sent", "delivered", "opened", "clicked"),
     *("bounced_hard", "bounced_soft", "complained", "unsubscribed"),
 }
-NEWSLETTER = "newsletter__active__email"
-DAY = date(2026, 6, 2)
-COLUMNS = "message_event_id, user_id, campaign_id, channel, variant, event_type, occurred_at, dispatch_id, is_machine_open"
-
-Row = dict[str, Any]
 
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    """An empty landing zone, in a folder whose name could be taken for a pattern."""
-    folder = tmp_path / "it's a [1] zone*"
-    folder.mkdir()
-    return folder
+    return landing_zone_in(tmp_path)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """The settings that ingesting looks at, to be changed."""
-    root = tmp_path / "project"
-    (root / "seeds" / "compiled").mkdir(parents=True)
-    shutil.copy(ROOT / "dbt_project.yml", root)
-    shutil.copy(ROOT / "seeds" / "esp_campaigns.csv", root / "seeds")
-    shutil.copy(ROOT / "seeds" / "compiled" / "campaigns.csv", root / "seeds" / "compiled")
-    return Project(root)
-
-
-def published(
-    path: Path, dispatches: Sequence[tuple[object, ...]] = (), addresses: Sequence[tuple[str, str, str]] = ()
-) -> Path:
-    """A published file with what is looked up: (as_of, dispatch_id, user_id, campaign_id, channel, variant), valid for a day."""
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("create schema ledger; create schema intermediate")
-        connection.execute(
-            "create table ledger.dispatches (as_of timestamp, dispatch_id text, user_id text, campaign_id text, channel text,"
-            " variant text, send_at timestamp, valid_until timestamp)"
-        )
-        connection.execute(
-            "create table intermediate.int_users__channels (user_id text, channel text, address_key text)"
-        )
-        for row in dispatches:
-            as_of = datetime.fromisoformat(str(row[0]))
-            values = [as_of, *row[1:], as_of + timedelta(hours=6), as_of + timedelta(days=1)]
-            connection.execute("insert into ledger.dispatches values (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        for channel, address, user in addresses:
-            connection.execute(
-                "insert into intermediate.int_users__channels values (?, ?, ?)", [user, channel, address]
-            )
-    return path
-
-
-def run(
-    project: Project,
-    source: str,
-    files: Path | Sequence[Path],
-    raw: Path,
-    db: Path | None = None,
-    **more: Any,
-) -> Ingested:
-    paths = [files] if isinstance(files, Path) else list(files)
-    return ingest(project, source, paths, raw, db, more.pop("landed_on", DAY), **more)
-
-
-def rows(raw: Path) -> list[Row]:
-    """Everything that has landed, by id."""
-    found: list[Row] = []
-    with duckdb.connect() as connection:
-        for path in sorted((raw / "message_events").rglob("*.parquet")):
-            # not by name: the folder's could be taken for a pattern
-            copy = raw.parent / "copy.parquet"
-            shutil.copyfile(path, copy)
-            cursor = connection.execute(f"select {COLUMNS} from read_parquet(?)", [str(copy)])
-            names = [column[0] for column in cursor.description or []]
-            found += [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return sorted(found, key=lambda row: str(row["message_event_id"]))
-
-
-def lines(path: Path, *reports: object) -> Path:
-    path.write_text("".join(json.dumps(report) + "\n" for report in reports), encoding="utf-8")
-    return path
-
-
-def sendgrid(number: int = 1, event: str = "delivered", **more: object) -> Row:
-    return {"sg_event_id": f"e{number}", "event": event, "timestamp": 1780300800 + number, **more}
+    return settings_in(tmp_path / "project")
 
 
 # -- what each provider's events mean: the provider's id -> (event type, channel, opened by a machine)
 
-EMAIL = "email"
 TRUTH: dict[str, tuple[list[str], dict[str, tuple[str, str, bool | None]], Counter[str], Counter[str]]] = {
     "sendgrid": (
         ["sendgrid.json"],
@@ -388,7 +324,9 @@ def test_an_address_stands_for_everybody_who_has_it_only_in_what_concerns_the_ad
         **{kind: {"u1"} for kind in ("sent", "opened", "clicked")},
         **{kind: everybody for kind in ("bounced_hard", "complained", "unsubscribed")},
     }
-    assert total.unmatched == Counter(several_have_the_address=3, unknown_address=6, nobody_named=6)
+    assert total.unmatched == Counter(several_have_the_address=3, unknown_address=3, nobody_named=3)
+    # what stops messages is not passed over
+    assert total.kept == Counter(unknown_address=3, nobody_named=3)
     assert len({row["message_event_id"] for row in rows(raw)}) == total.rows == 12
 
 
@@ -403,26 +341,24 @@ def test_every_reason_has_its_words(project: Project, raw: Path, tmp_path: Path)
         [sendgrid(5, sendworthy_user_id="u"), "text"],
     )
     total = run(project, "sendgrid", bad, raw).total
-    assert total.refused == Counter(no_event=1, no_time=2, no_object=2)
+    assert total.refused == Counter(no_time=2, no_object=2) and total.kept == Counter(no_event=1)
     assert total.rows == 2 and total.reports == 7
     channel = lines(
-        tmp_path / "b.json",
-        {
-            "event_type": "users.behaviors.subscription.GlobalStateChange",
-            "subscription_status": "unsubscribed",
-            "id": "1",
-            "time": 1,
-            "external_user_id": "u",
-        },
+        tmp_path / "l.json", {"event_type": "users.messages.pager.Send", "id": "1", "time": 1780300800}
     )
-    assert run(project, "braze", channel, raw).total.refused == Counter(no_channel=1)
-    assert set(REFUSED) == {"no_event", "no_time", "no_object", "no_channel"}
+    meanings = EVENT_TYPES.read_text(encoding="utf-8") + "braze,users.messages.pager.Send,,sent,,\n"
+    (tmp_path / "event_types.csv").write_text(meanings, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sendworthy.ingest.EVENT_TYPES", tmp_path / "event_types.csv")
+        assert run(project, "braze", channel, raw).total.refused == Counter(no_channel=1)
+    assert set(REFUSED) == {"no_time", "no_object", "no_channel"}
     assert set(UNMATCHED) == {
         "nobody_named",
         "several_have_the_address",
         "unknown_address",
         "unknown_dispatch",
     }
+    assert set(KEPT) == {*UNMATCHED, "no_event"}
 
 
 @pytest.mark.parametrize(
@@ -436,6 +372,22 @@ def test_every_reason_has_its_words(project: Project, raw: Path, tmp_path: Path)
         ("2026-06-01T10:00:00+02:00", "2026-06-01 08:00:00"),
         ("2026-06-01 08:00:00.5", "2026-06-01 08:00:00.5"),
         ("2026-06-01T08:00:00-0030", "2026-06-01 08:30:00"),
+        ("2026-06-01T08:00:00 +02", "2026-06-01 06:00:00"),
+        ("2026-06-01t08:00:00z", "2026-06-01 08:00:00"),
+        ("2026-06-01 08:00:00 UTC", "2026-06-01 08:00:00"),
+        ("2026-06-01T08:00", "2026-06-01 08:00:00"),
+        ("2026-06-01 08:00+02:00", "2026-06-01 06:00:00"),
+        ("\u00a02026-06-01T08:00:00Z\u200b", "2026-06-01 08:00:00"),
+        (1780300800123456, "2026-06-01 08:00:00.123456"),
+        ("1.7803008e+09", "2026-06-01 08:00:00"),
+        ("1780300800.000", "2026-06-01 08:00:00"),
+        # a date alone is a whole day, which counts from its first moment where nothing is stopped
+        ("2026-06-01", "2026-06-01 00:00:00"),
+        (178030080, None),
+        ("9" * 400, None),
+        ("1e400", None),
+        ("2026-06-01T08:00:00+99:00", None),
+        ("20260601", None),
         ("2026-06-31T08:00:00Z", None),
         ("01/06/2026", None),
         (-5, None),
@@ -480,7 +432,8 @@ def test_nothing_is_written_by_a_dry_run_or_for_nobody(project: Project, raw: Pa
     counted = run(project, "sendgrid", REPORTS / "sendgrid.json", raw, dry_run=True)
     assert counted.files[0].state == "dry_run" and counted.total.rows == 14
     nobody = lines(tmp_path / "r.json", sendgrid(email="one@example.com"))
-    assert run(project, "sendgrid", nobody, raw).files[0].state == "nothing_to_land"
+    result = run(project, "sendgrid", nobody, raw)
+    assert result.files[0].state == "nothing_to_land" and result.exit_code == 0
     assert state(raw) == {}
     # so that it lands once somebody says who that is
     db = published(tmp_path / "p.duckdb", addresses=[(EMAIL, "one@example.com", "u1")])
@@ -491,7 +444,7 @@ def test_every_report_is_counted_once(project: Project, raw: Path, tmp_path: Pat
     for source in SOURCES:
         for path in sorted(REPORTS.glob(f"{source}*")):
             (report,) = run(project, source, path, raw, dry_run=True).files
-            apart = [report.unknown, report.ignored, report.refused]
+            apart = [report.unknown, report.ignored, report.refused, report.kept]
             stands_for = report.rows + report.unmatched.total() + report.duplicates
             several = {"customerio.json": 2, "klaviyo.json": 2}.get(path.name, 0)
             assert report.reports == sum(c.total() for c in apart) + stands_for - several, path.name
@@ -743,6 +696,14 @@ def test_reports_of_a_night_count_each_dispatch_once_and_stop_who_bounced(tmp_pa
         [sent[0][1]],
     )
 
+    # another person, whose complaint comes without a time
+    ((complaining_user, other_address),) = place.query(
+        "select user_id, address_key from intermediate.int_users__channels"
+        " where channel = 'email' and user_id <> ? and list_contains(?, user_id) and address_key is not null"
+        " order by user_id limit 1",
+        [shared_user, [row[1] for row in sent]],
+    )
+
     def at(moment: datetime, seconds: int = 0) -> int:
         return int((moment - datetime(1970, 1, 1)).total_seconds()) + seconds
 
@@ -760,7 +721,8 @@ def test_reports_of_a_night_count_each_dispatch_once_and_stop_who_bounced(tmp_pa
         sendworthy_dispatch_id=sent[1][0],
         sg_machine_open=True,
     )
-    first = lines(tmp_path / "sendgrid.json", *posts, bounced, opened)
+    complained = sendgrid(902, "spamreport", timestamp="yesterday", email=other_address)
+    first = lines(tmp_path / "sendgrid.json", *posts, bounced, opened, complained)
     second = lines(tmp_path / "overlap.json", *posts[-5:], bounced)
     currents = lines(
         tmp_path / "braze.json",
@@ -816,6 +778,16 @@ def test_reports_of_a_night_count_each_dispatch_once_and_stop_who_bounced(tmp_pa
         where user_id = ? and channel = 'email'
         """,
         [shared_user],
+    )
+    assert reasons == [(True,)]
+    # and so does who complained, in the night of the very day on which that was read
+    reasons = place.query(
+        """
+        select distinct list_contains(reasons, 'complained')
+        from marts.campaign_decisions
+        where user_id = ? and channel = 'email'
+        """,
+        [complaining_user],
     )
     assert reasons == [(True,)]
     assert place.query(

@@ -4,7 +4,6 @@ every refused row is named.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -23,16 +22,24 @@ from esp import DOCUMENTED, SECRET, Esp, FakeClock, Fault
 from esp import Limits as Documented
 from nights import ROOT, sendworthy
 from pushes import (
+    BATCHES,
+    CAMPAIGN,
     DESTINATIONS,
     FIRST,
     MAX_AGE,
     NOW,
+    PEOPLE,
     VENDORS,
     Scene,
     add_changes,
     dispatch_id,
     known_as,
+    nothing_personal,
     people,
+    refused_rows,
+    small,
+    small_nights,
+    small_scenes,
     take_back,
     with_limits,
     write_night,
@@ -40,52 +47,26 @@ from pushes import (
 from sendworthy.destinations import Rate
 from sendworthy.errors import SettingsError
 from sendworthy.push import calls, masks
-from sendworthy.push.calls import Clock, Pace, Stopped, asked_pause
+from sendworthy.push.calls import Clock, Pace
 from sendworthy.push.journal import Journal, UnreadableJournal
 from sendworthy.push.plan import MayNotGo
 from sendworthy.push.rows import ListChanged
 from sendworthy.push.vendors import VENDORS as ADAPTERS
 from sendworthy.push.work import push
 
-CAMPAIGN = "welcome__new__email"
 OTHER = "offer__everyone__email"
 NIGHT_CLOCK = "2026-06-01T04:00:00Z"
-# seven people in batches of three, in the order of their messages' ids, which is that of a list
-PEOPLE = sorted(people(7), key=lambda person: dispatch_id(CAMPAIGN, person, FIRST))
-BATCHES = 3
 
 
 @pytest.fixture(scope="module")
 def nights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A small night of each vendor, written once."""
-    root = tmp_path_factory.mktemp("push")
-
-    def of(vendor: str) -> Path:
-        if not (root / vendor).exists():
-            write_night(root / vendor, small(vendor), {CAMPAIGN: PEOPLE})
-        return root / vendor
-
-    return of
-
-
-def small(vendor: str) -> Any:
-    return with_limits(vendor, max_request_items=3)
+    return small_nights(tmp_path_factory.mktemp("push"))
 
 
 @pytest.fixture
 def scene_of(tmp_path: Path, nights: Callable[[str], Path]) -> Iterator[Callable[[str], Scene]]:
-    """The small night of a vendor, to be pushed to its server."""
-    servers: list[Esp] = []
-
-    def of(vendor: str) -> Scene:
-        shutil.copytree(nights(vendor), tmp_path / "out", dirs_exist_ok=True)
-        clock = FakeClock()
-        servers.append(Esp(vendor, clock, Documented(items=3)))
-        return Scene(tmp_path / "out", small(vendor), servers[-1], clock)
-
-    yield of
-    for server in servers:
-        server.close()
+    with small_scenes(tmp_path, nights) as of:
+        yield of
 
 
 @pytest.fixture
@@ -215,21 +196,6 @@ def test_what_is_rejected_in_a_good_answer_is_named_with_the_reason(
     assert scene.push().exit_code == 3 and len(scene.esp.uploads) == BATCHES, (
         "what was refused is not sent again"
     )
-
-
-def refused_rows(scene: Scene) -> list[dict[str, str]]:
-    with (scene.folder / "refused.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def nothing_personal(scene: Scene) -> None:
-    """No address, name or key in anything that a push leaves behind."""
-    for path in scene.folder.iterdir():
-        text = path.read_text(encoding="utf-8").lower()
-        assert SECRET not in text
-        for person in PEOPLE:
-            assert person.key not in text and person.user not in text
-            assert not (person.first_name and person.first_name.lower() in text)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -1058,16 +1024,6 @@ def test_sendgrid_without_a_custom_field_ends_before_anything_is_sent(
     assert not scene.esp.uploads
 
 
-def test_an_answer_of_an_unknown_form_ends_it_in_words(
-    scene_of: Callable[[str], Scene], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = scene_of("sendgrid")
-    scene.esp.faults = {1: Fault("202", after=True)}
-    result = scene.push()
-    assert isinstance(result.stopped, Stopped) and "form that is not known" in result.stopped.what
-    assert scene.push().outcomes[0].again == 1
-
-
 # words
 
 
@@ -1094,21 +1050,6 @@ def test_masks() -> None:
     words = 'odd@x.example, "Jörg" +49 171 2345678 k3y\n\u202eend'
     assert masks.clean(words, ["k3y"], {"name": "Jörg"}) == 'o…@x…, "…" +… … end'
     assert len(masks.clean("x" * 10_000)) == masks.MOST_CHARACTERS + 1
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry-after": "12"}, 12),
-        ({"retry-after": "soon"}, None),
-        ({"x-ratelimit-reset": "1790000030"}, 30),
-        ({"x-ratelimit-reset": "4"}, 4),
-        ({"x-ratelimit-reset": "x"}, None),
-        ({}, None),
-    ],
-)
-def test_how_long_an_answer_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_pause(headers, 1_790_000_000) == seconds
 
 
 def test_the_page_has_the_table_of_faults() -> None:

@@ -28,11 +28,13 @@ from nights import ROOT, copy_project
 from oracle import Settings, random_settings, write_settings, write_world
 from oracle.world import AS_OF
 from parity import compare, compare_files
+from pushes import entry
 from sendworthy.destinations import load_destinations
 from sendworthy.erasure import Erased
 from sendworthy.exports import export_night
 from sendworthy.folding import PUBLISHED, holds
 from sendworthy.spark.engine import SparkEngine
+from sendworthy.times import iso
 from spark_harness import SparkWarehouse, spark_warehouse
 
 pytestmark = pytest.mark.spark
@@ -258,11 +260,16 @@ def two_nights(
 
 def write_lists(connection: duckdb.DuckDBPyConnection, out: Path, as_of: datetime) -> None:
     campaigns = connection.execute(
-        "select campaign_id, min(channel) from marts.campaign_decisions group by all order by 1"
+        """
+        select campaign_id, min(channel), count(*) filter (where decision = 'send')
+        from marts.campaign_decisions
+        group by all
+        order by 1
+        """
     )
     listed = [
-        {"campaign_id": campaign_id, "channel": channel, "status": "released"}
-        for campaign_id, channel in campaigns.fetchall()
+        {**entry(campaign_id, messages), "channel": channel}
+        for campaign_id, channel, messages in campaigns.fetchall()
     ]
-    run = {"as_of": as_of.isoformat(), "run_id": "parity"}
+    run = {"as_of": iso(as_of), "run_id": f"{as_of:%Y%m%dT%H%M%SZ}-parity"}
     export_night(connection, list(load_destinations(ROOT).values()), out, run, listed)

@@ -42,7 +42,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent.",
+    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent; 4 reports that stop messages could not be landed, or a vendor has not confirmed rows.",
 )
 cluster_app = typer.Typer(
     help="A small Spark cluster on this machine, to try out what a night does on one (`nightly --target spark_cluster`).",
@@ -623,7 +623,6 @@ def cancellations(
 
 @app.command()
 def ingest(
-    files: Annotated[list[Path], typer.Argument(help="Files of reports, or folders of them. gzip is fine.")],
     source: Annotated[
         str,
         typer.Option(
@@ -631,6 +630,12 @@ def ingest(
         ),
     ],
     raw: Annotated[Path, typer.Option("--raw", help="The landing zone to land the reports in.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Files of reports, or folders of them. gzip is fine. Without any, what earlier runs have kept is read again."
+        ),
+    ] = None,
     db: Annotated[
         Path | None,
         typer.Option(
@@ -648,25 +653,30 @@ def ingest(
             "--again", help="Read files that have landed before once more, and replace what they landed."
         ),
     ] = False,
+    now: Now = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Land what an ESP reports (sent, opened, bounced, ...) as rows of message_events in the landing zone."""
+    """Land what an ESP reports (sent, opened, bounced, ...) as rows of message_events in the landing zone.
+
+    4: some that stop messages could not be landed, and are kept for the next run.
+    """
     from sendworthy import warehouse
     from sendworthy.ingest import ingest as ingest_files
     from sendworthy.ingest.show import as_dict, show_ingested
 
     with failures(as_json):
         project = find_project(project_dir)
-        database = project.resolve(db, "sendworthy.duckdb")
+        database, clock = project.resolve(db, "sendworthy.duckdb"), _clock(now)
         with err.status("reading the reports …"):
             ingested = ingest_files(
                 project,
                 source,
-                [path.expanduser().resolve() for path in files],
+                [path.expanduser().resolve() for path in files or []],
                 raw.expanduser().resolve(),
                 warehouse.open_published(database) if db or database.is_file() else None,
-                parse_time(landed_on, "--landed-on").date() if landed_on else utc_now().date(),
+                parse_time(landed_on, "--landed-on").date() if landed_on else clock.date(),
+                clock,
                 dry_run=dry_run,
                 again=again,
             )
@@ -674,6 +684,7 @@ def ingest(
             print_json(as_dict(ingested))
         else:
             show_ingested(ingested)
+        raise typer.Exit(ingested.exit_code)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,6 +19,7 @@ FOLDER = Path("models") / "exports"
 Folder = Literal["", "changes/"]
 CHANGES: Folder = "changes/"
 _PREFIX = "export_"
+_NAME = re.compile(r"[a-z0-9_]+")
 
 # a column or a member of a JSON object, and below it, behind points, members of what it holds
 Place = Annotated[
@@ -242,6 +244,14 @@ def _describe(
             "say what the destination takes; docs/add-a-destination.md shows how.",
         )
         return
+    if not _NAME.fullmatch(name):
+        yield Problem(
+            where,
+            model,
+            "a folder and files are called after a destination: its name is of small letters, digits and _.",
+            f"call the model {_PREFIX}<destination>, as export_acme.",
+        )
+        return
     if not model.startswith(_PREFIX) or not (folder / f"{model}.sql").is_file():
         yield Problem(
             where,
@@ -282,9 +292,47 @@ def _describe(
     if problem := _record_problem(description):
         yield Problem(where, f"{model}.record", *problem)
         return
+    unknown = list(_unknown_columns(description, described.get("columns")))
+    for key, column, columns in unknown:
+        yield Problem(
+            where,
+            f"{model}.{key}",
+            f"there is no column {column!r}.",
+            did_you_mean(column, columns, f"name one of {', '.join(columns)}."),
+        )
+    if unknown:
+        return
     found[name] = Destination(
         name=name, **{key: getattr(description, key) for key in Description.model_fields}
     )
+
+
+def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[str, str, list[str]]]:
+    """Each key that names a column that is not there, with the columns that are; what is inside of JSON, only its rows say."""
+    columns = [
+        str(column["name"]) for column in listed or [] if isinstance(column, dict) and "name" in column
+    ]
+    for name in description.file_columns or ():
+        if name not in columns:
+            yield "file_columns", name, columns
+    if description.file_columns is not None:
+        for name in ("campaign_id", "dispatch_id"):
+            if name not in columns:
+                yield "columns", name, columns
+    if description.format == "jsonl":
+        return
+    in_file = description.columns(columns)
+    says = {f"says.{key}": place for key, place in description.says if place}
+    record = description.record
+    named = {
+        "record.person": record and record.person,
+        "record.attributes": record and record.attributes,
+        "record.blank_fields": record and record.blank_fields,
+    }
+    for key, place in {**says, **named}.items():
+        column = place.partition(".")[0] if place else ""
+        if column and column not in in_file:
+            yield key, column, in_file
 
 
 def _record_problem(description: Description) -> tuple[str, str] | None:

@@ -11,6 +11,8 @@ EXIT_OK = 0
 EXIT_BUILD_FAILED = 1
 EXIT_USAGE = 2
 EXIT_HELD_BACK = 3
+# done as far as it goes: what is left open is named and kept (reports that stop messages; rows that a vendor has not confirmed)
+EXIT_UNRESOLVED = 4
 
 
 @dataclass(frozen=True)

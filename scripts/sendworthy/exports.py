@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.delivery import MANIFEST, manifest_bytes, only_writer, put_in_place, writing_aside
+from sendworthy.destination_check import check_described
 from sendworthy.destinations import Destination, as_form
 from sendworthy.list_files import Part, write_changes, write_parts
 from sendworthy.warehouse import rows
@@ -39,10 +40,11 @@ def write_aside(
     A destination gets the campaigns of the channels that it takes. Nobody sees the folder before `put_in_place`, and by
     then it outlives a power cut. `campaigns`: one mapping each with `campaign_id`, `channel`, `status` (released,
     held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
-    takes it.
+    takes it; SettingsError where it does not say what the destination's description promises.
     """
     with writing_aside(out, str(run["as_of"])[:10]) as aside:
         _fill(aside, connection, destinations, run, campaigns)
+        check_described(aside)
     return aside
 
 

@@ -22,6 +22,12 @@ _GZIP, _AVRO, _BOM = b"\x1f\x8b", b"Obj\x01", b"\xef\xbb\xbf"
 CSV_SOURCES = {"listmonk"}
 AVRO_SOURCES = {"braze"}
 
+# what sources/*.sql makes of a report, all texts
+REPORT_COLUMNS = (
+    *("event_id", "event", "qualifier", "occurred", "channel", "dispatch_id", "user_id", "campaign_id"),
+    *("variant", "esp_campaign_id", "esp_campaign_name", "address", "is_machine"),
+)
+
 # DuckDB keeps room for two objects of this size for each thread
 USUAL_OBJECT, LARGEST_OBJECT = 16 * 2**20, 2**30
 # a file that is no JSON is read once more by Python to name the line, unless it is larger
@@ -70,6 +76,28 @@ def read_documents(connection: duckdb.DuckDBPyConnection, source: str, path: Pat
     if left_out:
         connection.execute("delete from documents where json_type(doc) <> 'OBJECT'")
     return int(left_out)
+
+
+def read_kept(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Make the table reports of what an earlier run has kept."""
+    texts = ", ".join(f"{literal(name)}: 'varchar'" for name in REPORT_COLUMNS)
+    try:
+        connection.execute(
+            f"""
+            create or replace temp table reports as
+            select {", ".join(REPORT_COLUMNS)}, read_at
+            from read_json(
+                {_exactly(path)}, format = 'newline_delimited', compression = 'uncompressed', auto_detect = false,
+                maximum_object_size = {USUAL_OBJECT}, columns = {{{texts}, 'read_at': 'timestamp'}}
+            )
+            """
+        )
+    except (duckdb.DataError, duckdb.InvalidInputException):
+        raise unreadable(
+            path,
+            "it is not as an earlier run has kept it.",
+            "put back a copy of it; without one, move it away and read the files of reports --again.",
+        ) from None
 
 
 def _head(path: Path) -> bytes:

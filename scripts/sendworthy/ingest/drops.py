@@ -1,4 +1,4 @@
-"""Landing: a drop of message_events for each file of reports, under a name that says which file it was."""
+"""Landing: a drop of message_events for each file of reports, and a file of what it could not land, each named after its content."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,34 +16,41 @@ from sendworthy.lasting import flush, swap_in
 from sendworthy.warehouse import literal
 
 TABLE = "message_events"
+# beside the tables of the landing zone, and none of them: no night reads it
+KEPT = "kept_reports"
+
+_DROP_OPTIONS = "format parquet, compression zstd, parquet_version v2, row_group_size 122880"
+_KEPT_OPTIONS = "format json, compression uncompressed"
 
 
-@dataclass
-class Drop:
-    """The drop of one file of reports: where it lies, or will; `is_there` if it has landed before."""
+@dataclass(frozen=True)
+class StagedFile:
+    """A file that is written beside its place, whole and flushed, and promoted to it later."""
 
     path: Path
-    is_there: bool
     # a name with a dot in front is nobody's data: the night passes over it
-    aside: Path
+    staged: Path
 
     @property
-    def name(self) -> str:
-        """The file's name, the same for the same reports."""
-        return self.path.name
+    def is_there(self) -> bool:
+        """Whether a file of this name has been promoted before."""
+        return self.path.exists()
 
-    def write(self, connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-        """Write a relation's rows aside, whole and flushed; `commit` puts them in place."""
-        self.aside.parent.mkdir(exist_ok=True)
-        connection.execute(
-            f"copy (select * from {relation} order by message_event_id) to {literal(self.aside)} "
-            "(format parquet, compression zstd, parquet_version v2, row_group_size 122880)"
-        )
-        flush(self.aside)
+    def write(self, connection: duckdb.DuckDBPyConnection, rows_sql: str) -> None:
+        """Write a query's rows beside the file's place."""
+        self.staged.parent.mkdir(exist_ok=True)
+        options = _DROP_OPTIONS if self.path.suffix == ".parquet" else _KEPT_OPTIONS
+        connection.execute(f"copy ({rows_sql}) to {literal(self.staged)} ({options})")
+        flush(self.staged)
+
+    def promote(self) -> None:
+        """Put what was written in its place, in one step."""
+        self.path.parent.mkdir(exist_ok=True)
+        swap_in(self.staged, self.path)
 
     def discard(self) -> None:
-        """Remove what was written aside and not put in place."""
-        self.aside.unlink(missing_ok=True)
+        """Remove what was written and not promoted."""
+        self.staged.unlink(missing_ok=True)
 
 
 def check_landing_zone(raw: Path) -> None:
@@ -58,11 +65,15 @@ def check_landing_zone(raw: Path) -> None:
                 "the night refuses a table that is there twice.",
                 f"move it into the folder: mkdir {raw / TABLE} && mv {single} {raw / TABLE}/earlier{suffix}",
             )
-    folder = raw / TABLE
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{folder} is no folder.", "move it away.")
-    if not os.access(folder if folder.is_dir() else raw, os.W_OK):
-        raise SettingsError(f"{folder} cannot be written to.", "see whose it is, or name another with --raw.")
+    for folder in (raw / TABLE, raw / KEPT):
+        if folder.exists() and not folder.is_dir():
+            raise SettingsError(f"{folder} is no folder.", "move it away.")
+        writable = folder if folder.is_dir() else raw
+        # most runs keep nothing, and need no folder for it
+        if not os.access(writable, os.W_OK) and (folder.is_dir() or folder.name == TABLE):
+            raise SettingsError(
+                f"{folder} cannot be written to.", "see whose it is, or name another with --raw."
+            )
 
 
 def digest_of(path: Path) -> str:
@@ -74,19 +85,37 @@ def digest_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def drop_of(raw: Path, source: str, digest: str, landed_on: date) -> Drop:
+def drop_of(raw: Path, source: str, digest: str, landed_on: date) -> StagedFile:
     """The drop of the file with this digest: where it landed first, or else in the folder of the date."""
     name = f"{source}-{digest[:16]}.parquet"
     folder = raw / TABLE
     landed = sorted(path for path in folder.rglob(name) if path.is_file()) if folder.is_dir() else []
     path = landed[0] if landed else folder / f"landed_on={landed_on.isoformat()}" / name
-    return Drop(path, bool(landed), folder / f".{name}")
+    return StagedFile(path, folder / f".{name}")
 
 
-def commit(drops: Sequence[Drop]) -> None:
-    """Put what was written aside in place, each in one step."""
-    for drop in drops:
-        drop.path.parent.mkdir(exist_ok=True)
-        swap_in(drop.aside, drop.path)
-    for folder in {drop.path.parent.parent for drop in drops}:
+def date_of(drop: StagedFile, otherwise: date) -> date:
+    """The date of the folder that a drop stands in."""
+    try:
+        return datetime.strptime(drop.path.parent.name, "landed_on=%Y-%m-%d").date()
+    except ValueError:
+        return otherwise
+
+
+def kept_of(raw: Path, source: str, digest: str) -> StagedFile:
+    """Where the reports are kept that the file with this digest could not land."""
+    name = f"{source}-{digest[:16]}.jsonl"
+    return StagedFile(raw / KEPT / name, raw / KEPT / f".{name}")
+
+
+def kept_files(raw: Path, source: str) -> list[Path]:
+    """What earlier runs have kept of a source, in order."""
+    return sorted((raw / KEPT).glob(f"{source}-*.jsonl"))
+
+
+def promote_all(files: Sequence[StagedFile]) -> None:
+    """Put files in their places, one after the other, so that it lasts."""
+    for file in files:
+        file.promote()
+    for folder in {file.path.parent.parent for file in files}:
         flush(folder)

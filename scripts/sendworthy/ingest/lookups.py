@@ -1,4 +1,4 @@
-"""What reports are held against: the meaning of events, the ledger of dispatches, who has an address, whose campaign it is."""
+"""What reports are compared with: the meaning of events, the ledger of dispatches, who has or had an address, whose campaign it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fill_lookups(
     event_types: Path,
     database: Path | None,
 ) -> None:
-    """Make the tables event_types, campaigns, dispatches and addresses; the last two are empty without a published file."""
+    """Make the tables event_types, campaigns, dispatches, users and addresses; without a published file, the last three are empty."""
     connection.execute(
         """
         create temp table event_types as
@@ -55,10 +55,12 @@ def fill_lookups(
         """
         create temp table dispatches (
             as_of timestamp, dispatch_id text, user_id text, campaign_id text, channel text, variant text, valid_until timestamp
-        )
+        );
+        create temp table users (user_id text);
+        -- who has an address, and who had it when a message of ours went there; by its hash, for the ledger has no more
+        create temp table addresses (address_channel text, address_hash text, user_id text, has_it_now boolean)
         """
     )
-    connection.execute("create temp table addresses (channel text, address_key text, user_id text)")
     if database is not None:
         _read_published(connection, database)
 
@@ -68,7 +70,7 @@ def _campaigns(project: Project, source: str) -> list[tuple[str | None, str | No
     problems = validate_seed(project.root, "esp_campaigns")
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing has landed.", "mend what is named above.", problems
+            "the settings are not in order; nothing has landed.", "correct what is named above.", problems
         )
     found: list[tuple[str | None, str | None, str]] = []
     with (project.root / "seeds" / "esp_campaigns.csv").open(encoding="utf-8-sig", newline="") as file:
@@ -106,14 +108,49 @@ def _read_published(connection: duckdb.DuckDBPyConnection, database: Path) -> No
             """
         )
         connection.execute(
-            """
+            "insert into users select distinct user_id from published.intermediate.int_users__channels"
+        )
+        connection.execute(
+            f"""
             insert into addresses
-            select distinct channel, address_key, user_id
-            from published.intermediate.int_users__channels
-            where address_key is not null
+            with
+                known as (
+                    select channel, sha256(address_key) as address_hash, user_id, true as has_it_now
+                    from published.intermediate.int_users__channels
+                    where address_key is not null
+                    union all
+                    {_DISPATCHED if _has_address_hash(connection) else _NOBODY}
+                )
+            select channel, address_hash, user_id, bool_or(has_it_now) as has_it_now
+            from known
+            group by channel, address_hash, user_id
             """
         )
     except duckdb.Error:
         raise other_version(database) from None
     finally:
         connection.execute("detach published")
+
+
+# who was erased has a pseudonym in the ledger, which is nobody's id
+_DISPATCHED = """
+    select channel, address_hash, user_id, false as has_it_now
+    from published.ledger.dispatches
+    where address_hash is not null and user_id not like 'erased:%'
+"""
+_NOBODY = "select null, null, null, null where false"
+
+
+def _has_address_hash(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the ledger says where its messages went; that of an older night does not."""
+    found = connection.execute(
+        """
+        from duckdb_columns()
+        where
+            database_name = 'published'
+            and schema_name = 'ledger'
+            and table_name = 'dispatches'
+            and column_name = 'address_hash'
+        """
+    ).fetchall()
+    return bool(found)

@@ -8,7 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from sendworthy.ingest import FileReport, Ingested
+from sendworthy.ingest import UNKNOWN_EVENT, FileReport, Ingested
 from sendworthy.show import err, out
 
 STATES = {
@@ -16,19 +16,23 @@ STATES = {
     "replaced": "read anew, and replaced",
     "already_landed": "landed before: nothing was changed",
     "nothing_to_land": "nothing to land",
+    "kept": "nothing landed",
     "dry_run": "not landed: --dry-run",
 }
 UNMATCHED = {
-    "nobody_named": "it names neither a dispatch of ours, nor a user, nor an address",
+    "nobody_named": "it names no dispatch of ours, no user, no address",
     "several_have_the_address": "several users have its address, and one of them did it",
     "unknown_address": "nobody has its address",
     "unknown_dispatch": "its dispatch is not in the ledger, and it names nobody",
 }
 REFUSED = {
     "no_channel": "it names no channel",
-    "no_event": "it names no event: not a report of this provider, or not asked for in full",
     "no_object": "it is no JSON object",
     "no_time": "it has no time, or none that can be read",
+}
+KEPT = {
+    **UNMATCHED,
+    "no_event": "it names no event: of another provider, or not asked for in full",
 }
 
 
@@ -37,11 +41,12 @@ def as_dict(ingested: Ingested) -> dict[str, Any]:
     return {
         "source": ingested.source,
         "looked_up": ingested.has_lookups,
+        "exit_code": ingested.exit_code,
         "files": [_counts(report) for report in ingested.files],
         "total": {
             key: value
             for key, value in _counts(ingested.total).items()
-            if key not in ("file", "state", "drop")
+            if key not in ("file", "state", "drop", "kept_file")
         },
     }
 
@@ -51,7 +56,7 @@ def _counts(report: FileReport) -> dict[str, Any]:
 
 
 def show_ingested(ingested: Ingested) -> None:
-    """What landed by event type, and everything that did not, with the reason."""
+    """What landed by event type, and everything that did not, with the reason; what stops messages and did not land comes last."""
     total = ingested.total
     table = Table(
         "what became of it", "why", "reports", title=f"{total.reports:,} reports of {ingested.source}"
@@ -64,20 +69,37 @@ def show_ingested(ingested: Ingested) -> None:
             else ""
         )
         table.add_row(f"[green]{event_type}[/]", machines, f"{rows:,}")
+    if total.untimed:
+        words = "no time can be read: it counts from when it was read"
+        table.add_row("[yellow]time unknown[/]", words, f"{total.untimed:,}")
     _add(table, "[yellow]unknown event[/]", total.unknown, {})
     _add(table, "[yellow]not matched[/]", total.unmatched, UNMATCHED)
-    _add(table, "[red]refused[/]", total.refused, REFUSED)
+    _add(table, "[yellow]refused[/]", total.refused, REFUSED)
     if total.duplicates:
         table.add_row("[dim]duplicate[/]", "the same file has it already", f"{total.duplicates:,}")
     _add(table, "[dim]of no use here[/]", total.ignored, {})
+    _add(table, "[bold red]kept[/]", total.kept, {key: _why_kept(key) for key in total.kept})
     out.print(table)
     for report in ingested.files:
         out.print(escape(_words_of(report)), highlight=False, soft_wrap=True)
-    if not ingested.has_lookups and total.unmatched:
+    if not ingested.has_lookups and (total.unmatched or total.kept):
         err.print(
             "[yellow]note[/] there was no published file to look addresses and dispatches up in: name it with --db, and read the files --again.",
             highlight=False,
         )
+    if total.kept:
+        count = total.kept.total()
+        err.print(
+            f"[bold red]kept:[/] {count:,} reports that stop messages, or may, have not landed: somebody could get a message who must not.\n"
+            "      They are read again by the next run. What to do about each reason: docs/ingest-reports.md#what-is-kept",
+            highlight=False,
+        )
+
+
+def _why_kept(key: str) -> str:
+    if key.startswith(UNKNOWN_EVENT):
+        return f"an unknown event that may stop messages: {key.removeprefix(UNKNOWN_EVENT)}"
+    return KEPT[key]
 
 
 def _add(table: Table, what: str, counts: Counter[str], words: dict[str, str]) -> None:
@@ -87,4 +109,6 @@ def _add(table: Table, what: str, counts: Counter[str], words: dict[str, str]) -
 
 def _words_of(report: FileReport) -> str:
     where = f" ({report.drop})" if report.drop else ""
-    return f"{report.file}: {report.rows:,} rows, {STATES[report.state]}{where}"
+    kept = f", {report.kept.total():,} kept" if report.kept else ""
+    kept_file = f" ({report.kept_file})" if report.kept_file else ""
+    return f"{report.file}: {report.rows:,} rows, {STATES[report.state]}{where}{kept}{kept_file}"

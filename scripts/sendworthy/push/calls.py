@@ -1,20 +1,21 @@
 """Asks a vendor within its rates, and asks again where it had a bad moment.
 
-Every vendor's client is reduced to one question, `Request`: it gives an `Answer`, or raises `NoAnswer`. Clock, sleep and
-chance are handed in, so that a test of an hour takes none.
+Every vendor's client is reduced to one question, `Request`: it gives an `Answer`, or raises `NoAnswer`, or `Unclear` where what
+answered does not speak as the vendor does. Clock, sleep and chance are handed in, so that a test of an hour takes none.
 """
 
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from typing import Any
-
-from urllib3.exceptions import InvalidHeader
-from urllib3.util import Retry
 
 from sendworthy.destinations import Rate
 from sendworthy.errors import SendworthyError
@@ -24,6 +25,8 @@ TRIES = 6
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 # a vendor that asks for a longer pause is not waited for
 MOST_ASKED = 300.0
+# no rate is counted over more than a day: what asks for longer is no wait that can be understood
+LONGEST_WAIT = 86_400.0
 # all tries and pauses of one request together
 MOST_SECONDS = 900.0
 # a bad moment of the server; whether the request was taken is not known, but for the first three
@@ -43,7 +46,7 @@ class Answer:
 
     @property
     def is_good(self) -> bool:
-        """Whether the request was taken."""
+        """Whether the status says that it went well; whether anything was taken, its content says."""
         return 200 <= self.status < 300
 
 
@@ -56,6 +59,10 @@ class NoAnswer(Exception):
         self.is_unknown = is_unknown
 
 
+class Unclear(NoAnswer):
+    """Something answered, as if it had gone well, but not in the vendor's own form: a login page, an empty body, other JSON."""
+
+
 def unanswered(error: BaseException, is_unreached: bool) -> NoAnswer:
     """What it comes to that no answer came, because of `error`; `is_unreached`: nothing was sent at all."""
     words = "it cannot be reached" if is_unreached else "the connection was cut, or no answer came in time"
@@ -65,15 +72,20 @@ def unanswered(error: BaseException, is_unreached: bool) -> NoAnswer:
 class Stopped(SendworthyError):
     """The push ends here; what was taken is in the journal, and a rerun goes on from there.
 
-    `is_unknown`: the last request may have been taken.
+    `is_unknown`: the last request may have been taken. `is_unclear`: it was answered, but not in the vendor's form.
     """
 
-    def __init__(self, what: str, fix: str, is_unknown: bool = True) -> None:
+    def __init__(self, what: str, fix: str, is_unknown: bool = True, is_unclear: bool = False) -> None:
         super().__init__(what, fix)
-        self.is_unknown = is_unknown
+        self.is_unknown, self.is_unclear = is_unknown, is_unclear
 
 
-GOES_ON = "what was taken is in the journal. Run the same command again later: it goes on from there."
+RESUME_HINT = "what was taken is in the journal. Run the same command again later: it goes on from there."
+
+CHECK_ADDRESS = (
+    "what answers there is not the vendor: a login page or a proxy, perhaps; look at the address of the account (docs/push.md). "
+    "Run the same command again: it goes on from there."
+)
 
 Request = Callable[[], Answer]
 
@@ -127,7 +139,7 @@ class Caller:
 
         `on_again` is told before a request is sent once more that may have been taken.
         """
-        began, is_unknown = self.clock.now(), False
+        began, is_unknown, is_unclear = self.clock.now(), False, False
         for number in range(1, TRIES + 1):
             if is_unknown:
                 on_again()
@@ -138,12 +150,13 @@ class Caller:
                 answer = request()
             except NoAnswer as none:
                 words, is_unknown = none.words, is_unknown or none.is_unknown
+                is_unclear = isinstance(none, Unclear)
             else:
                 if answer.status not in TRY_AGAIN:
                     return answer
                 words = f"it answered {answer.status}"
-                is_unknown = is_unknown or answer.status not in NOT_TAKEN
-                asked = asked_pause(answer.headers, self.clock.wall())
+                is_unknown, is_unclear = is_unknown or answer.status not in NOT_TAKEN, False
+                asked = retry_after(answer.headers, self.clock.wall())
             if asked is not None and asked > MOST_ASKED:
                 raise self._stopped(f"{words}, and asks to wait {asked:,.0f} seconds", is_unknown)
             doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (number - 1))
@@ -152,22 +165,55 @@ class Caller:
             if number == TRIES or self.clock.now() - began + pause > MOST_SECONDS:
                 break
             self.clock.sleep(pause)
-        raise self._stopped(f"{words}, after {number} tries", is_unknown)
+        raise self._stopped(f"{words}, after {number} tries", is_unknown, is_unclear)
 
-    def _stopped(self, words: str, is_unknown: bool) -> Stopped:
-        return Stopped(f"{self._label} takes nothing at the moment: {words}.", GOES_ON, is_unknown)
+    def _stopped(self, words: str, is_unknown: bool, is_unclear: bool = False) -> Stopped:
+        what = f"{self._label} takes nothing at the moment: {words}."
+        return Stopped(what, CHECK_ADDRESS if is_unclear else RESUME_HINT, is_unknown, is_unclear)
 
 
-def asked_pause(headers: Mapping[str, str], now: float) -> float | None:
-    """The seconds that an answer asks to wait: Retry-After (seconds or a date), or when the vendor's window ends."""
-    told = headers.get("retry-after")
-    if told is not None:
-        try:
-            return max(0.0, Retry().parse_retry_after(told))
-        except InvalidHeader:
-            return None
-    reset = headers.get("x-ratelimit-reset", "")
-    if not reset.isdigit():
-        return None
-    # a moment, or seconds
-    return max(0.0, int(reset) - now) if int(reset) > 1_000_000_000 else float(reset)
+# what may say how long to wait, the plainest first, and in how many parts of a second it counts
+_WAITS = (("retry-after-ms", 1000), ("retry-after", 1), ("ratelimit-reset", 1), ("x-ratelimit-reset", 1))
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(ms|s)?", re.IGNORECASE)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """The seconds that an answer asks to wait, by the first of its headers that can be read; None where none can."""
+    for name, parts in _WAITS:
+        text = headers.get(name, "").strip()
+        # a proxy makes one header of two
+        found = [_wait(part, parts, now) for part in (text, *text.split(","))]
+        readable = [seconds for seconds in found if seconds is not None and seconds <= LONGEST_WAIT]
+        if readable:
+            return max(readable)
+    return None
+
+
+def _wait(text: str, parts: int, now: float) -> float | None:
+    """A wait as vendors write it: seconds (with a fraction, or a unit), or a moment in seconds or parts of it since 1970, or as a date."""
+    number = _NUMBER.fullmatch(text.strip())
+    if number is None:
+        moment = _moment(text.strip())
+        return None if moment is None else max(0.0, moment - now)
+    value, unit = float(number[1]), (number[2] or "").lower()
+    if unit or parts > 1:
+        return value / (1000 if unit == "ms" else 1 if unit else parts)
+    if value <= LONGEST_WAIT:
+        return value
+    for digits, scale in ((10, 1.0), (13, 1e3), (16, 1e6)):
+        if 10.0 ** (digits - 1) <= value < 10.0**digits:
+            return max(0.0, value / scale - now)
+    # more than a day of seconds
+    return value / 1000
+
+
+def _moment(text: str) -> float | None:
+    """The seconds since 1970 of an HTTP date, or of an ISO time with a zone."""
+    with suppress(ValueError, TypeError, IndexError, OverflowError):
+        moment = parsedate_to_datetime(text)
+        # -0000, which is UTC too
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    with suppress(ValueError, OverflowError):
+        moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+        return moment.timestamp() if moment.tzinfo else None
+    return None

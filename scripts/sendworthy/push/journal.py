@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,14 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class Unconfirmed:
+    """A row that was sent, and of which nobody knows whether it was taken: its message, and why."""
+
+    dispatch_id: str
+    words: str
+
+
+@dataclass(frozen=True)
 class Pushed:
     """The last list of a campaign that has gone out whole: of which night, which files, and how many rows did not arrive."""
 
@@ -56,6 +64,10 @@ class Counts:
     again: int = 0
 
 
+# what says that a batch may have been taken, and what says that it was surely not, or is sent on in halves
+_OPENING, _CLOSING = ("sending", "accepted", "unconfirmed"), ("returned", "divided")
+
+
 class _State:
     """What the records of a campaign come to: batches that are done with, and those of which that is not known."""
 
@@ -68,12 +80,12 @@ class _State:
     def take(self, record: dict[str, Any]) -> None:
         """Take in the next record."""
         self.records.append(record)
-        if record["event"] in ("sending", "accepted"):
+        if record["event"] in _OPENING:
             self.again += record.get("again", False)
             self.open[record["batch"]] = record
             return
         self.open.pop(record["batch"], None)
-        if record["event"] != "returned":
+        if record["event"] not in _CLOSING:
             self.ended.append(record)
 
 
@@ -141,12 +153,28 @@ class Journal:
 
     def job(self, campaign: str, batch: Batch) -> str | None:
         """The vendor's job that has taken a batch of which nothing more is known."""
-        record = self._of(campaign).open.get(batch.id)
-        return record["job"] if record and record["event"] == "accepted" else None
+        return self._of(campaign).open.get(batch.id, {}).get("job")
 
     def is_unknown(self, campaign: str, batch: Batch) -> bool:
-        """Whether a batch was about to be sent before, and nobody knows whether it was taken."""
-        return batch.id in self._of(campaign).open
+        """Whether a row of a batch was about to be sent before, and nobody knows whether it was taken."""
+        begin, end = batch.span
+        return any(
+            record["file"] == batch.sha256 and record["span"][0] < end and begin < record["span"][1]
+            for record in self._of(campaign).open.values()
+        )
+
+    def unconfirmed(self, campaign: str, files: Collection[str]) -> list[Unconfirmed]:
+        """Every row of these files that was sent, and of which nobody knows whether it was taken."""
+        found: dict[tuple[str, int], Unconfirmed] = {}
+        for record in self._of(campaign).open.values():
+            sha256 = record["file"]
+            if record["event"] != "unconfirmed" or sha256 not in files:
+                continue
+            done = self.done(campaign, sha256)
+            for place, message in record["rows"]:
+                if not any(begin <= place < end for begin, end in done):
+                    found[(sha256, place)] = Unconfirmed(message, record["words"])
+        return [found[key] for key in sorted(found)]
 
     def refusals(self, campaign: str) -> list[Refusal]:
         """Every row of a campaign's list that was refused tonight."""
@@ -172,6 +200,15 @@ class Journal:
     def accepted(self, campaign: str, batch: Batch, job: str) -> None:
         """A batch was taken by a job of the vendor, which is at work on it."""
         self._write("accepted", campaign, batch, job=job)
+
+    def unconfirm(self, campaign: str, batch: Batch, words: str, job: str | None) -> None:
+        """A batch was sent, and nobody knows whether it was taken; `job`: what to ask after before it is sent again."""
+        rows = [[row.place, row.dispatch_id] for row in batch.rows]
+        self._write("unconfirmed", campaign, batch, rows=rows, words=words, job=job)
+
+    def divided(self, campaign: str, batch: Batch) -> None:
+        """A batch was taken in part, and is sent on in halves."""
+        self._write("divided", campaign, batch)
 
     def returned(self, campaign: str, batch: Batch) -> None:
         """A batch that was about to be sent was surely not taken."""

@@ -437,6 +437,12 @@ class _Planner:
                 count += 1 if batch.rows else 0
                 for row in batch.rows[:1]:
                     self._look_at(row)
+        unconfirmed = len(self._journal.unconfirmed(planned.campaign_id, planned.files))
+        again = (
+            [f"{unconfirmed:,} rows of an earlier push were not confirmed: they are sent once more"]
+            if unconfirmed
+            else []
+        )
         return Planned(
             planned.campaign_id,
             planned.sources,
@@ -447,7 +453,7 @@ class _Planner:
             taken=taken,
             batches=count,
             too_large=too_large,
-            notes=planned.notes,
+            notes=[*planned.notes, *again],
         )
 
     def _look_at(self, row: Row) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any
@@ -49,14 +50,15 @@ class Bar:
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, and one masked example of it."""
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what would be sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("of it")
-    for heading in ("rows", "to send", "expired", "sent before", "requests"):
-        table.add_column(heading, justify="right")
-    for item in plan.campaigns:
-        counts = (item.rows, item.to_send, item.expired, item.taken, item.batches)
-        table.add_row(escape(item.campaign_id), _kind(item), *(f"{count:,}" for count in counts))
+    table = _table(
+        f"{plan.destination.label}, night of {plan.night}: what would be sent",
+        "of it",
+        ("rows", "to send", "requests", "expired", "sent before"),
+        [
+            (item.campaign_id, _kind(item), (item.rows, item.to_send, item.batches, item.expired, item.taken))
+            for item in plan.campaigns
+        ],
+    )
     out.print(table)
     _show_campaigns(plan)
     if plan.example is not None:
@@ -73,6 +75,23 @@ def show_plan(plan: Plan) -> None:
             highlight=False,
         )
     out.print("Nothing was sent. Send it with --confirm.")
+
+
+def _table(
+    title: str, state: str, headings: Sequence[str], lines: Sequence[tuple[str, str, Sequence[int]]]
+) -> Table:
+    """A line a campaign: its state, and its counts. Of those behind the second, a column of nothing but zeros is left out."""
+    shown = [
+        place for place in range(len(headings)) if place < 2 or any(counts[place] for _, _, counts in lines)
+    ]
+    table = Table(title=title)
+    table.add_column("campaign", overflow="fold")
+    table.add_column(state)
+    for place in shown:
+        table.add_column(headings[place], justify="right")
+    for campaign, words, counts in lines:
+        table.add_row(escape(campaign), words, *(f"{counts[place]:,}" for place in shown))
+    return table
 
 
 def _kind(item: Planned) -> str:
@@ -99,21 +118,32 @@ def _show_campaigns(plan: Plan) -> None:
 def show_result(result: Result) -> None:
     """What was sent, what was refused, and where the list of it lies."""
     plan = result.plan
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what was sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("state")
-    headings = ("rows taken", "requests", "expired", "refused", "resent after an unknown outcome")
-    for heading in headings:
-        table.add_column(heading, justify="right")
-    for item in result.outcomes:
-        counts = (item.rows, item.batches, item.expired, item.refused, item.again)
-        state = "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]"
-        table.add_row(escape(item.campaign_id), state, *(f"{count:,}" for count in counts))
+    table = _table(
+        f"{plan.destination.label}, night of {plan.night}: what was sent",
+        "state",
+        ("taken", "requests", "refused", "not confirmed", "resent", "expired"),
+        [
+            (
+                item.campaign_id,
+                "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]",
+                (item.rows, item.batches, item.refused, item.unconfirmed, item.again, item.expired),
+            )
+            for item in result.outcomes
+        ],
+    )
     out.print(table)
     _show_campaigns(plan)
     if result.refused_file:
         err.print(
             f"[bold red]refused:[/] {result.refused:,} rows; the list, with the reasons, is {escape(str(result.refused_file))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if result.unconfirmed_file:
+        err.print(
+            f"[bold red]not confirmed:[/] {result.unconfirmed:,} rows were sent, and {escape(plan.destination.label)} has not said that "
+            f"it took them.\n      They are in {escape(str(result.unconfirmed_file))}. "
+            "Run the same command again: it sends them once more.",
             highlight=False,
             soft_wrap=True,
         )
@@ -149,6 +179,8 @@ def result_as_dict(result: Result) -> dict[str, Any]:
         "not_pushed": {item.campaign_id: item.refused for item in result.plan.refused},
         "refused": result.refused,
         "refused_file": str(result.refused_file) if result.refused_file else None,
+        "unconfirmed": result.unconfirmed,
+        "unconfirmed_file": str(result.unconfirmed_file) if result.unconfirmed_file else None,
         "stopped": result.stopped.what if result.stopped else None,
         "exit_code": result.exit_code,
     }

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from sendworthy.destinations import Destination
-from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, SettingsError
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_UNRESOLVED, SettingsError
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
-from sendworthy.push.calls import GOES_ON, TRIES, Caller, Clock, Stopped
+from sendworthy.push.calls import RESUME_HINT, TRIES, Caller, Clock, Stopped
 from sendworthy.push.journal import TOO_LARGE, Refusal
 from sendworthy.push.masks import clean
 from sendworthy.push.plan import Options, Plan, Planned, journal_folder, make_plan, vendor_of
 from sendworthy.push.rows import Batch, batches
-from sendworthy.push.vendors.base import Account, BatchRefused, JobLost, Refused, Sent, read_account
+from sendworthy.push.vendors.base import (
+    Account,
+    BatchRefused,
+    JobLost,
+    NotConfirmed,
+    Refused,
+    Sent,
+    read_account,
+)
 
-REFUSED_FILE = "refused.csv"
+REFUSED_FILE, UNCONFIRMED_FILE = "refused.csv", "unconfirmed.csv"
 LOCK = ".lock"
-# a batch that is refused whole is halved to find the row, so many requests in one push
+# a batch that is refused whole, or taken in part, is halved to find the rows, so many requests in one push
 MOST_HALVINGS = 64
 # a job is asked after so many seconds, then after twice as many, up to the second number; and given up after the third
 JOB_PAUSES = (1.0, 15.0, 900.0)
-
-T = TypeVar("T")
+# the numbers of a job that has ended may come later than its end
+SETTLE_SECONDS = 60.0
 
 # a campaign, how many of its rows have gone, and how many are to go
 Told = Callable[[str, int, int], None]
@@ -42,6 +49,7 @@ class Outcome:
     batches: int
     expired: int
     refused: int
+    unconfirmed: int
     again: int
     is_whole: bool
 
@@ -54,6 +62,7 @@ class Result:
     outcomes: list[Outcome]
     requests: int
     refused_file: Path | None
+    unconfirmed_file: Path | None
     stopped: Stopped | None
 
     @property
@@ -62,10 +71,17 @@ class Result:
         return sum(outcome.refused for outcome in self.outcomes)
 
     @property
+    def unconfirmed(self) -> int:
+        """Rows that were sent, and of which nobody knows whether they were taken."""
+        return sum(outcome.unconfirmed for outcome in self.outcomes)
+
+    @property
     def exit_code(self) -> int:
-        """How the command ends."""
-        if self.stopped:
+        """How the command ends: 4 where the vendor has answered, and not said what it took."""
+        if self.stopped and not (self.stopped.is_unclear and self.unconfirmed):
             return self.stopped.exit_code
+        if self.unconfirmed:
+            return EXIT_UNRESOLVED
         return EXIT_HELD_BACK if self.refused or self.plan.refused else EXIT_OK
 
 
@@ -104,9 +120,9 @@ def _push(plan: Plan, account: Account, told: Told, clock: Clock) -> Result:
     except Stopped as error:
         stopped = error
     finally:
-        refused_file = _write_refused(plan)
+        refused_file, unconfirmed_file = _write_refused(plan), _write_unconfirmed(plan)
     outcomes = [_outcome(plan, campaign) for campaign in plan.campaigns if not campaign.refused]
-    return Result(plan, outcomes, caller.requests, refused_file, stopped)
+    return Result(plan, outcomes, caller.requests, refused_file, unconfirmed_file, stopped)
 
 
 def _outcome(plan: Plan, campaign: Planned) -> Outcome:
@@ -114,7 +130,10 @@ def _outcome(plan: Plan, campaign: Planned) -> Outcome:
     counts, last = plan.journal.counts(name), plan.journal.last(name)
     is_whole = last is not None and last.night == plan.night and last.files == campaign.files
     refused = sum(refusal.rows for refusal in plan.journal.refusals(name))
-    return Outcome(name, counts.rows, counts.batches, counts.expired, refused, counts.again, is_whole)
+    unconfirmed = len(plan.journal.unconfirmed(name, campaign.files))
+    return Outcome(
+        name, counts.rows, counts.batches, counts.expired, refused, unconfirmed, counts.again, is_whole
+    )
 
 
 class _Worker:
@@ -141,7 +160,8 @@ class _Worker:
                 self._send(name, batch)
                 gone += len(batch.rows)
                 self._told(name, gone, campaign.to_send)
-        journal.pushed(name, campaign.files)
+        if not journal.unconfirmed(name, campaign.files):
+            journal.pushed(name, campaign.files)
 
     def _send(self, name: str, batch: Batch) -> None:
         """See one batch to its end: taken, refused, or in halves."""
@@ -154,6 +174,13 @@ class _Worker:
         except BatchRefused as refused:
             self._find_rows(name, batch, refused)
             return
+        except NotConfirmed as error:
+            self._divide(name, batch, error)
+            return
+        except Stopped as error:
+            if self._journal.is_unknown(name, batch):
+                self._journal.unconfirm(name, batch, error.what, self._journal.job(name, batch))
+            raise
         self._journal.ended(name, batch, [*large, *self._refusals(batch, sent.refused)])
 
     def _submit(self, name: str, batch: Batch) -> Sent:
@@ -170,7 +197,7 @@ class _Worker:
                 return self._wait_for(job, batch)
             except JobLost:
                 job = None
-        raise Stopped(f"{self._label} forgets the jobs that it has begun.", GOES_ON)
+        raise Stopped(f"{self._label} forgets the jobs that it has begun.", RESUME_HINT)
 
     def _send_once(self, name: str, batch: Batch) -> Sent:
         """Send a batch, with a record before it is sent, and before it is sent again."""
@@ -182,7 +209,7 @@ class _Worker:
             self._journal.sending(name, batch, True)
 
         try:
-            return self._understood(lambda: self._vendor.send(batch, self._caller.ask, again))
+            return self._vendor.send(batch, self._caller.ask, again)
         except (BatchRefused, SettingsError, Stopped) as error:
             if not is_again and not getattr(error, "is_unknown", False):
                 self._journal.returned(name, batch)
@@ -193,27 +220,37 @@ class _Worker:
         clock = self._caller.clock
         began = clock.now()
         pause, longest, most = JOB_PAUSES
+        ended_at: float | None = None
         while True:
-            ended = self._understood(lambda: self._vendor.finish(job, batch, self._caller.ask))
-            if ended is not None:
-                return ended
+            try:
+                ended = self._vendor.finish(job, batch, self._caller.ask)
+                if ended is not None:
+                    return ended
+            except NotConfirmed:
+                ended_at = clock.now() if ended_at is None else ended_at
+                if clock.now() - ended_at > SETTLE_SECONDS:
+                    raise
             if clock.now() - began > most:
                 raise Stopped(
-                    f"{self._label} is still at work on a job after {most / 60:.0f} minutes.", GOES_ON
+                    f"{self._label} is still at work on a job after {most / 60:.0f} minutes.", RESUME_HINT
                 )
             clock.sleep(pause)
             pause = min(longest, pause * 2)
 
-    def _understood(self, work: Callable[[], T]) -> T:
-        """What an adapter makes of the answers; Stopped where they are of no form that is known."""
-        try:
-            return work()
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            kind = type(error).__name__
-        raise Stopped(
-            f"{self._label} answers in a form that is not known ({kind}).",
-            "see docs/push.md; its API may have changed.",
-        )
+    def _divide(self, name: str, batch: Batch, error: NotConfirmed) -> None:
+        """A batch was taken in part, nobody knows which: send it in halves until that is known, or write it down as not confirmed."""
+        words = f"{self._label}: {error.words}"
+        if error.may_divide and len(batch.rows) > 1 and self._halvings < MOST_HALVINGS:
+            self._halvings += 2
+            halves = batch.halves()
+            for half in halves:
+                self._journal.unconfirm(name, half, words, None)
+            self._journal.divided(name, batch)
+            for half in halves:
+                self._send(name, half)
+        else:
+            # if it had a job, that has ended: the next push sends the rows again
+            self._journal.unconfirm(name, batch, words, None)
 
     def _find_rows(self, name: str, batch: Batch, refused: BatchRefused) -> None:
         """A batch was refused whole: leave out the rows that the vendor names, or halve it until the row is found."""
@@ -250,7 +287,6 @@ class _Worker:
 
 def _write_refused(plan: Plan) -> Path | None:
     """The night's refused rows as a file, anew each time; None where there are none."""
-    path = plan.folder / REFUSED_FILE
     lines = [
         (
             plan.night,
@@ -263,17 +299,35 @@ def _write_refused(plan: Plan) -> Path | None:
         for campaign in plan.campaigns
         for refusal in plan.journal.refusals(campaign.campaign_id)
     ]
+    header = ("as_of", "campaign_id", "dispatch_id", "rows", "code", "reason")
+    return _write_rows(plan.folder / REFUSED_FILE, header, lines)
+
+
+def _write_unconfirmed(plan: Plan) -> Path | None:
+    """The night's rows that are not confirmed, in the same way."""
+    lines = [
+        (plan.night, campaign.campaign_id, row.dispatch_id, row.words)
+        for campaign in plan.campaigns
+        for row in plan.journal.unconfirmed(campaign.campaign_id, campaign.files)
+    ]
+    return _write_rows(
+        plan.folder / UNCONFIRMED_FILE, ("as_of", "campaign_id", "dispatch_id", "reason"), lines
+    )
+
+
+def _write_rows(path: Path, header: Sequence[str], lines: Sequence[tuple[object, ...]]) -> Path | None:
+    """Write a list of rows that is readable by its owner only, or remove it where there are none."""
     if not lines:
         path.unlink(missing_ok=True)
         return None
-    aside = path.with_suffix(".writing")
-    with aside.open("w", encoding="utf-8", newline="") as file:
+    staged = path.with_suffix(".writing")
+    with staged.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("as_of", "campaign_id", "dispatch_id", "rows", "code", "reason"))
+        writer.writerow(header)
         writer.writerows([[_no_formula(cell) for cell in line] for line in lines])
-    os.chmod(aside, 0o600)
-    flush(aside)
-    swap_in(aside, path)
+    os.chmod(staged, 0o600)
+    flush(staged)
+    swap_in(staged, path)
     return path
 
 

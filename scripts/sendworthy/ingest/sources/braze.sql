@@ -9,14 +9,15 @@ create or replace temp table reports as
 with
     flat as (
         select
-            coalesce(doc ->> '$.id', md5(doc)) as event_id,
+            coalesce(nullif(trim(doc ->> '$.id'), ''), md5(doc)) as event_id,
             coalesce(
                 doc ->> '$.event_type',
                 nullif(regexp_extract(file, 'event_type=([^/]+)', 1), ''),
                 nullif(regexp_extract(file, '((users[.])?messages[.][a-z]+[.][A-Za-z]+)[^/]*$', 1), '')
             ) as event,
             doc ->> '$.time' as occurred,
-            braze_value(doc, 'subscription_status') as subscription_status,
+            -- of an answer to a text message, `action` is what Braze has made of it (Subscribed, Unsubscribed, None)
+            coalesce(braze_value(doc, 'subscription_status'), braze_value(doc, 'action')) as qualifier,
             braze_value(doc, 'channel') as channel,
             braze_value(doc, 'message_extras') as message_extras,
             braze_value(doc, 'external_user_id') as user_id,
@@ -28,6 +29,7 @@ with
                 braze_value(doc, 'email_address'),
                 braze_value(doc, 'to_phone_number'),
                 braze_value(doc, 'phone_number'),
+                braze_value(doc, 'inbound_phone_number'),
                 braze_value(doc, 'channel_identifier')
             ) as address,
             braze_value(doc, 'machine_open') as is_machine
@@ -41,7 +43,7 @@ with
 select
     event_id,
     case when event like 'users.%' then event else 'users.' || event end as event,
-    subscription_status as qualifier,
+    qualifier,
     occurred,
     channel,
     given ->> '$.sendworthy_dispatch_id' as dispatch_id,

@@ -2,7 +2,7 @@
 -- itself writes it (email_opened). The ids of its four kinds of sendings are numbers of their own: the kind stands before.
 create or replace temp table reports as
 select
-    coalesce(doc ->> '$.event_id', md5(doc)) as event_id,
+    coalesce(nullif(trim(doc ->> '$.event_id'), ''), md5(doc)) as event_id,
     (doc ->> '$.object_type') || '_' || (doc ->> '$.metric') as event,
     cast(null as text) as qualifier,
     doc ->> '$.timestamp' as occurred,

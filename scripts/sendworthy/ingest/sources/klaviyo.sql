@@ -47,7 +47,12 @@ with
     )
 
 select
-    coalesce(attributes ->> '$.uuid', item ->> '$.uuid', item ->> '$.id', md5(item)) as event_id,
+    coalesce(
+        nullif(trim(attributes ->> '$.uuid'), ''),
+        nullif(trim(item ->> '$.uuid'), ''),
+        nullif(trim(item ->> '$.id'), ''),
+        md5(item)
+    ) as event_id,
     event,
     coalesce(properties ->> '$."Bounce Type"', properties ->> '$.bounce_type') as qualifier,
     coalesce(attributes ->> '$.datetime', attributes ->> '$.timestamp') as occurred,

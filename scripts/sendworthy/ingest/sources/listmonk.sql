@@ -15,7 +15,7 @@ with
 select
     -- bounces, views and clicks are numbered in tables of their own
     case when (item ->> '$.type') in ('view', 'click') then (item ->> '$.type') || ':' else 'bounce:' end
-    || coalesce(item ->> '$.id', md5(item)) as event_id,
+    || coalesce(nullif(trim(item ->> '$.id'), ''), md5(item)) as event_id,
     item ->> '$.type' as event,
     cast(null as text) as qualifier,
     item ->> '$.created_at' as occurred,

@@ -2,7 +2,7 @@
 -- SendGrid itself; older senders call the object around them unique_args.
 create or replace temp table reports as
 select
-    coalesce(doc ->> '$.sg_event_id', md5(doc)) as event_id,
+    coalesce(nullif(trim(doc ->> '$.sg_event_id'), ''), md5(doc)) as event_id,
     doc ->> '$.event' as event,
     case doc ->> '$.event' when 'bounce' then doc ->> '$.type' when 'dropped' then doc ->> '$.reason' end as qualifier,
     doc ->> '$.timestamp' as occurred,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urlsplit
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from sendworthy.destinations import Destination
 from sendworthy.errors import Problem, SettingsError
-from sendworthy.push.calls import Answer, Request
+from sendworthy.push.calls import Answer, Request, Unclear
 from sendworthy.push.rows import Batch, Row, Shape
 
 # these will be the same for every request: the account, its rights, or the address is wrong
@@ -82,6 +84,14 @@ class BatchRefused(Exception):
         self.code, self.words, self.named = code, words, list(named)
 
 
+class NotConfirmed(Exception):
+    """A vendor's numbers do not add up: some rows were taken, and which is not said. `may_divide`: sending it in halves finds them."""
+
+    def __init__(self, words: str, may_divide: bool = True) -> None:
+        super().__init__(words)
+        self.words, self.may_divide = words, may_divide
+
+
 class JobLost(Exception):
     """A vendor does not know a job any more: what became of its batch is unknown."""
 
@@ -112,10 +122,16 @@ class Vendor(ABC):
 
     @abstractmethod
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
-        """Send a batch. BatchRefused where none of it was taken. `again` is told before it is sent once more."""
+        """Send a batch. BatchRefused where none of it was taken, NotConfirmed where nobody knows what was.
+
+        `again` is called before it is sent once more.
+        """
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
-        """What became of a job; None: it is still at work. A vendor that begins none knows none."""
+        """What became of a job; None: it is still at work. NotConfirmed where it has ended and its numbers do not add up.
+
+        A vendor that begins none knows none.
+        """
         raise JobLost
 
 
@@ -172,6 +188,39 @@ def missing_extra(label: str, package: str, extra: str) -> SettingsError:
         f"{label} is pushed to through its own client, {package}, which is not installed; nothing was sent.",
         f"install it: pip install 'sendworthy[{extra}]' (in a clone: .venv/bin/pip install -e '.[{extra}]').",
     )
+
+
+class VendorForm(BaseModel):
+    """What a vendor's own answer looks like, as its documentation has it: no value is taken for another type, more keys are let through."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+
+def in_form(answer: Answer, form: type[VendorForm], is_unknown: bool = True) -> Answer:
+    """The answer with its content read; Unclear where it says that it went well, and not as the vendor does.
+
+    `is_unknown`: what was asked may have been taken all the same.
+    """
+    if not answer.is_good:
+        return answer
+    try:
+        return replace(answer, data=form.model_validate(answer.data))
+    except ValidationError:
+        words = f"it answered {answer.status}, but not as its documentation says"
+        raise Unclear(words, is_unknown) from None
+
+
+def account_for(batch: Batch, taken: int, refused: Sequence[Refused]) -> Sent:
+    """What became of a batch of which so many rows were taken and these were refused, where that is all of them.
+
+    BatchRefused where none was taken and none is named; NotConfirmed where the numbers do not add up.
+    """
+    rows, named = len(batch.rows), sum(item.rows for item in refused)
+    if taken + named == rows:
+        return Sent(list(refused))
+    if taken == 0 and not refused:
+        raise BatchRefused("not_taken", "it says that it has taken none, and not why")
+    raise NotConfirmed(f"of {rows:,} rows it counts {taken:,} as taken and {named:,} as refused")
 
 
 def judge(

@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
+from pydantic import Field, NonNegativeInt
+
 from sendworthy.destinations import Envelope
 from sendworthy.push.rows import Batch, Shape
-from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, judge
+from sendworthy.push.vendors.base import (
+    Account,
+    Again,
+    Ask,
+    Refused,
+    Sent,
+    Variable,
+    Vendor,
+    VendorForm,
+    account_for,
+    in_form,
+    judge,
+)
 from sendworthy.push.vendors.plain import Plain
+
+
+class _Tracked(VendorForm):
+    """A 201: how many attributes objects were queued, and what was wrong with the others.
+
+    Source: Braze, POST /users/track, "User track responses"; API errors and responses.
+    """
+
+    message: Literal["success"]
+    attributes_processed: NonNegativeInt
+    errors: list[Any] = Field(default_factory=list)
 
 
 class Braze(Vendor):
@@ -36,14 +63,23 @@ class Braze(Vendor):
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 201 can carry the errors of some of its objects."""
         body = self.shape.body(batch.rows)
-        answer = ask(lambda: self._plain.ask("POST", "/users/track", data=body), again)
+        answer = ask(lambda: in_form(self._plain.ask("POST", "/users/track", data=body), _Tracked), again)
         judge(self, answer)
-        errors = (answer.data or {}).get("errors") or []
-        return Sent([_refused(error) for error in errors])
+        said: _Tracked = answer.data
+        # one object can have several errors
+        refused = list(
+            {item.index: item for item in map(_refused, said.errors) if item.index is not None}.values()
+        )
+        refused += [item for item in map(_refused, said.errors) if item.index is None]
+        rows = len(batch.rows)
+        # an object with an error can count as processed all the same
+        is_counted_too = rows - len(refused) <= said.attributes_processed <= rows
+        taken = rows - len(refused) if is_counted_too else said.attributes_processed
+        return account_for(batch, taken, refused)
 
 
 def _refused(error: object) -> Refused:
     if isinstance(error, dict):
         index = error.get("index")
-        return Refused(index if isinstance(index, int) else None, "error", str(error.get("type", "")))
+        return Refused(index if type(index) is int else None, "error", str(error.get("type", "")))
     return Refused(None, "error", str(error))

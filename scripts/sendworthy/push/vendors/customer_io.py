@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
+from pydantic import ConfigDict, Field
 from requests.adapters import HTTPAdapter
 
 from sendworthy.destinations import Envelope
@@ -22,11 +23,30 @@ from sendworthy.push.vendors.base import (
     Sent,
     Variable,
     Vendor,
+    VendorForm,
     filled,
+    in_form,
     judge,
     missing_extra,
 )
 from sendworthy.push.vendors.plain import answer_of, no_answer
+
+
+class _Batched(VendorForm):
+    """A 200 is an empty object, a 207 has the errors of some operations. It counts nothing, so that nothing else may be in it.
+
+    Source: Customer.io, Track API, POST /api/v2/batch.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    errors: list[dict[str, Any]] = Field(default_factory=list)
+
+
+class _BatchedInPart(_Batched):
+    """A 207, which says that not all went well, has to say what did not."""
+
+    errors: list[dict[str, Any]] = Field(min_length=1)
 
 
 class CustomerIo(Vendor):
@@ -81,10 +101,15 @@ class CustomerIo(Vendor):
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 207, or a 200, can carry the errors of some of its operations."""
         operations = [_operation(row) for row in batch.rows]
-        answer = ask(lambda: self._ask(operations), again)
+
+        def send_once() -> Answer:
+            answer: Answer = self._ask(operations)
+            return in_form(answer, _BatchedInPart if answer.status == 207 else _Batched)
+
+        answer = ask(send_once, again)
         judge(self, answer)
-        errors = (answer.data or {}).get("errors") or []
-        return Sent([_refused(error) for error in errors])
+        said: _Batched = answer.data
+        return Sent([_refused(error) for error in said.errors])
 
 
 def _unknown() -> NoAnswer:
@@ -114,5 +139,6 @@ def _operation(row: Row) -> dict[str, Any]:
 
 def _refused(error: dict[str, Any]) -> Refused:
     index = error.get("batch_index")
+    index = index if type(index) is int else None
     words = " ".join(str(error[key]) for key in ("field", "message") if error.get(key))
     return Refused(index if isinstance(index, int) else None, str(error.get("reason") or "error"), words)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ConfigDict, Field, NonNegativeInt
+
 from sendworthy.destinations import Envelope
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
@@ -14,11 +16,28 @@ from sendworthy.push.vendors.base import (
     Sent,
     Variable,
     Vendor,
+    VendorForm,
+    account_for,
     by_key,
     filled,
+    in_form,
     judge,
 )
 from sendworthy.push.vendors.plain import Plain
+
+
+class _Updated(VendorForm):
+    """A 200: how many users were updated and how many failed, and lists that name the failed by address or id.
+
+    Source: Iterable, POST /api/users/bulkUpdate.
+    """
+
+    # its lists stand at the top, and in failedUpdates
+    model_config = ConfigDict(extra="allow")
+
+    success_count: NonNegativeInt = Field(alias="successCount")
+    fail_count: NonNegativeInt = Field(alias="failCount")
+    failed_updates: dict[str, Any] = Field(alias="failedUpdates", default_factory=dict)
 
 
 class Iterable(Vendor):
@@ -49,12 +68,14 @@ class Iterable(Vendor):
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Send a batch; a 200 names the users that failed, by address or id."""
         body = self.shape.body(batch.rows)
-        answer = ask(lambda: self._plain.ask("POST", "/api/users/bulkUpdate", data=body), again)
+        answer = ask(
+            lambda: in_form(self._plain.ask("POST", "/api/users/bulkUpdate", data=body), _Updated), again
+        )
         judge(self, answer)
-        told = answer.data if isinstance(answer.data, dict) else {}
+        said: _Updated = answer.data
         places = {**by_key(batch, "userId"), **by_key(batch, "email")}
         refused: dict[int | str, Refused] = {}
-        for kind, names in [*(told.get("failedUpdates") or {}).items(), *told.items()]:
+        for kind, names in [*said.failed_updates.items(), *(said.model_extra or {}).items()]:
             # createdFields and the like are lists too, of other things
             if not isinstance(names, list) or not kind.lower().endswith(("emails", "userids")):
                 continue
@@ -64,13 +85,13 @@ class Iterable(Vendor):
                     str(name).lower() if index is None else index,
                     Refused(index, kind, f"Iterable names it in {kind}"),
                 )
-        unnamed = int(told.get("failCount") or 0) - len(refused)
+        unnamed = said.fail_count - len(refused)
         more = (
             [Refused(None, "failed", "Iterable counts them, and names nobody", unnamed)]
             if unnamed > 0
             else []
         )
-        return Sent([*refused.values(), *more])
+        return account_for(batch, said.success_count, [*refused.values(), *more])
 
 
 def _user(row: Row) -> dict[str, Any]:

@@ -10,26 +10,30 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import urllib3
+from pydantic import Field, NonNegativeInt
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
 from sendworthy.destinations import Envelope
-from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, unanswered
+from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, Unclear, unanswered
 from sendworthy.push.rows import Batch, Row, Shape
 from sendworthy.push.vendors.base import (
     Account,
     Again,
     Ask,
     JobLost,
+    NotConfirmed,
     Refused,
     Sent,
     Variable,
     Vendor,
+    VendorForm,
     by_key,
     filled,
+    in_form,
     judge,
     missing_extra,
 )
@@ -41,6 +45,47 @@ _PLACE = {"City": "city", "Country": "country"}
 _AROUND = {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {}}}}
 _POINTER = re.compile(r"/profiles/data/(\d+)(?:/|$)")
 _PAGE = 100
+
+
+class _JobCounts(VendorForm):
+    """Of how many operations a job is, and how many have ended well and badly."""
+
+    status: str
+    total_count: NonNegativeInt
+    completed_count: NonNegativeInt | None = None
+    failed_count: NonNegativeInt | None = None
+
+
+class _NewJob(VendorForm):
+    type: Literal["profile-bulk-import-job"]
+    id: str = Field(min_length=1)
+
+
+class _Begun(VendorForm):
+    """A 202: the job that takes the profiles. Source: Klaviyo, Bulk Import Profiles."""
+
+    data: _NewJob
+
+
+class _JobState(VendorForm):
+    attributes: _JobCounts
+
+
+class _Asked(VendorForm):
+    """A job: queued, processing, complete or cancelled. Source: Klaviyo, Get Bulk Import Profiles Job."""
+
+    data: _JobState
+
+
+class _Links(VendorForm):
+    next: str | None = None
+
+
+class _ErrorPage(VendorForm):
+    """The profiles of a job that failed. Source: Klaviyo, Get Errors for Bulk Import Profiles Job."""
+
+    data: list[dict[str, Any]]
+    links: _Links = _Links()
 
 
 class Klaviyo(Vendor):
@@ -88,26 +133,34 @@ class Klaviyo(Vendor):
                 "attributes": {"profiles": {"data": [_profile(row) for row in batch.rows]}},
             }
         }
-        answer = ask(lambda: _answer(self._profiles.bulk_import_profiles, query), again)
+        answer = ask(lambda: in_form(_answer(self._profiles.bulk_import_profiles, query), _Begun), again)
         judge(self, answer, _named)
-        return Sent(job=str(answer.data["data"]["id"]))
+        begun: _Begun = answer.data
+        return Sent(job=begun.data.id)
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
         """What became of a job: the profiles that failed, and why."""
-        answer = ask(lambda: _answer(self._profiles.get_bulk_import_profiles_job, job))
+        answer = ask(
+            lambda: in_form(_answer(self._profiles.get_bulk_import_profiles_job, job), _Asked, False)
+        )
         if answer.status in (404, 410):
             raise JobLost
         judge(self, answer)
-        told = answer.data["data"]["attributes"]
-        if told["status"] in ("queued", "processing"):
+        asked: _Asked = answer.data
+        counts = asked.data.attributes
+        if counts.status not in ("complete", "cancelled"):
             return None
-        refused = self._errors(job, batch, ask) if told.get("failed_count") else []
-        count = int(told.get("failed_count") or 0)
-        if told["status"] == "cancelled":
-            count = max(count, len(batch.rows) - int(told.get("completed_count") or 0))
-        unnamed = count - len(refused)
+        completed, failed = counts.completed_count or 0, counts.failed_count or 0
+        if completed + failed != counts.total_count or counts.total_count < len(batch.rows):
+            raise NotConfirmed(
+                f"a job of {len(batch.rows):,} rows is {counts.status}, and counts {completed:,} as completed and {failed:,} as "
+                f"failed, of {counts.total_count:,}",
+                may_divide=False,
+            )
+        refused = self._errors(job, batch, ask) if failed else []
+        unnamed = failed - len(refused)
         if unnamed > 0:
-            refused.append(Refused(None, told["status"], "Klaviyo counts them, and names nobody", unnamed))
+            refused.append(Refused(None, "failed", "Klaviyo counts them, and names nobody", unnamed))
         return Sent(refused)
 
     def _errors(self, job: str, batch: Batch, ask: Ask) -> list[Refused]:
@@ -116,19 +169,23 @@ class Klaviyo(Vendor):
         cursor: str | None = None
         while True:
             page = {"page_size": _PAGE, **({"page_cursor": cursor} if cursor else {})}
-            answer = ask(
-                partial(_answer, self._profiles.get_errors_for_bulk_import_profiles_job, job, **page)
-            )
+            asked = partial(_answer, self._profiles.get_errors_for_bulk_import_profiles_job, job, **page)
+            answer = ask(partial(_page_of, asked))
             judge(self, answer)
-            for error in answer.data.get("data") or []:
+            found_on: _ErrorPage = answer.data
+            for error in found_on.data:
                 told = error.get("attributes") or {}
                 index = _index(told, places)
                 if index is not None:
                     found.setdefault(index, _refused(told, index))
-            following = urlsplit((answer.data.get("links") or {}).get("next") or "").query
+            following = urlsplit(found_on.links.next or "").query
             cursor = next(iter(parse_qs(following).get("page[cursor]", [])), None)
             if not cursor:
                 return list(found.values())
+
+
+def _page_of(asked: Callable[[], Answer]) -> Answer:
+    return in_form(asked(), _ErrorPage, is_unknown=False)
 
 
 def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
@@ -138,6 +195,9 @@ def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
     try:
         data = call(*arguments, _request_timeout=(CONNECT_SECONDS, READ_SECONDS), **more)
     except ApiException as error:
+        if not error.status:
+            # the client's own name for a connection that was not trusted
+            raise unanswered(error, True) from None
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         try:
             data = json.loads(error.body or "null")
@@ -147,6 +207,10 @@ def _answer(call: Callable[..., Any], *arguments: Any, **more: Any) -> Answer:
     except urllib3.exceptions.HTTPError as error:
         is_unreached = isinstance(error, (NewConnectionError, ConnectTimeoutError, SSLError))
         raise unanswered(error, is_unreached) from None
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        # a content that the client cannot read
+        words = f"it answered, but not as its documentation says: its client cannot read it ({type(error).__name__})"
+        raise Unclear(words, True) from None
     return Answer(200, {}, data)
 
 

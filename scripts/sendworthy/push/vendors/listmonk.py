@@ -10,12 +10,27 @@ import csv
 import io
 import json
 import re
-from typing import Any
+from collections.abc import Collection
+
+from pydantic import NonNegativeInt
 
 from sendworthy.destinations import Envelope
 from sendworthy.push.calls import NOT_TAKEN, Answer, NoAnswer
 from sendworthy.push.rows import Batch, Row, Shape
-from sendworthy.push.vendors.base import Account, Again, Ask, JobLost, Refused, Sent, Variable, Vendor, judge
+from sendworthy.push.vendors.base import (
+    Account,
+    Again,
+    Ask,
+    JobLost,
+    NotConfirmed,
+    Refused,
+    Sent,
+    Variable,
+    Vendor,
+    VendorForm,
+    in_form,
+    judge,
+)
 from sendworthy.push.vendors.plain import Plain
 
 _COLUMNS = ("email", "name", "attributes")
@@ -24,7 +39,29 @@ _PARAMS = json.dumps(
     {"mode": "subscribe", "subscription_status": "unconfirmed", "delim": ",", "lists": [], "overwrite": True}
 )
 _AT_WORK = ("importing", "stopping")
-_SKIPPED = re.compile(r"skipping (?:invalid attributes JSON on )?line (\d+)\W+(.*)")
+# a line without attributes that can be read is imported, without them
+_SKIPPED = re.compile(r"skipping line (\d+)\W+(.*)")
+_WITHOUT_ATTRIBUTES = re.compile(r"skipping invalid attributes JSON on line (\d+)\W+(.*)")
+
+
+class _Import(VendorForm):
+    """The last import: whose it is, and how many lines of the file were imported.
+
+    Source: listmonk, API, Import; internal/subimporter/importer.go, type Status.
+    """
+
+    name: str
+    status: str
+    total: NonNegativeInt
+    imported: NonNegativeInt
+
+
+class _Status(VendorForm):
+    data: _Import
+
+
+class _Logs(VendorForm):
+    data: str
 
 
 class Listmonk(Vendor):
@@ -56,9 +93,9 @@ class Listmonk(Vendor):
         may_be_there = batch.is_again
 
         def look() -> Answer:
-            found = self._plain.ask("GET", _IMPORT)
-            status = _status(found)
-            if status.get("status") in _AT_WORK and not (may_be_there and status.get("name") == name):
+            found = self._last_import()
+            last = _last(found)
+            if last and last.status in _AT_WORK and not (may_be_there and last.name == name):
                 raise NoAnswer("another import is at work there", is_unknown=False)
             return found
 
@@ -66,7 +103,8 @@ class Listmonk(Vendor):
             nonlocal may_be_there
             if may_be_there:
                 found = look()
-                if not found.is_good or _status(found).get("name") == name:
+                last = _last(found)
+                if last is None or (last.name == name and self._may_be_whole(last)):
                     return found
                 again()
             may_be_there = True
@@ -76,7 +114,7 @@ class Listmonk(Vendor):
             if answer.status == 400:
                 # also where another import has begun in between
                 look()
-            return answer
+            return in_form(answer, _Status)
 
         judge(self, ask(look))
         judge(self, ask(begin))
@@ -84,30 +122,53 @@ class Listmonk(Vendor):
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
         """What became of an import: the lines that were skipped, and why."""
-        answer = ask(lambda: self._plain.ask("GET", _IMPORT))
+        answer = ask(self._last_import)
         judge(self, answer)
-        status = _status(answer)
-        if status.get("name") != job:
+        status: _Status = answer.data
+        last = status.data
+        if last.name != job:
             raise JobLost
-        if status.get("status") in _AT_WORK:
+        if last.status in _AT_WORK:
             return None
-        logs = ask(lambda: self._plain.ask("GET", f"{_IMPORT}/logs"))
+        logs = ask(self._logs)
         judge(self, logs)
-        told = logs.data.get("data") if isinstance(logs.data, dict) else ""
-        found: dict[int, Refused] = {}
-        for line, words in _SKIPPED.findall(str(told)):
-            found.setdefault(int(line) - 1, Refused(int(line) - 1, "skipped", words))
-        refused = [refusal for index, refusal in found.items() if index < len(batch.rows)]
-        unnamed = len(batch.rows) - int(status.get("imported") or 0) - len(refused)
-        if unnamed > 0:
-            words = "listmonk has not imported them; its logs (Subscribers, Import) say why"
-            refused.append(Refused(None, str(status.get("status")), words, unnamed))
-        return Sent(refused)
+        told: _Logs = logs.data
+        skipped = _lines(_SKIPPED, told.data)
+        if not _is_whole(last, skipped) or last.total < len(batch.rows):
+            raise NotConfirmed(
+                f"an import of {len(batch.rows):,} lines is {last.status}, with {last.imported:,} imported and {len(skipped):,} skipped "
+                "(its logs under Subscribers, Import say why)",
+                may_divide=False,
+            )
+        found = {**_lines(_WITHOUT_ATTRIBUTES, told.data), **skipped}
+        return Sent([Refused(index, "skipped", words) for index, words in found.items()])
+
+    def _may_be_whole(self, last: _Import) -> bool:
+        """Whether an import need not be sent again: it is at work, or it has taken every line that it did not skip."""
+        if last.status in _AT_WORK:
+            return True
+        logs = self._logs().data
+        return isinstance(logs, _Logs) and _is_whole(last, _lines(_SKIPPED, logs.data))
+
+    def _logs(self) -> Answer:
+        return in_form(self._plain.ask("GET", f"{_IMPORT}/logs"), _Logs, is_unknown=False)
+
+    def _last_import(self) -> Answer:
+        return in_form(self._plain.ask("GET", _IMPORT), _Status, is_unknown=False)
 
 
-def _status(answer: Answer) -> dict[str, Any]:
-    told = answer.data.get("data") if isinstance(answer.data, dict) else None
-    return told if isinstance(told, dict) else {}
+def _last(answer: Answer) -> _Import | None:
+    """The last import; None where the answer is that there is no right to see it, and the like."""
+    return answer.data.data if isinstance(answer.data, _Status) else None
+
+
+def _is_whole(last: _Import, skipped: Collection[int]) -> bool:
+    return last.status == "finished" and last.imported + len(skipped) == last.total
+
+
+def _lines(pattern: re.Pattern[str], logs: str) -> dict[int, str]:
+    """The lines of the file that the logs name, by their place among the rows, and why."""
+    return {int(line) - 1: words for line, words in reversed(pattern.findall(logs))}
 
 
 def _cells(row: Row) -> list[str]:

@@ -4,14 +4,42 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
+
+from pydantic import NonNegativeInt
 
 from sendworthy.destinations import Envelope
 from sendworthy.errors import SettingsError
 from sendworthy.push.rows import Batch, Shape
-from sendworthy.push.vendors.base import Account, Again, Ask, Refused, Sent, Variable, Vendor, by_key, judge
+from sendworthy.push.vendors.base import (
+    Account,
+    Again,
+    Ask,
+    Refused,
+    Sent,
+    Variable,
+    Vendor,
+    VendorForm,
+    account_for,
+    by_key,
+    in_form,
+    judge,
+)
 from sendworthy.push.vendors.plain import Plain
 
 _DATA_CENTRE = re.compile(r"[a-z]{2,3}\d{1,3}")
+
+
+class _Subscribed(VendorForm):
+    """A 200: how many members are new, how many were updated, and those that were rejected.
+
+    Source: Mailchimp Marketing API, POST /lists/{list_id} (batch subscribe or unsubscribe).
+    """
+
+    total_created: NonNegativeInt
+    total_updated: NonNegativeInt
+    error_count: NonNegativeInt
+    errors: list[dict[str, Any]]
 
 
 class Mailchimp(Vendor):
@@ -53,16 +81,21 @@ class Mailchimp(Vendor):
         body = self.shape.body(batch.rows)
         # a member without a field that the audience requires would be refused
         query = {"skip_merge_validation": "true"}
-        answer = ask(lambda: self._plain.ask("POST", self._path, params=query, data=body), again)
-        judge(self, answer)
-        places = by_key(batch, "email_address")
-        return Sent(
-            [
-                Refused(
-                    places.get(str(error.get("email_address", "")).lower()),
-                    str(error.get("error_code") or "error"),
-                    str(error.get("error", "")),
-                )
-                for error in (answer.data or {}).get("errors") or []
-            ]
+        answer = ask(
+            lambda: in_form(self._plain.ask("POST", self._path, params=query, data=body), _Subscribed), again
         )
+        judge(self, answer)
+        said: _Subscribed = answer.data
+        places = by_key(batch, "email_address")
+        refused = [
+            Refused(
+                places.get(str(error.get("email_address", "")).lower()),
+                str(error.get("error_code") or "error"),
+                str(error.get("error", "")),
+            )
+            for error in said.errors
+        ]
+        unnamed = said.error_count - len(refused)
+        if unnamed > 0:
+            refused.append(Refused(None, "error", "Mailchimp counts them, and names nobody", unnamed))
+        return account_for(batch, said.total_created + said.total_updated, refused)

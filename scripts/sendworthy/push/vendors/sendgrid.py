@@ -14,6 +14,8 @@ import urllib.error
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pydantic import Field, NonNegativeInt
+
 from sendworthy.destinations import Destination, Envelope
 from sendworthy.errors import SettingsError
 from sendworthy.push.calls import READ_SECONDS, Answer, unanswered
@@ -23,12 +25,15 @@ from sendworthy.push.vendors.base import (
     Again,
     Ask,
     JobLost,
+    NotConfirmed,
     Refused,
     Sent,
     Variable,
     Vendor,
+    VendorForm,
     by_key,
     filled,
+    in_form,
     is_address,
     judge,
     missing_extra,
@@ -37,6 +42,52 @@ from sendworthy.push.vendors.plain import Plain
 
 _RESERVED = ("email", "first_name", "last_name", "city", "country")
 _PLACE = re.compile(r"contacts\[(\d+)\]")
+
+
+class _CustomField(VendorForm):
+    id: str
+    name: str
+    field_type: str = ""
+
+
+class _Fields(VendorForm):
+    """The custom fields of the account. Source: SendGrid, Get All Field Definitions."""
+
+    custom_fields: list[_CustomField] = Field(default_factory=list)
+    reserved_fields: list[Any]
+
+
+class _Begun(VendorForm):
+    """A 202: the job that takes the contacts. Source: SendGrid, Add or Update a Contact."""
+
+    job_id: str = Field(min_length=1)
+
+
+class _Counts(VendorForm):
+    """Of how many contacts a job is, and what became of them; which counts there are depends on the job."""
+
+    requested_count: NonNegativeInt
+    created_count: NonNegativeInt | None = None
+    updated_count: NonNegativeInt | None = None
+    errored_count: NonNegativeInt = 0
+    errors_url: str = ""
+
+    @property
+    def taken(self) -> int:
+        """How many were taken; without counts of it, all that are not counted as errors."""
+        if self.created_count is None and self.updated_count is None:
+            return self.requested_count - self.errored_count
+        return (self.created_count or 0) + (self.updated_count or 0)
+
+
+class _Asked(VendorForm):
+    """A job: pending, completed (without errors), errored (some failed), or failed (all did).
+
+    Source: SendGrid, Import Contacts Status.
+    """
+
+    status: str
+    results: _Counts | None = None
 
 
 class SendGrid(Vendor):
@@ -74,10 +125,11 @@ class SendGrid(Vendor):
 
     def prepare(self, columns: Sequence[str], ask: Ask) -> None:
         """Look up the ids of the custom fields; SettingsError names those that are not there."""
-        answer = ask(lambda: _answer(self._client.marketing.field_definitions.get))
+        answer = ask(lambda: in_form(_answer(self._client.marketing.field_definitions.get), _Fields, False))
         judge(self, answer)
-        for field in answer.data.get("custom_fields") or []:
-            self._fields[field["name"]] = (field["id"], field.get("field_type") == "Number")
+        defined: _Fields = answer.data
+        for field in defined.custom_fields:
+            self._fields[field.name] = (field.id, field.field_type == "Number")
         missing = [name for name in columns if name not in _RESERVED and name not in self._fields]
         if missing:
             raise SettingsError(
@@ -88,26 +140,36 @@ class SendGrid(Vendor):
     def send(self, batch: Batch, ask: Ask, again: Again) -> Sent:
         """Make a job of a batch."""
         body = {"contacts": [self._contact(row) for row in batch.rows]}
-        answer = ask(lambda: _answer(self._client.marketing.contacts.put, request_body=body), again)
+        put = self._client.marketing.contacts.put
+        answer = ask(lambda: in_form(_answer(put, request_body=body), _Begun), again)
         judge(self, answer, _named)
-        return Sent(job=str(answer.data["job_id"]))
+        begun: _Begun = answer.data
+        return Sent(job=begun.job_id)
 
     def finish(self, job: str, batch: Batch, ask: Ask) -> Sent | None:
         """What became of a job: the contacts that failed, and why."""
-        answer = ask(lambda: _answer(self._client.marketing.contacts.imports._(job).get))
+        answer = ask(
+            lambda: in_form(_answer(self._client.marketing.contacts.imports._(job).get), _Asked, False)
+        )
         if answer.status in (404, 410):
             raise JobLost
         judge(self, answer)
-        status, results = answer.data.get("status"), answer.data.get("results") or {}
-        if status not in ("completed", "errored", "failed"):
+        asked: _Asked = answer.data
+        counts, rows = asked.results, len(batch.rows)
+        if asked.status not in ("completed", "errored", "failed"):
             return None
-        count = int(results.get("errored_count") or 0)
-        if status == "failed":
-            count = count or len(batch.rows)
-        refused = _errors(str(results.get("errors_url") or ""), batch, ask) if count else []
+        if asked.status == "failed" and not (counts and counts.taken):
+            errors, count = counts.errors_url if counts else "", rows
+        elif counts and _adds_up(asked.status, counts, rows):
+            errors, count = counts.errors_url, counts.errored_count
+        else:
+            raise NotConfirmed(
+                f"a job of {rows:,} rows is {asked.status}, and its counts do not add up", may_divide=False
+            )
+        refused = _errors(errors, batch, ask) if count else []
         if count > len(refused):
             words = "SendGrid counts them, and names nobody"
-            refused.append(Refused(None, str(status), words, count - len(refused)))
+            refused.append(Refused(None, asked.status, words, count - len(refused)))
         return Sent(refused)
 
     def _contact(self, row: Row) -> dict[str, Any]:
@@ -119,6 +181,12 @@ class SendGrid(Vendor):
                 field, is_number = self._fields.get(name, (name, False))
                 custom[field] = _number(cell) if is_number else cell
         return {**own, "custom_fields": custom}
+
+
+def _adds_up(status: str, counts: _Counts, rows: int) -> bool:
+    """Whether what a job that has ended counts is all of it, and fits its status."""
+    is_all = counts.taken + counts.errored_count == counts.requested_count >= rows
+    return is_all and status == ("errored" if counts.errored_count else "completed")
 
 
 def _number(cell: str) -> float | str:
