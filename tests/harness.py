@@ -513,10 +513,10 @@ def landing_differences(connection: duckdb.DuckDBPyConnection, landing: Landing)
         key = (row.table, row.file, row.reason)
         oracle[key] = oracle.get(key, 0) + 1
     unreadable = connection.execute(
-        'select table_name, file, column_name, row_id, sum(unreadable_rows) from ops.unreadable_values group by all'
+        "select table_name, file, column_name, row_id, sum(unreadable_rows) from ops.unreadable_values group by all"
     ).fetchall()
     unmatched = connection.execute(
-        'select table_name, unmatched_rows, unmatched_users, rows_that_differ_in_case, users_that_differ_in_case from ops.unmatched_users'
+        "select table_name, unmatched_rows, unmatched_users, rows_that_differ_in_case, users_that_differ_in_case from ops.unmatched_users"
     ).fetchall()
     return [
         *found,

@@ -83,19 +83,25 @@ def sent_messages(
     """Everything that counts as sent: `sent` reports, and dispatches that none of them has confirmed.
 
     A dispatch_id counts once; of one that was reported twice, the newest report holds the place longest. Whose message
-    it was, our own ledger knows better than a report that names its dispatch_id.
+    it was, our own ledger knows better than a report that names its dispatch_id, and of which campaign, where that does not say.
     """
     ledger = list(ledger)
     book = book or AddressBook({}, ledger)
     result: list[Sent] = []
     confirmed: dict[str, Row] = {}
 
-    recipients = {dispatch["dispatch_id"]: dispatch["user_id"] for dispatch in ledger if dispatch["as_of"] < as_of}
+    ours = {dispatch["dispatch_id"]: dispatch for dispatch in ledger if dispatch["as_of"] < as_of}
 
     def of_report(row: Row) -> Sent:
         address = book.of_report(row, row["channel"])
-        user_id = recipients.get(row["dispatch_id"], row["user_id"])
-        return Sent(user_id, row["campaign_id"], row["channel"], row["occurred_at"], address)
+        dispatch = ours.get(row["dispatch_id"], row)
+        return Sent(
+            dispatch["user_id"],
+            row["campaign_id"] or dispatch["campaign_id"],
+            row["channel"],
+            row["occurred_at"],
+            address,
+        )
 
     for row in seen_reports(reports, as_of):
         if row["event_type"] != "sent":
@@ -103,7 +109,7 @@ def sent_messages(
         dispatch_id = row["dispatch_id"]
         if not dispatch_id:
             result.append(of_report(row))
-        elif dispatch_id not in confirmed or row["occurred_at"] > confirmed[dispatch_id]["occurred_at"]:
+        elif dispatch_id not in confirmed or _is_newer(row, confirmed[dispatch_id]):
             confirmed[dispatch_id] = row
     result += [of_report(row) for row in confirmed.values()]
 
@@ -116,6 +122,11 @@ def sent_messages(
         address = dispatch.get("address_hash") or book.of_user(user_id, channel, send_at)
         result.append(Sent(user_id, dispatch["campaign_id"], channel, send_at, address))
     return result
+
+
+def _is_newer(row: Row, other: Row) -> bool:
+    """§5, newest: on a tie in time the larger id."""
+    return (row["occurred_at"], row["message_event_id"]) > (other["occurred_at"], other["message_event_id"])
 
 
 def count_within(sent: Iterable[Sent], as_of: datetime, window_days: int) -> int:

@@ -39,9 +39,11 @@ with
         select
             coalesce(dispatched.user_id, named.user_id) as user_id,
             named.message_id,
-            max(named.campaign_id) as campaign_id,
-            max(named.channel) as channel,
-            max(addressed.address_hash) as address_hash,
+            {{ newest("named.campaign_id", "named.occurred_at", "named.message_event_id", "true") }}
+            as campaign_id,
+            {{ newest("named.channel", "named.occurred_at", "named.message_event_id", "true") }} as channel,
+            {{ newest("addressed.address_hash", "named.occurred_at", "named.message_event_id", "true") }}
+            as address_hash,
             max(named.occurred_at) as sent_at
         from named
         left join dispatched on named.message_id = dispatched.message_id
