@@ -1,4 +1,4 @@
-"""What each macro of macros/engine means, as a table of cases: one for all engines.
+"""What each macro of macros/engine means, and how macros/reading reads a text, as tables of cases: one for all engines.
 
 A `Table` is a macro, what it is called with, and rows of values with what it must give for them. Every string among the
 arguments is SQL (a column of the rows, mostly) unless the macro takes plain text there. Times are UTC.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import md5
+from hashlib import md5, sha256
 from typing import Any
 
 TEXT = {"text": "text"}
@@ -113,24 +113,24 @@ VALUES: list[tuple[str, str | None, str | None, str | None, float | None]] = [
     ('{"a": 18446744073709551616}', None, None, "18446744073709551616", 2.0**64),
     ('{"a": -9223372036854775809}', None, None, "-9223372036854775809", -(2.0**63)),
     (f'{{"a": {"123" * 14}}}', None, None, "123" * 14, float("123" * 14)),
-    # other numbers are not; as text they have few digits
-    ('{"a": 1.0}', None, None, "1.0", 1.0),
+    # with a zero fraction they are too, which macros/reading takes away; other numbers are not; as text they have few digits
+    ('{"a": 1.0}', None, "1.0", "1.0", 1.0),
     ('{"a": 1.50}', None, None, "1.5", 1.5),
-    ('{"a": -0.0}', None, None, "-0.0", 0.0),
-    ('{"a": 1e3}', None, None, "1000.0", 1000.0),
-    ('{"a": 1E+2}', None, None, "100.0", 100.0),
-    ('{"a": 9223372036854775808.0}', None, None, "9223372036854776000.0", 2.0**63),
-    ('{"a": 12345678.0}', None, None, "12345678.0", 12345678.0),
+    ('{"a": -0.0}', None, "-0.0", "-0.0", 0.0),
+    ('{"a": 1e3}', None, "1000.0", "1000.0", 1000.0),
+    ('{"a": 1E+2}', None, "100.0", "100.0", 100.0),
+    ('{"a": 9223372036854775808.0}', None, "9223372036854776000.0", "9223372036854776000.0", 2.0**63),
+    ('{"a": 12345678.0}', None, "12345678.0", "12345678.0", 12345678.0),
     ('{"a": 123456789.125}', None, None, "123456789.125", 123456789.125),
     ('{"a": 0.1234567890123456789}', None, None, "0.12345678901234568", 0.12345678901234568),
     ('{"a": 0.00012345678901234567}', None, None, "0.00012345678901234567", 0.00012345678901234567),
     ('{"a": 1e-6}', None, None, "0.000001", 1e-6),
     ('{"a": 9.9e-7}', None, None, "9.9e-7", 9.9e-7),
-    ('{"a": 9.99e20}', None, None, "999000000000000000000.0", 9.99e20),
+    ('{"a": 9.99e20}', None, "999000000000000000000.0", "999000000000000000000.0", 9.99e20),
     ('{"a": 1e21}', None, None, "1e21", 1e21),
     ('{"a": -2e23}', None, None, "-2e23", -2e23),
     ('{"a": 1.5e-300}', None, None, "1.5e-300", 1.5e-300),
-    ('{"a": 1e-400}', None, None, "0.0", 0.0),
+    ('{"a": 1e-400}', None, "0.0", "0.0", 0.0),
     # what no double holds is no number
     ('{"a": 1e400}', None, None, None, None),
     ('{"a": -1e400}', None, None, None, None),
@@ -151,6 +151,10 @@ VALUES: list[tuple[str, str | None, str | None, str | None, float | None]] = [
     (' \t\r\n{ "b" : 1 , "a" : "x" } \n', "x", "x", "x", None),
     (DEEP, None, "1", "1", 1.0),
 ]  # fmt: skip
+
+# those in which the value of "a" is null, and those that have no "a"
+NULL_A = ('{"a": null}', '{"a": null, "a": "x"}')
+NO_A = ("{}", '{"A": 1, "ab": 2, "a.b": 3, "": 4}', '{"b": {"a": "x"}, "c": ["a", {"a": 1}]}')
 
 OBJECTS = [
     *(text for text, *_ in VALUES),
@@ -198,7 +202,14 @@ TABLES: list[Table] = [
         "json_has_null",
         ["text", "a"],
         TEXT,
-        [(None, False)] + [(text, text in ('{"a": null}', '{"a": null, "a": "x"}')) for text, *_ in VALUES],
+        [(None, False)] + [(text, text in NULL_A) for text, *_ in VALUES],
+    ),
+    Table(
+        "json_is_given",
+        ["text", "a"],
+        TEXT,
+        [(None, False), ('{"a": "null"}', True), ('{"b": {"a": 1}}', False), ('{"A": 1}', False)]
+        + [(text, text not in (*NO_A, *NULL_A)) for text, *_ in VALUES],
     ),
     Table(
         "json_keys",
@@ -303,6 +314,9 @@ TABLES: list[Table] = [
     Table("list_intersection", ["first", "second", "it's \\ "], TWO_LISTS, [(["a"], ["a"], ["it's \\ a"])]),
     Table("list_without", ["list", ["a", "it's \\ "]], LIST,
           [(["b", "a", "c", "b"], ["b", "c", "b"]), (["it's \\ "], []), (["A"], ["A"]), ([], []), (None, None)]),
+    Table("map_list", ["list", "item || '!'"], LIST, [(["b", "a", "b"], ["b!", "a!", "b!"]), ([], []), (["a", None], ["a!", None]), (None, None)]),
+    Table("filter_list", ["list", "item <> 'a'"], LIST, [(["b", "a", "c", "b"], ["b", "c", "b"]), (["a"], []), ([], []), (["b", None], ["b"]), (None, None)]),
+    Table("filter_list", ["list", "item is not null"], LIST, [([None, "a", None], ["a"]), ([None], [])]),
     Table("joined_lists", [["first", "second", "first"]], TWO_LISTS,
           [(["a"], ["b", "c"], ["a", "b", "c", "a"]), ([], ["b"], ["b"]), ([], [], [])]),
     Table("joined_lists", [["list"]], LIST, [(["a"], ["a"]), ([], [])]),
@@ -329,6 +343,22 @@ TABLES: list[Table] = [
     Table("replace_all", ["text", "[ab]+"], TEXT, [("xaby\nba", "xy\n"), ("x", "x"), ("", ""), (None, None), ("ab", "")]),
     Table("replace_all", ["text", "^\\p{Z}+|\\p{Z}+\\z"], TEXT,
           [("  a  b \u00a0", "a  b"), (" \n ", "\n"), ("   ", ""), ("a \n", "a \n")]),
+    Table("replace_each", ["text", "[ab]+", "_"], TEXT, [("xaby\nba", "x_y\n_"), ("x", "x"), ("", ""), (None, None), ("ab", "_"), ("axa", "_x_")]),
+    Table("replace_each", ["text", "b", "it's $0 ${x}"], TEXT, [("abc", "ait's $0 ${x}c"), ("a", "a")]),
+    Table("first_match", ["text", "[0-9]+"], TEXT, [("a12b3", "12"), ("ab", ""), ("", ""), (None, None), ("٣", "")]),
+    Table("first_match", ["text", "^([a-z]+)(:([0-9]+))?\\z", 3], TEXT, [("ab:12", "12"), ("ab", ""), ("12", ""), (None, None), ("ab:12\n", "")]),
+    Table("all_matches", ["text", "[0-9]+|x"], TEXT, [("a12bx3", ["12", "x", "3"]), ("ab", []), ("", []), (None, None)]),
+    Table("all_matches", ["text", '"[^"]*"'], TEXT, [('"a", "b;c" "', ['"a"', '"b;c"'])]),
+    Table("split_text", ["text", "[;,|]"], TEXT,
+          [("a;b,c|d", ["a", "b", "c", "d"]), ("a;;b", ["a", "", "b"]), (";a;", ["", "a", ""]), ("", [""]), ("a b", ["a b"]), (None, None)]),
+    Table("split_text", ["text", "&(?:lt|#[0-9]{1,7});"], TEXT, [("a&lt;b&#39;&lt;", ["a", "b", "", ""]), ("&amp;", ["&amp;"])]),
+    Table("address_hash", ["text"], TEXT,
+          [("A@Example.com", sha256(b"a@example.com").hexdigest()), ("+15550100", sha256(b"+15550100").hexdigest()), ("", sha256(b"").hexdigest()),
+           ("jÖrg@example.com", sha256("jörg@example.com".encode()).hexdigest()), ("İ", sha256(b"i").hexdigest()), (None, None)]),
+    Table("character_of_code", ["number"], {"number": "bigint"},
+          [(65, "A"), (160, "\u00a0"), (0xE9, "é"), (0x2028, "\u2028"), (0xD7FF, "\ud7ff"), (0xE000, "\ue000"), (0xFEFF, "\ufeff"), (0xFFFE, "\ufffe"),
+           (0x1F642, "🙂"), (0x10FFFF, "\U0010ffff"), (1, "\x01"), (None, None)]),
+    Table("number_of_hex", ["text"], TEXT, [("0", 0), ("ff", 255), ("D800", 0xD800), ("10FFFF", 0x10FFFF), ("00A0", 160), ("ffffff", 0xFFFFFF), (None, None)]),
     Table("is_in_column", ["text", "small", "word"], TEXT, [("a", True), ("A", False), ("x", False), ("", False), (None, False)]),
     # inside of a case, and several times in one query
     Table("is_in_column", ["text", "small", "word"], TEXT, [("a", 1), ("x", 2), (None, 0)],
@@ -373,16 +403,13 @@ TABLES: list[Table] = [
     Table("seconds_between", ["start", "finish"], {"start": "timestamp", "finish": "timestamp"},
           [(NIGHT, NIGHT + MICROSECOND, 0.000001), (NIGHT + MICROSECOND, NIGHT, -0.000001), (NIGHT, NIGHT, 0.0),
            (datetime(1970, 1, 1), datetime(2026, 6, 1, 0, 0, 0, 123457), 1780272000.123457), (None, NIGHT, None), (NIGHT, None, None)]),
-    Table("local_time", ["time", "place"], {"time": "timestamp", "place": "text"},
-          [(datetime(2026, 3, 29, 0, 59, 59), "Europe/Berlin", datetime(2026, 3, 29, 1, 59, 59)),
-           (datetime(2026, 3, 29, 1), "Europe/Berlin", datetime(2026, 3, 29, 3)),
-           (datetime(2026, 10, 25, 0, 30), "Europe/Berlin", datetime(2026, 10, 25, 2, 30)),
-           (datetime(2026, 10, 25, 1, 30), "Europe/Berlin", datetime(2026, 10, 25, 2, 30)),
-           (NIGHT + MICROSECOND, "Asia/Kathmandu", datetime(2026, 6, 1, 5, 45) + MICROSECOND),
-           (NIGHT, "Pacific/Kiritimati", datetime(2026, 6, 1, 14)), (NIGHT, "Etc/GMT+11", datetime(2026, 5, 31, 13)),
-           (datetime(2026, 10, 3, 15, 30), "Australia/Lord_Howe", datetime(2026, 10, 4, 2, 30)),
-           (NIGHT, "UTC", NIGHT), (NIGHT, "EST", datetime(2026, 5, 31, 19)), (NIGHT, "ROC", datetime(2026, 6, 1, 8)),
-           (NIGHT, "America/Coyhaique", datetime(2026, 5, 31, 21)), (None, "UTC", None), (NIGHT, None, None)]),
+    Table("add_microseconds", ["time", 86399999999], TIME,
+          [(NIGHT, datetime(2026, 6, 1, 23, 59, 59, 999999)), (datetime(2026, 3, 29), datetime(2026, 3, 29, 23, 59, 59, 999999)),
+           (datetime(9999, 12, 31), datetime(9999, 12, 31, 23, 59, 59, 999999)), (None, None)]),
+    Table("add_microseconds", ["time", -1], TIME, [(NIGHT, NIGHT - MICROSECOND), (datetime(1970, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999999))]),
+    Table("time_of_microseconds", ["number"], {"number": "bigint"},
+          [(0, datetime(1970, 1, 1)), (1780272000000000, NIGHT), (1780272000000001, NIGHT + MICROSECOND), (-1, datetime(1970, 1, 1) - MICROSECOND),
+           (9999999999999999, datetime(2286, 11, 20, 17, 46, 39, 999999)), (None, None)]),
     Table("utc_time", ["2026-06-01"], TEXT, [("a", NIGHT)]),
     Table("utc_time", ["2026-06-01 00:00:00"], TEXT, [("a", NIGHT)]),
     Table("utc_time", ["2026-06-01T00:00:00Z"], TEXT, [("a", NIGHT)]),
@@ -401,6 +428,114 @@ TABLES: list[Table] = [
     ),
 ]  # fmt: skip
 
+# -- how a text is read (macros/reading): for each macro, texts and what they are; None: it cannot be read
+# fmt: off
+READABLE_TIMES: dict[str, datetime] = {
+    "2026-06-01": NIGHT, "2026-06-01 00:00": NIGHT, "2026-06-01T00:00": NIGHT, "2026-06-01t00:00:00": NIGHT, "2026-06-01 00:00:00": NIGHT,
+    "2026-06-01T09:05:07": datetime(2026, 6, 1, 9, 5, 7), "2026-06-01 9:05:07": datetime(2026, 6, 1, 9, 5, 7), "2026-06-01 23:59:59.5": datetime(2026, 6, 1, 23, 59, 59, 500000),
+    "2026-06-01T00:00:00.123456": NIGHT + 123456 * MICROSECOND, "2026-06-01T00:00:00,123": NIGHT + 123000 * MICROSECOND, "2026-06-01T00:00:00.1234561": NIGHT + 123456 * MICROSECOND,
+    # offsets, Z and UTC
+    "2026-06-01T00:00:00Z": NIGHT, "2026-06-01T00:00:00z": NIGHT, "2026-06-01 00:00 UTC": NIGHT, "2026-06-01 00:00:00utc": NIGHT, "2026-06-01T00:00:00 Z": NIGHT,
+    "2026-06-01T02:00:00+02:00": NIGHT, "2026-06-01T02:00:00+0200": NIGHT, "2026-06-01T02:00:00+02": NIGHT, "2026-06-01 02:00 +02:00": NIGHT, "2026-06-01T02:00+02": NIGHT,
+    "2026-05-31T17:00:00-07:00": NIGHT, "2026-05-31T23:30:00-00:30": NIGHT, "2026-06-01T05:45:00.000001+05:45": NIGHT + MICROSECOND, "2026-06-01T14:00:00,5+14:00": NIGHT + timedelta(seconds=0.5),
+    "2026-05-31T14:30:00-0930": NIGHT,
+    # the ends of what can be held, and days that there are only sometimes
+    "0001-01-01": datetime(1, 1, 1), "9999-12-31 23:59:59.999999": datetime(9999, 12, 31, 23, 59, 59, 999999), "2024-02-29": datetime(2024, 2, 29), "1969-12-31T23:59:59Z": datetime(1969, 12, 31, 23, 59, 59),
+    # Unix time, by its digits
+    "1780272000": NIGHT, "1780272000000": NIGHT, "1780272000000000": NIGHT, "1780272000001": NIGHT + timedelta(milliseconds=1), "1780272000000001": NIGHT + MICROSECOND,
+    "1780272000.0": NIGHT, "1780272000000.000": NIGHT, "1780272000.": NIGHT, "0000000000": datetime(1970, 1, 1), "9999999999": datetime(2286, 11, 20, 17, 46, 39),
+}
+UNREADABLE_TIMES = [
+    *("", "x", "NULL", "null", "None", "\\N", "NaN", "now", "0", "-1", "2026", "2026-06", "2026-6-1", "20260601", "20260601T000000", "2026-W23-1", "2026-152"),
+    *("2026-06-31", "2026-02-29", "2026-13-01", "2026-00-10", "2026-06-00", "0000-01-01", "10000-01-01", "-2026-06-01", "+2026-06-01"),
+    *("2026-06-01T24:00:00", "2026-06-01T23:60:00", "2026-06-01T23:59:61", "2026-06-01T12", "2026-06-01 ", " 2026-06-01", "2026-06-01\n", "2026-06-01T", "2026-06-01T00:00:00 "),
+    *("2026-06-01Z", "2026-06-01+02:00", "2026-06-01T00:00:00+2", "2026-06-01T00:00:00+2:00", "2026-06-01T00:00:00  +02:00", "2026-06-01T00:00:00Europe/Berlin", "2026-06-01 00:00:00 CET", "2026-06-01 00:00 GMT"),
+    # no place on Earth is so far from Greenwich
+    *("2026-06-01T00:00:00+99:99", "2026-06-01T00:00:00+24:00", "2026-06-01T00:00:00-1500", "2026-06-01T00:00:00+02:60"),
+    *("2026/06/01", "2026.06.01", "28/11/2026", "11/28/2026", "28.11.2026", "1 June 2026", "Jun 1, 2026", "Mon, 01 Jun 2026 00:00:00 GMT", "2026-06-01 12:00 PM", "２０２６-06-01", "infinity", "epoch"),
+    *("1780272000.5", "178027200", "17802720000", "178027200000", "17802720000000", "17802720000000000", "-1780272000", "+1780272000", "1.780272e9", "1780272000s", "1,780,272,000"),
+]
+TOPICS: dict[str, list[str] | None] = {
+    "": [], " ": [], ";": [], "; ,|": [], "offers": ["offers"], " Offers ; NEWS": ["offers", "news"], "a,b|c;d": ["a", "b", "c", "d"], "all": ["all"], "offers;offers": ["offers", "offers"],
+    "two words, ÄRGER": ["two words", "ärger"], "a\u00a0;\u200bb": ["a", "b"], "NULL": ["null"],
+    # JSON lists
+    "[]": [], "[ ]": [], '["offers"]': ["offers"], '["Offers" , "news"]': ["offers", "news"], '[" offers "]': ["offers"], '[""]': [], '["a,b"]': ["a,b"], '["a\\"b"]': ['a"b'], '["a\\\\b"]': ["a\\b"],
+    '["a\\/b"]': ["a/b"], '["é"]': ["é"], '["caf\\u00e9", "\\ud83d\\ude00"]': ["café", "😀"], '["a]b"]': ["a]b"],
+    "[": None, '["offers"': None, '["offers",]': None, "[offers]": None, "['offers']": None, "[1]": None, "[true]": None, "[null]": None, '["a", null]': None, '[["a"]]': None, '[{"a": 1}]': None, '["a"] x': None,
+    '["a""b"]': None, '["a\\x"]': None, "[,]": None,
+    # arrays as PostgreSQL writes them
+    "{}": [], "{offers}": ["offers"], "{Offers,news}": ["offers", "news"], '{"two words",c}': ["two words", "c"], "{ offers , news }": ["offers", "news"], '{"a,b"}': ["a,b"], '{"a\\"b"}': ['a"b'], '{"null"}': ["null"],
+    "{nullable}": ["nullable"], '{""}': [],
+    "{": None, "{offers": None, "{NULL}": None, "{offers,null}": None, "{a,NULL,b}": None, "{a,,b}": None, "{a,}": None, "{a{b}}": None, "{{a},{b}}": None, '{"a": true}': None, '{"a"}x': None, "{a=1}": None,
+}
+WORDS_AND_BOOLEANS: dict[bool | None, list[str]] = {
+    True: ["true", "TRUE", "True", "t", "T", "yes", "YES", "y", "Y", "1", "1.0", "on", "On", "subscribed", "Subscribed"],
+    False: ["false", "FALSE", "False", "f", "F", "no", "NO", "n", "N", "0", "0.0", "off", "Off", "unsubscribed", "UNSUBSCRIBED"],
+    None: ["", "x", "2", "-1", "1.00", "01", "null", "NULL", "ja", "tr", "truee", "yes.", "ｙ", "1 ", "opted_in"],
+}
+OFFSETS: dict[str, str | None] = {
+    "+02:00": "+02:00", "+0200": "+02:00", "+02": "+02:00", "+2": "+02:00", "+2:00": "+02:00", "+530": "+05:30", "UTC+2": "+02:00", "utc+02:00": "+02:00", "GMT+5:45": "+05:45", "gmt-0530": "-05:30",
+    "-05:30": "-05:30", "-11": "-11:00", "UTC-03:30": "-03:30", "Z": "+00:00", "z": "+00:00", "+00:00": "+00:00", "-00:00": "+00:00", "+14:00": "+14:00", "-14:00": "-14:00", "+0": "+00:00", "-5": "-05:00", "UTC-5": "-05:00", "-5:30": "-05:30", "GMT-330": "-03:30", "+002": "+00:02",
+    **dict.fromkeys(["+14:01", "+15", "+24:00", "-14:30", "+02:60", "02:00", "2", "+", "UTC", "GMT", "UTC+", "+00002", "+02:0", "+02:00:00", "CET+1", "+2h", "Europe/Berlin", "", "Z+1", "+02:00\n"]),
+}
+# references of HTML, decoded once
+REFERENCES = {
+    "": "", "Anna": "Anna", "A & B": "A & B", "Tom &amp; Jerry": "Tom & Jerry", "&lt;b&gt;": "<b>", "&quot;&apos;": "\"'", "a&nbsp;b": "a\u00a0b", "&#65;&#x42;&#X43;": "ABC", "O&#39;Brien": "O'Brien",
+    "&#128578;": "🙂", "&#x1F642;": "🙂", "&amp;lt;": "&lt;", "&amp;amp;": "&amp;", "&#38;#65;": "&#65;", "&#xFEFF;x": "\ufeffx", "x&#65279;y": "x\ufeffy", "&#1114111;": "\U0010ffff", "&#55295;": "\ud7ff", "&#57344;": "\ue000",
+    "&lt;&lt;": "<<", "&amp;": "&", "a&amp;": "a&", "&amp;a": "&a", "&;&amp;": "&;&", "&#10;": "\n",
+    # what is no character, or no reference of these, stays
+    **{text: text for text in ["&#0;", "&#xD800;", "&#55296;", "&#57343;", "&#xdfff;", "&#1114112;", "&#x110000;", "&#xFFFFFF;", "&#00000065;", "&eacute;", "&AMP;", "&amp", "&#65", "&#;", "&#x;", "&#xG;", "& amp;", "&Lt;"]},
+}
+UNSAFE: dict[bool, list[str | None]] = {
+    True: ["<b", "</", "<!", "<я", "a\nb", "a\rb", "\t", "\x07", "\x7f", "\x85", "\u2028", "\u2029", "://", "http://x", "a" * 256, "é" * 256, "&eacute;", "&amp;", "&a1;", "&#65;", "&#6", "&#x4", "&#X", "x &lt;"],
+    False: [None, "", "Anna", "<3", "< b", "a<", "<-", ":/", "//", "a" * 255, "😀" * 255, "&", "A & B", "AT&T", "&;", "& b;", "&1;", "&é;", "&#", "&#;", "&#g", "\u200b", "{{x}}"],
+}
+BLANK: dict[bool, list[str | None]] = {
+    True: [None, "", " ", "\u00a0", "\u200b\ufeff", "\u3164", "\u2800", "\t\n", ".", "-", "***", "🙂", "$€", "¿?", "{{ x }}", "{{", "}}", "Anna {% x", "*|FNAME|*", "*|", "%%x%%", "[[x]]", "${x}", "Anna ${", "<% x %>", "<%", "%>",
+           "#" + "{x}", "%FNAME%", "A %LAST_NAME2% B", "{first_name}", " {x}\u00a0", "[FNAME]", "%fname%", "$name", "@FNAME", "{user.name}", "{user-name}", "{_x}", "{имя}", "{x1}"],
+    False: ["Anna", "O'Brien", "J.", "7", "0", "١٢", "王", "می\u200cخواهم", "<3 Anna", "{Anna Maria}", "{Anna} B", "{7up}", "{}a", "$100", "$1", "Ke$ha", "a@b", "100% Anna", "10%off% Anna", "%A", "{ x}", "[x", "x]", "{x", "$name B", "# {x",
+            "< % 7", "%lower% A", "A|B", "* |B", "{x}y", "@a b"],
+}
+READING: list[Table] = [
+    Table("trimmed", ["text"], TEXT,
+          [("a", "a"), (" a ", "a"), ("\t a b\r\n", "a b"), ("\ufeffa\u200b", "a"), ("\u00a0\u3000a\u2028", "a"), ("\u3164\u2800a\uffa0", "a"), ("a\u00ad", "a"), ("\x00a\x7f", "a"), ("é", "é"), (" é", "é"), ("a\u200bb", "a\u200bb"),
+           ("\U000e0001a", "a"), ("", ""), (" ", ""), ("\u200b", ""), ("~", "~"), ("!", "!"), (None, None)]),
+    Table("identifier", ["text"], TEXT,
+          [("3018", "3018"), ("3018.0", "3018"), ("3018.00", "3018"), (" 3018.0\u200b", "3018"), ("-5.0", "-5"), ("007.0", "007"), ("12345678901234567890.0", "12345678901234567890"), ("0.0", "0"),
+           ("3018.5", "3018.5"), ("3018.", "3018."), (".0", ".0"), ("3018.0.0", "3018.0.0"), ("x.0", "x.0"), ("1e3", "1e3"), ("١٢.0", "١٢.0"), ("3018,0", "3018,0"), ("3018.0a", "3018.0a"),
+           ("A7 ", "A7"), ("a7", "a7"), ("\ufeffA 7", "A 7"), ("", None), (" ", None), ("\u200b", None), (None, None)]),
+    Table("normalized_name", ["text"], TEXT,
+          [("Order Completed", "order_completed"), (" order.completed ", "order_completed"), ("order-completed", "order_completed"), ("Order - Completed", "order_completed"), ("order..completed", "order_completed"),
+           ("order_completed", "order_completed"), ("ORDER__X", "order__x"), ("orders/paid", "orders/paid"), ("A\u00a0B\u3000C", "a_b_c"), ("A\tB\nC\r\nD", "a_b_c_d"), ("\u200bA\ufeff", "a"), ("a\u200bb", "a\u200bb"),
+           (".x.", "_x_"), ("a\x0bb\x0cc\x85d", "a_b_c_d"), ("message_sent:Welcome.New", "message_sent:welcome_new"), ("ÜBER Σ", "über_σ"), ("", ""), (" ", ""), (None, None)]),
+    Table("boolean_of_text", ["text"], TEXT, [(None, None)] + [(text, value) for value, texts in WORDS_AND_BOOLEANS.items() for text in texts]),
+    Table("boolean_of_text", ["text", ["Ja", "it's no"]], TEXT, [("ja", True), ("JA", True), ("IT'S NO", False), ("yes", True), ("0", False), ("nein", None), (None, None)]),
+    Table("integer_of_text", ["text"], TEXT,
+          [("3", 3), ("3.0", 3), ("3.", 3), ("3.000", 3), ("+3", 3), ("-1", -1), ("-1.0", -1), ("007", 7), ("0", 0), ("2147483647", 2147483647), ("2147483648", None), ("3.7", None), ("2.5", None), ("3e0", None), (".0", None),
+           ("1 000", None), ("1,000", None), ("１", None), ("NaN", None), ("inf", None), ("three", None), ("", None), (" 3", None), ("3\n", None), (None, None)]),
+    Table("number_of_text", ["text"], TEXT,
+          [("2", 2.0), ("2.5", 2.5), ("2.", 2.0), ("+2", 2.0), ("-2.25", -2.25), ("1e1", 10.0), ("1E-2", 0.01), ("1.5e+3", 1500.0), ("0", 0.0), ("00.50", 0.5), (".5", None), ("1e400", None), ("1,5", None), ("NaN", None), ("nan", None),
+           ("Infinity", None), ("-inf", None), ("0x1", None), ("1_000", None), ("1d", None), ("2f", None), (" 2", None), ("2\n", None), ("２", None), ("", None), ("e1", None), (None, None)]),
+    Table("score_of_feedback", ["text"], TEXT,
+          [("0", 0.0), ("10", 10.0), ("6.5", 6.5), (" 7\u00a0", 7.0), ("9.0", 9.0), ("1e1", 10.0), ("10.001", None), ("11", None), ("-1", None), ("-0", 0.0), ("8,5", None), ("9/10", None), ("good", None), ("NaN", None), ("", None), (None, None)]),
+    Table("time_of_text", ["text"], TEXT, [(None, None), *READABLE_TIMES.items(), *((text, None) for text in UNREADABLE_TIMES)]),
+    Table("is_date_alone", ["text"], TEXT,
+          [("2026-06-01", True), ("0001-01-01", True), ("2026-06-01 00:00", False), ("2026-06-01T00:00:00Z", False), ("1780272000", False), ("2026-6-1", False), ("2026-06-01Z", False), ("0000-01-01", False), ("2026-06-01\n", False),
+           ("x", False), ("", False), (None, False)]),
+    Table("last_moment_of_day", ["time"], TIME,
+          [(NIGHT, datetime(2026, 6, 1, 23, 59, 59, 999999)), (NIGHT - MICROSECOND, NIGHT - MICROSECOND), (datetime(2026, 6, 1, 12), datetime(2026, 6, 1, 23, 59, 59, 999999)), (datetime(2024, 2, 29), datetime(2024, 2, 29, 23, 59, 59, 999999)), (None, None)]),
+    Table("topics_of_text", ["text"], TEXT, [(None, None), *TOPICS.items()]),
+    Table("topics_of_list", ["list"], LIST,
+          [([" Offers ", "NEWS"], ["offers", "news"]), ([], []), ([""], []), (["a;b"], ["a;b"]), (["all"], ["all"]), ([None], None), (["a", None], None), (None, None)]),
+    Table("zone_of_offset", ["text"], TEXT, [(None, None), *OFFSETS.items()]),
+    Table("offset_text", ["number"], {"number": "bigint"}, [(0, "+00:00"), (7200, "+02:00"), (20700, "+05:45"), (-12600, "-03:30"), (-1800, "-00:30"), (50400, "+14:00"), (-50400, "-14:00"), (None, None)]),
+    Table("without_html_references", ["text"], TEXT, [(None, None), *REFERENCES.items()]),
+    Table("is_unsafe", ["text"], TEXT, [(text, value) for value, texts in UNSAFE.items() for text in texts]),
+    Table("is_blank", ["text", "false"], TEXT, [(text, value) for value, texts in BLANK.items() for text in texts]),
+    Table("is_blank", ["text", "text = 'n/a'"], TEXT, [("n/a", True), ("N/A", False), (None, True), ("Anna", False)]),
+]
+# fmt: on
+
 GROUPS: list[Groups] = [
     Groups("ordered_list", ["item", "priority desc, item"], {"item": "text", "priority": "bigint"},
            [([("b", 1), ("c", 9), ("a", 1), ("B", 1)], ["c", "B", "a", "b"]), ([("a", -1), ("b", None), ("c", -10)], ["a", "c", "b"]),
@@ -415,6 +550,9 @@ GROUPS: list[Groups] = [
     Groups("newest", ["value", "time", "id", "kind = 'a'"], {"value": "double", "time": "timestamp", "id": "text", "kind": "text"},
            [([(1.0, NIGHT, "1", "a"), (None, NIGHT, "2", "a"), (3.0, NIGHT, "3", "b"), (4.0, NIGHT, "4", None)], None),
             ([(1.0, NIGHT, "1", "a"), (None, NIGHT, "0", "a")], 1.0), ([(3.0, NIGHT, "3", "b")], None)]),
+    Groups("union_of_lists", ["list", "kind = 'a'"], {"list": "text list", "kind": "text"},
+           [([(["b", "a"], "a"), (["c", "a"], "a"), (["d"], "b"), (["e"], None)], ["a", "b", "c"]), ([([], "a")], []), ([(["a"], "b")], []),
+            ([(None, "a"), (["a"], "a")], ["a"]), ([(None, "a")], []), ([(["b", None], "a")], ["b"]), ([(["b", "B", "é", "a"], "a")], ["B", "a", "b", "é"])]),
     Groups("median", ["number"], {"number": "double"},
            [([(1.0,), (2.0,)], 1.5), ([(3.0,), (1.0,), (2.0,)], 2.0), ([(None,), (5.0,)], 5.0), ([(None,)], None),
             ([(1.0,), (1.0,), (2.5,), (9.0,)], 1.75), ([(0.1,), (0.2,)], 0.15000000000000002), ([(0.3,), (1780272000.123457,)], 890136000.2117285)]),

@@ -19,7 +19,7 @@ from dbt_common.clients.jinja import BaseMacroGenerator, get_environment
 from dbt_common.exceptions.macros import MacroReturn
 
 PROJECT = Path(__file__).resolve().parent.parent
-FOLDERS = ("macros/engine", "macros/words")
+FOLDERS = ("macros/engine", "macros/reading", "macros/words", "macros/landing")
 
 Row = tuple[Any, ...]
 
@@ -50,6 +50,8 @@ class Macros:
         templates = {text: environment.from_string(text) for text in set(macro_sources().values())}
         for name, text in macro_sources().items():
             self._context[name] = _Macro(name, templates[text], self._context)
+        # what a source writes in its own way stands in a seed, and there is no project around
+        self._context["source_formats"] = dict
 
     def render(self, name: str, *arguments: Any) -> str:
         """The SQL that a macro gives for these arguments."""

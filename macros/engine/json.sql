@@ -153,8 +153,9 @@
             value -> case
                 when schema_of_variant(value) in ('STRING', 'BIGINT')
                 then cast(value as string)
-                when {{ spark__is_json_number("value") }} and regexp_like({{ text }}, '^-?[0-9]+[.]0+$')
-                then {{ text }}
+                {#- 1e3 is 1000.0, as DuckDB writes it #}
+                when {{ spark__is_json_number("value") }} and regexp_like({{ text }}, '[.eE]')
+                then nullif(regexp_extract({{ spark__plain_number(text) }}, '^-?[0-9]+[.]0+$', 0), '')
                 {#- what is longer than a bigint is a decimal, and so is 1.5: the text tells them apart #}
                 when
                     schema_of_variant(value) in ('DECIMAL(19,0)', 'DECIMAL(20,0)')
@@ -265,7 +266,10 @@
 
 {% macro duckdb__json_is_given(object, key) %}coalesce(json_type({{ object }}, '$.{{ key }}') <> 'NULL', false){% endmacro %}
 
-{% macro spark__json_is_given(object, key) %}coalesce(not is_variant_null({{ spark__json_value(object, key) }}), false){% endmacro %}
+{% macro spark__json_is_given(object, key) %}
+    {#- as text: a variant cannot hold an object that names a key twice -#}
+    ({{ spark__json_value(object, key, "string") }} is not null)
+{% endmacro %}
 
 
 {% macro json_keys(object) %}

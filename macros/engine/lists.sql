@@ -246,7 +246,7 @@
 {%- endmacro %}
 
 {% macro spark__union_of_lists(list, condition) -%}
-    sort_array(array_distinct(flatten(collect_list(case when {{ condition }} then {{ list }} end))))
+    sort_array(array_compact(array_distinct(flatten(collect_list(case when {{ condition }} then {{ list }} end)))))
 {%- endmacro %}
 
 

@@ -26,7 +26,10 @@
 
 {% macro duckdb__replace_each(text, pattern, replacement) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}, 'g'){% endmacro %}
 
-{% macro spark__replace_each(text, pattern, replacement) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}){% endmacro %}
+{% macro spark__replace_each(text, pattern, replacement) %}
+    {#- Spark would put a group of the pattern in the place of $1 -#}
+    regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement | replace("\\", "\\\\") | replace("$", "\\$")) }})
+{% endmacro %}
 
 
 {% macro first_match(text, pattern, group=0) %}
@@ -48,7 +51,10 @@
 
 {% macro duckdb__character_of_code(code) %}chr(cast({{ code }} as integer)){% endmacro %}
 
-{% macro spark__character_of_code(code) %}decode(unhex(lpad(hex({{ code }}), 8, '0')), 'UTF-32'){% endmacro %}
+{% macro spark__character_of_code(code) %}
+    {#- behind another letter: at the beginning, U+FEFF would say how the bytes are to be read -#}
+    substr(decode(unhex('00000078' || lpad(hex({{ code }}), 8, '0')), 'UTF-32'), 2)
+{% endmacro %}
 
 
 {% macro number_of_hex(text) %}
