@@ -8,6 +8,7 @@
 #}
 {% macro land() %}
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
+        {% do check_build_file() %}
         {% set tables = landing_contract() %}
         {% do run_query("create schema if not exists landing") %}
         {% do land_history() %}

@@ -353,6 +353,7 @@ def export(
     with failures(as_json):
         project = find_project(project_dir)
         manifest = reexport(
+            project,
             project.resolve(db, "sendworthy.duckdb"),
             project.resolve(out_dir, "out"),
             choose_destinations(project, destination or []),

@@ -30,12 +30,12 @@ from sendworthy.causes import UNNAMED_FILE
 from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
-from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
-from sendworthy.destinations import Destination, as_form, load_destinations
+from sendworthy.delivery import MANIFEST, night_folder, only_writer, put_in_place, unfinished
+from sendworthy.destinations import Destination, as_form, load_destinations, with_others
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import export_night, list_changes, write_aside
+from sendworthy.exports import list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.history import (
@@ -165,6 +165,8 @@ def _run_night(
     build, as_of, warnings = night.build, night.as_of, night.warnings
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
+        # the folder of an earlier run of the night is replaced as a whole
+        destinations = with_others(options.destinations, known, night_folder(options.out, run))
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
             run_before, runs = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, as_of)
@@ -185,17 +187,17 @@ def _run_night(
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-            warnings += tell(connection, options.destinations, campaigns, as_of)
+            warnings += tell(connection, destinations, campaigns, as_of)
             warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
+            if note := warehouse.ambiguous_name(connection, options.database):
+                notes.append(note)
             sources = read_sources(connection)
             alerts = alerts_of(connection, run, campaigns)
             # aside, and whole, before anything counts as sent: a full disk ends the night here
-            aside = write_aside(
-                connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
-            )
+            aside = write_aside(connection, destinations, options.out, {**run, "sources": sources}, campaigns)
         with stages.step("publish", "publishing"):
             warehouse.publish(build, options.database, anew=erased.rows > 0)
             manifest = deliver(aside)
@@ -542,40 +544,42 @@ def record_run(
 
 
 def reexport(
+    project: Project,
     database: Path,
     out: Path,
-    destinations: Sequence[Destination],
+    chosen: Sequence[Destination],
     allow_stale: bool,
     resync: bool = False,
 ) -> Path:
-    """Write the lists of the published night once more; returns the manifest's path.
+    """Write the lists of the published night once more, for the chosen destinations and those that its folder has lists of.
 
-    `resync`: with changes that take nothing for granted of what the destinations hold, which is remembered.
+    Returns the manifest's path. `resync`: with changes that take nothing for granted of what the chosen destinations hold, which
+    is remembered.
     """
     warehouse.open_published(database)
     # a night at work may just be taking somebody out of these lists
     with warehouse.only_night(database):
-        if not resync:
-            with warehouse.connect(database, read_only=True) as connection:
-                run, campaigns = _read_run(connection, database, destinations, allow_stale)
-                work_out_again(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"))
-                return export_night(connection, destinations, out, run, campaigns)
-        build = warehouse.copy_published(database)
+        with warehouse.connect(database, read_only=True) as connection:
+            run, campaigns = _read_run(connection, database, allow_stale)
+            destinations = with_others(chosen, load_destinations(project.root), night_folder(out, run))
+            _needs_models(connection, destinations)
+        as_of = parse_time(run["as_of"], "as_of")
+        build = warehouse.copy_published(database) if resync else None
         with only_writer(out):
-            with warehouse.connect(build) as connection:
-                run, campaigns = _read_run(connection, database, destinations, allow_stale)
-                tell(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"), resync=True)
-                warehouse.record_details(connection, run["run_id"], campaigns)
+            with warehouse.connect(build or database, read_only=build is None) as connection:
+                if build:
+                    tell(connection, chosen, campaigns, as_of, resync=True)
+                    warehouse.record_details(connection, run["run_id"], campaigns)
+                again = destinations[len(chosen) :] if build else destinations
+                work_out_again(connection, again, campaigns, as_of)
                 aside = write_aside(connection, destinations, out, run, campaigns)
-            warehouse.publish(build, database)
+            if build:
+                warehouse.publish(build, database)
             return deliver(aside)
 
 
 def _read_run(
-    connection: duckdb.DuckDBPyConnection,
-    database: Path,
-    destinations: Sequence[Destination],
-    allow_stale: bool,
+    connection: duckdb.DuckDBPyConnection, database: Path, allow_stale: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The run of the published night, and its campaigns, as the manifest has them; an error where it must not be exported."""
     run_id = warehouse.audited_run(connection)
@@ -593,7 +597,6 @@ def _read_run(
         refuse_stale(recorded[0]["as_of"], utc_now())
     campaigns = [json.loads(row["details"]) for row in recorded]
     run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
-    _needs_models(connection, destinations)
     return run, campaigns
 
 

@@ -50,13 +50,21 @@ LEDGERS = {
 _STORAGE = "storage_version 'v1.3.0'"
 
 
+# what every file is called in a connection of ours. DuckDB would call it after the file, and `marts.send_list` is ambiguous
+# in a file that is called marts.duckdb
+CATALOG = "night"
+
+
 @contextmanager
 def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in UTC, closed at the end (closing a writer folds its log into the file)."""
+    connection = duckdb.connect()
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
         prepare(connection)
+        connection.execute(f"attach {literal(path)} as {CATALOG}{' (read_only)' if read_only else ''}")
+        connection.execute(f"use {CATALOG}")
     except duckdb.Error as error:
+        connection.close()
         raise BuildError(
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
             "is another process writing it, or is it not a DuckDB file of this version?",
@@ -359,6 +367,19 @@ def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
 
 
+def ambiguous_name(connection: duckdb.DuckDBPyConnection, published: Path) -> str | None:
+    """What those who query should know of a file that is called like a schema in it; None where it is not."""
+    schemas = connection.execute(
+        "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
+    ).fetchall()
+    if (published.stem.lower(),) not in schemas:
+        return None
+    return (
+        f"{published.name} is called like a schema in it, so DuckDB takes `{published.stem}.<table>` for ambiguous. Attach it under "
+        "another name to query it (`attach '<file>' as night; use night`), or name another file with --db."
+    )
+
+
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Whether the file has a table; an older version of the project may not have written it."""
     known = connection.execute(
@@ -401,7 +422,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
             # two runs that differ only in the order of their rows are the same to everybody; keeping it costs memory
             connection.execute("set preserve_insertion_order = false")
             connection.execute(f"attach {literal(fresh)} as fresh ({_STORAGE})")
-            connection.execute(f"copy from database {identifier(build.stem)} to fresh")
+            connection.execute(f"copy from database {CATALOG} to fresh")
             connection.execute("detach fresh")
             build = fresh
     if log_of(build).exists():
