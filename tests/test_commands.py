@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from nights import FIRST, Place, copy_project, dbt, sendworthy
 from sendworthy import warehouse
-from sendworthy.destinations import load_destinations, with_others
+from sendworthy.destinations import load_destinations, refuse_to_lose, with_others
 from sendworthy.errors import SettingsError
 
 
@@ -87,9 +87,10 @@ def test_a_folder_of_a_destination_that_is_gone_is_not_removed(place: Place, tmp
     for name in ("klaviyo", "generic", "braze"):
         (tmp_path / name).mkdir()
     assert [item.name for item in with_others(chosen, known, tmp_path)] == ["klaviyo", "braze", "generic"]
+    refuse_to_lose(tmp_path, known)
     (tmp_path / "sold").mkdir()
     with pytest.raises(SettingsError, match="has sold, which is no destination"):
-        with_others(chosen, known, tmp_path)
+        refuse_to_lose(tmp_path, known)
 
 
 # -- dbt alone, and the published file

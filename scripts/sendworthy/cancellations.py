@@ -89,7 +89,7 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
             night = _read_night(wanted)
         with stages.step("look", "reading what has landed since"):
             aside = _begin(project, wanted)
-            warnings = _judge(project, wanted, aside, lock)
+            warnings = _judge(project, wanted, aside, lock, stages)
         with only_writer(wanted.out):
             folder = wanted.out / cancellations_of(iso(night.as_of)[:10])
             destinations = with_others(wanted.destinations, load_destinations(project.root), folder)
@@ -161,7 +161,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
     return aside
 
 
-def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str]:
+def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
     """Let dbt run the night's models on what is new, into the file aside; returns what it warns of."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
@@ -176,6 +176,7 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str
             "as_of": wanted.now.isoformat(sep=" "),
             "wall_clock": wanted.now.isoformat(sep=" "),
         },
+        lambda node, done, total: stages.say(f"reading what has landed since … {done}/{total} {node}"),
         held=[lock],
     )
     return run.warnings

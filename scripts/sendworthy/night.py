@@ -26,12 +26,12 @@ from sendworthy.alerts import (
     read_channels,
     send_alerts,
 )
-from sendworthy.causes import UNNAMED_FILE
+from sendworthy.causes import UNNAMED_FILE, find_fix, words_of
 from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
 from sendworthy.delivery import MANIFEST, night_folder, only_writer, put_in_place, unfinished
-from sendworthy.destinations import Destination, as_form, load_destinations, with_others
+from sendworthy.destinations import Destination, as_form, load_destinations, refuse_to_lose, with_others
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
@@ -86,6 +86,8 @@ class NightResult:
     sources: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
     alerts: list[Told] = field(default_factory=list)
+    # the first page of the Data Docs
+    docs: Path | None = None
 
     @property
     def held_back(self) -> list[str]:
@@ -135,7 +137,7 @@ def _run_night(
         channels, window = read_channels(project, os.environ), read_window(project)
         known = load_destinations(project.root)
         key = read_key(os.environ)
-        check_places(options)
+        check_places(project, options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         engine = choose_engine(project, options.target, options.database)
@@ -215,7 +217,10 @@ def _run_night(
         warnings.append(
             f"alert_webhook: the environment variable {channels.lacks} is not set, so a held-back campaign is told to nobody there."
         )
-    return NightResult(run, campaigns, manifest, costs, sources, notes + warnings), channels, alerts
+    result = NightResult(
+        run, campaigns, manifest, costs, sources, notes + warnings, docs=night.gate.docs_index
+    )
+    return result, channels, alerts
 
 
 def _decide(
@@ -295,8 +300,8 @@ def deliver(aside: Path) -> Path:
         return put_in_place(aside) / MANIFEST
     except OSError as error:
         raise BuildError(
-            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {error.strerror}.",
-            "mend the folder, then run `sendworthy export`; the night need not run again.",
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
+            f"{find_fix(words_of(error)) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 
 
@@ -353,7 +358,7 @@ def build_warehouse(
             engine.target,
             engine.prepare(build),
             settings,
-            lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+            lambda node, done, total: stages.say(f"building the warehouse … {done}/{total} {node}"),
             held=[lock],
         )
     except BuildError as error:
@@ -400,16 +405,19 @@ def still_known(erased: Erased) -> list[str]:
     ]
 
 
-def check_places(options: NightOptions) -> None:
+def check_places(project: Project, options: NightOptions) -> None:
     """SettingsError where the night could not write what it is going to write."""
-    places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
-    for option, folder in places:
+    if options.database.is_dir():
+        raise SettingsError(f"--db: {options.database} is a folder.", "name a file.")
+    places = places_of(options.database, options.out, options.docs, project.root)
+    for option, folder in places.items():
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             why = "is no folder" if not nearest.is_dir() else "cannot be written to"
+            fixes = {"--": "name another place.", "DB": "name another place, or unset the variable."}
             raise SettingsError(
                 f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
-                "name another place.",
+                fixes.get(option[:2], f"see what {nearest} is, and move it away."),
             )
 
 
@@ -561,7 +569,9 @@ def reexport(
     with warehouse.only_night(database):
         with warehouse.connect(database, read_only=True) as connection:
             run, campaigns = _read_run(connection, database, allow_stale)
-            destinations = with_others(chosen, load_destinations(project.root), night_folder(out, run))
+            known, folder = load_destinations(project.root), night_folder(out, run)
+            refuse_to_lose(folder, known)
+            destinations = with_others(chosen, known, folder)
             _needs_models(connection, destinations)
         as_of = parse_time(run["as_of"], "as_of")
         build = warehouse.copy_published(database) if resync else None

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from sendworthy.causes import find_cause, find_fix
 from sendworthy.errors import BuildError, SettingsError, did_you_mean
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
@@ -46,6 +47,19 @@ LEDGERS = {
     ),
 }
 
+# the record of runs, one row a run and campaign
+RUNS = (
+    *(("run_id", "varchar"), ("as_of", "timestamp"), ("as_of_source", "varchar")),
+    *(("started_at", "timestamp"), ("finished_at", "timestamp"), ("run", "json"), ("campaign_id", "varchar")),
+    *(("status", "varchar"), ("candidates", "bigint"), ("send", "bigint"), ("control", "bigint")),
+    *(
+        ("suppress", "bigint"),
+        ("messages", "bigint"),
+        ("failed_expectations", "varchar[]"),
+        ("details", "json"),
+    ),
+)
+
 # older DuckDB cannot read it; it packs texts that repeat into a fifth less, in less time
 _STORAGE = "storage_version 'v1.3.0'"
 
@@ -65,12 +79,13 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
         connection.execute(f"use {CATALOG}")
     except duckdb.Error as error:
         connection.close()
-        raise BuildError(
-            f"{path} cannot be opened: {str(error).splitlines()[0]}",
-            "is another process writing it, or is it not a DuckDB file of this version?",
-        ) from None
+        raise cannot_open(path, error) from None
     try:
         yield connection
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        if read_only:
+            raise other_version(path, error) from None
+        raise
     finally:
         connection.close()
 
@@ -109,8 +124,17 @@ def check_limits() -> None:
                 ) from None
 
 
+def cannot_open(path: Path, error: duckdb.Error) -> BuildError:
+    """The error where DuckDB cannot open a file."""
+    words = str(error).splitlines()[0]
+    fix = find_fix(words) or "see that it is the DuckDB file of a night"
+    return BuildError(f"{path} cannot be opened: {words}", f"{fix}. Then run it again.")
+
+
 def open_published(path: Path) -> Path:
     """The published file; SettingsError where no night has been published yet."""
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder.", "name the DuckDB file of a night with --db.")
     if not path.is_file():
         raise SettingsError(
             f"there is no published file {path}.", "run `sendworthy nightly` first, or name it with --db."
@@ -118,10 +142,11 @@ def open_published(path: Path) -> Path:
     return path
 
 
-def other_version(path: Path) -> SettingsError:
+def other_version(path: Path, error: duckdb.Error | None = None) -> SettingsError:
     """The error where a published file lacks a table or a column."""
+    words = f" ({find_cause(str(error)).words})" if error else ""
     return SettingsError(
-        f"{path} lacks a table or a column that this needs: another version of the project wrote it.",
+        f"{path} lacks a table or a column that this needs{words}: another version of the project wrote it.",
         "run `sendworthy nightly` once more, or name another file with --db.",
     )
 
@@ -152,10 +177,7 @@ def new_build(published: Path) -> Path:
         try:
             connection.execute(f"attach {literal(published)} as published (read_only)")
         except duckdb.Error as error:
-            raise BuildError(
-                f"the published file {published} cannot be read: {str(error).splitlines()[0]} Nothing was changed.",
-                "see that nobody writes it and that it is a DuckDB file, or name another with --db.",
-            ) from None
+            raise cannot_open(published, error) from None
         known = {
             f"{schema}.{table}"
             for schema, table in connection.execute(
@@ -166,6 +188,9 @@ def new_build(published: Path) -> Path:
             if table in known:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
+                # an older version has written fewer columns
+                for name, kind in {**LEDGERS, "runs": RUNS}.get(table.partition(".")[2], ()):
+                    connection.execute(f"alter table {table} add column if not exists {name} {kind}")
         connection.execute("detach published")
     return build
 
@@ -298,17 +323,10 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
 
 
 def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
-    """The record of runs, one row a run and campaign, if it is not there yet."""
+    """The record of runs, if it is not there yet."""
     connection.execute("create schema if not exists ops")
-    connection.execute(
-        """
-        create table if not exists ops.runs (
-            run_id varchar, as_of timestamp, as_of_source varchar, started_at timestamp, finished_at timestamp,
-            run json, campaign_id varchar, status varchar, candidates bigint, send bigint, control bigint, suppress bigint,
-            messages bigint, failed_expectations varchar[], details json
-        )
-        """
-    )
+    columns = ", ".join(f"{name} {kind}" for name, kind in RUNS)
+    connection.execute(f"create table if not exists ops.runs ({columns})")
 
 
 def record_run(

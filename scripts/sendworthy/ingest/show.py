@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from sendworthy.console import new_table, note, out, styled
 from sendworthy.ingest import FileReport, Ingested
-from sendworthy.show import err, out
 
 STATES = {
     "landed": "landed",
@@ -53,36 +53,36 @@ def _counts(report: FileReport) -> dict[str, Any]:
 def show_ingested(ingested: Ingested) -> None:
     """What landed by event type, and everything that did not, with the reason."""
     total = ingested.total
-    table = Table(
-        "what became of it", "why", "reports", title=f"{total.reports:,} reports of {ingested.source}"
+    table = new_table(
+        *("what became of it", "why"),
+        numbers=("reports",),
+        title=f"{total.reports:,} reports of {ingested.source}",
     )
-    table.columns[2].justify = "right"
     for event_type, rows in sorted(total.landed.items()):
         machines = (
             f"{total.machine_opens:,} of them by a machine"
             if event_type == "opened" and total.machine_opens
             else ""
         )
-        table.add_row(f"[green]{event_type}[/]", machines, f"{rows:,}")
-    _add(table, "[yellow]unknown event[/]", total.unknown, {})
-    _add(table, "[yellow]not matched[/]", total.unmatched, UNMATCHED)
-    _add(table, "[red]refused[/]", total.refused, REFUSED)
+        table.add_row(styled(event_type, "green"), machines, f"{rows:,}")
+    _add(table, styled("unknown event", "yellow"), total.unknown, {})
+    _add(table, styled("not matched", "yellow"), total.unmatched, UNMATCHED)
+    _add(table, styled("refused", "red"), total.refused, REFUSED)
     if total.duplicates:
-        table.add_row("[dim]duplicate[/]", "the same file has it already", f"{total.duplicates:,}")
-    _add(table, "[dim]of no use here[/]", total.ignored, {})
+        table.add_row(styled("duplicate", "dim"), "the same file has it already", f"{total.duplicates:,}")
+    _add(table, styled("of no use here", "dim"), total.ignored, {})
     out.print(table)
     for report in ingested.files:
-        out.print(escape(_words_of(report)), highlight=False, soft_wrap=True)
+        out.print(_words_of(report))
     if not ingested.has_lookups and total.unmatched:
-        err.print(
-            "[yellow]note[/] there was no published file to look addresses and dispatches up in: name it with --db, and read the files --again.",
-            highlight=False,
+        note(
+            "there was no published file to look addresses and dispatches up in: name it with --db, and read the files --again."
         )
 
 
-def _add(table: Table, what: str, counts: Counter[str], words: dict[str, str]) -> None:
+def _add(table: Table, what: Text, counts: Counter[str], words: dict[str, str]) -> None:
     for name, rows in sorted(counts.items()):
-        table.add_row(what, escape(words.get(name, name)), f"{rows:,}")
+        table.add_row(what, words.get(name, name), f"{rows:,}")
 
 
 def _words_of(report: FileReport) -> str:

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
-from rich.markup import escape
-from rich.progress import Progress, TaskID
-from rich.table import Table
+from rich.progress import TaskID
+from rich.text import Text
 
+from sendworthy.console import err, new_bar, new_table, note, out, say, styled
 from sendworthy.push.plan import Plan, Planned
 from sendworthy.push.work import Result
-from sendworthy.show import err, out
+from sendworthy.show import show_error
 
 # a push that is over by then shows no bar
 QUIET_SECONDS = 2.0
@@ -23,7 +23,7 @@ class Bar:
     """A bar of the rows of each campaign, once the push has lasted for two seconds."""
 
     def __init__(self, is_off: bool) -> None:
-        self._progress = Progress(console=err, transient=True, disable=is_off)
+        self._progress = new_bar(is_off)
         self._tasks: dict[str, TaskID] = {}
         self._began = time.monotonic()
         self._is_shown = False
@@ -49,77 +49,72 @@ class Bar:
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, and one masked example of it."""
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what would be sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("of it")
-    for heading in ("rows", "to send", "expired", "sent before", "requests"):
-        table.add_column(heading, justify="right")
+    table = new_table(
+        "campaign",
+        numbers=("rows", "to send", "expired", "sent\nbefore", "requests"),
+        title=f"{plan.destination.label}, night of {plan.night}: what would be sent",
+    )
     for item in plan.campaigns:
         counts = (item.rows, item.to_send, item.expired, item.taken, item.batches)
-        table.add_row(escape(item.campaign_id), _kind(item), *(f"{count:,}" for count in counts))
+        table.add_row(styled(item.campaign_id, "bold"))
+        table.add_row(Text.assemble("  ", _kind(item)), *(f"{count:,}" for count in counts))
     out.print(table)
     _show_campaigns(plan)
     if plan.example is not None:
         out.print("One row of it, masked:")
         out.print_json(data=plan.example)
-    label = escape(plan.destination.label)
+    label = plan.destination.label
     if plan.destination.limits.rates:
         out.print(f"At the rates that {label} names: {plan.seconds:,.0f} seconds at the least.")
     else:
         out.print(f"{label} names no rate.")
     if sum(1 for item in plan.going if item.to_send) > 1:
-        err.print(
-            "[yellow]note[/] an ESP keeps one value of each attribute for a person: push a campaign (--campaign), send it, then push the next.",
-            highlight=False,
+        note(
+            "an ESP keeps one value of each attribute for a person: push a campaign (--campaign), send it, then push the next."
         )
     out.print("Nothing was sent. Send it with --confirm.")
 
 
-def _kind(item: Planned) -> str:
+def _kind(item: Planned) -> Text:
     if item.refused:
-        return "[bold red]refused[/]"
+        return styled("refused", "bold red")
     if item.is_done:
-        return "[green]pushed before[/]"
-    return "changes" if item.is_changes else "the whole list"
+        return styled("pushed before", "green")
+    return Text("changes" if item.is_changes else "the whole list")
 
 
 def _show_campaigns(plan: Plan) -> None:
     for item in plan.campaigns:
         if item.refused:
-            err.print(
-                f"[bold red]refused[/] {escape(f'{item.campaign_id}: {item.refused}.')}", highlight=False
-            )
+            say(err, styled("refused", "bold red"), f"{item.campaign_id}: {item.refused}.")
         if item.too_large:
-            words = f"{item.campaign_id}: {item.too_large:,} rows are larger than {plan.destination.label} takes, and would be refused."
-            err.print(f"[yellow]note[/] {escape(words)}", highlight=False)
-        for note in item.notes:
-            err.print(f"[yellow]note[/] {escape(f'{item.campaign_id}: {note}.')}", highlight=False)
+            note(
+                f"{item.campaign_id}: {item.too_large:,} rows are larger than {plan.destination.label} takes, and would be refused."
+            )
+        for words in item.notes:
+            note(f"{item.campaign_id}: {words}.")
 
 
 def show_result(result: Result) -> None:
     """What was sent, what was refused, and where the list of it lies."""
     plan = result.plan
-    table = Table(title=f"{plan.destination.label}, night of {plan.night}: what was sent")
-    table.add_column("campaign", overflow="fold")
-    table.add_column("state")
-    headings = ("rows taken", "requests", "expired", "refused", "resent after an unknown outcome")
-    for heading in headings:
-        table.add_column(heading, justify="right")
+    table = new_table(
+        "campaign",
+        numbers=("rows\ntaken", "requests", "expired", "refused", "resent after an\nunknown outcome"),
+        title=f"{plan.destination.label}, night of {plan.night}: what was sent",
+    )
     for item in result.outcomes:
         counts = (item.rows, item.batches, item.expired, item.refused, item.again)
-        state = "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]"
-        table.add_row(escape(item.campaign_id), state, *(f"{count:,}" for count in counts))
+        state = styled("  whole", "green") if item.is_whole else styled("  not whole", "yellow")
+        table.add_row(styled(item.campaign_id, "bold"))
+        table.add_row(state, *(f"{count:,}" for count in counts))
     out.print(table)
     _show_campaigns(plan)
     if result.refused_file:
-        err.print(
-            f"[bold red]refused:[/] {result.refused:,} rows; the list, with the reasons, is {escape(str(result.refused_file))}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        words = f"{result.refused:,} rows; the list, with the reasons, is {result.refused_file}"
+        say(err, styled("refused:", "bold red"), words)
     if result.stopped:
-        err.print(f"[bold red]error[/] {escape(result.stopped.what)}", highlight=False)
-        err.print(f"      {escape(result.stopped.fix)}", highlight=False)
+        show_error(result.stopped.what, result.stopped.fix)
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:
