@@ -216,6 +216,16 @@ def test_coverage_verification_and_what_was_taken_back_fit(screen: Console) -> N
     assert "exception:order_completed" in said
 
 
+@given(st.integers(1, 120), st.integers(1, 60), st.integers(70, 200))
+def test_a_group_s_name_may_be_as_long_as_it_likes(name: int, label: int, width: int) -> None:
+    screen = shown_on(width)
+    row = ("y" * label, "1,234,567", "10.0%", "123,456")
+    console.print_groups(screen, ("label", "people", "share", "place-\nholder"), [("x" * name, [row, row])])
+    said = read(screen)
+    assert said.count("x") == name and said.count("1,234,567") == 2
+    assert said.count("y") == 2 * label and all(len(line) <= width for line in said.splitlines())
+
+
 @given(st.integers(min_value=1, max_value=120), st.integers(min_value=60, max_value=200))
 def test_whatever_a_campaign_is_called_its_figures_stay_whole(length: int, width: int) -> None:
     screen = shown_on(width)

@@ -40,7 +40,7 @@
         {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
         {% do run_query("drop table if exists ops.audited") %}
         {#- where messages are taken back, land() makes views of the published ones -#}
-        {% for name in ["decisions", "dispatches", "cancellations"] if not is_taking_back() %}
+        {% for name in ["decisions", "dispatches", "cancellations", "files_read"] if not is_taking_back() %}
             {% do run_query(ledger_table(name)) %}
         {% endfor %}
     {% endif %}
@@ -78,6 +78,8 @@
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
             ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"],
         ]) }}
+    {% elif name == "files_read" %}
+        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
     {% else %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],

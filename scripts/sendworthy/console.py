@@ -6,12 +6,15 @@ table, status or bar; what shall have a colour is `styled`. Nothing else in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE_HEAD, Box
+from rich.cells import cell_len
 from rich.console import Console as RichConsole
+from rich.console import JustifyMethod
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -79,6 +82,46 @@ def new_table(*headings: str, numbers: tuple[str, ...] = (), title: str | None =
     for heading in numbers:
         table.add_column(heading, justify="right", no_wrap=True)
     return table
+
+
+Row = Sequence[str | Text]
+
+
+def print_groups(
+    console: Console,
+    headings: Sequence[str],
+    groups: Sequence[tuple[str, Sequence[Row]]],
+    title: str | None = None,
+) -> None:
+    """A table whose rows stand in groups, each below its name, which may be as long as the line; all but the first cell are figures."""
+    rows = [headings, *(row for _, of_group in groups for row in of_group)]
+    widths = [max(_width(row[place]) for row in rows) for place in range(len(headings))]
+    # two columns between two cells, and two before a row
+    widths[0] = min(widths[0], max(20, console.width - sum(widths[1:]) - 2 * len(widths)))
+    if title is not None:
+        console.print(styled(title, "bold"))
+    for number, (name, of_group) in enumerate(groups):
+        if number == 0:
+            console.print(Padding(_figures(headings, widths, SIMPLE_HEAD), (0, 0, 0, 2), expand=False))
+        console.print(styled(name, "bold"))
+        table = _figures(headings, widths, None)
+        for row in of_group:
+            table.add_row(*row)
+        console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def _figures(headings: Sequence[str], widths: Sequence[int], box: Box | None) -> Table:
+    table = Table(box=box, padding=(0, 2 if box is None else 1, 0, 0), pad_edge=False, show_edge=False)
+    table.show_header = box is not None
+    for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        justify: JustifyMethod = "right" if place else "left"
+        table.add_column(heading, justify=justify, width=width, overflow="fold")
+    return table
+
+
+def _width(cell: str | Text) -> int:
+    text = cell.plain if isinstance(cell, Text) else cell
+    return max(map(cell_len, text.splitlines() or [""]))
 
 
 @contextmanager

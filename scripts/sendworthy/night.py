@@ -51,7 +51,7 @@ from sendworthy.limits import check_window, judge_limits, read_landed, read_wind
 from sendworthy.old_lists import Since, forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
-from sendworthy.replay import find_replay, read_landed_until
+from sendworthy.replay import find_replay, read_cancelled_until, read_landed_until
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
 from sendworthy.times import iso, parse_time, utc_now
@@ -145,13 +145,14 @@ def _run_night(
         warehouse.check_limits()
         notes = finish_delivery(options, started_at)
         replay = find_replay(options.database, options.as_of)
+        if replay is not None:
+            replay.refuse(options.acceptance)
+            notes.append(replay.words)
         forget_other_engines(options.database, engine.histories)
         past = Past(project, options.raw, engine.histories, engine.packages)
         if options.full_refresh:
             past.forget()
         history = past.find(options.as_of) if replay is None else None
-        if replay is not None:
-            notes.append(replay.words)
 
     # which drops dbt reads, if it is not all of them
     reads = replay.settings if replay else {"history": str(history.folder)} if history else {}
@@ -175,6 +176,7 @@ def _run_night(
             campaigns = judge_campaigns(connection, night.gate)
             run["landed"] = read_landed(connection)
             run["landed_until"] = read_landed_until(connection)
+            run["cancelled_until"] = read_cancelled_until(connection)
             # of the drops before it, only what earlier nights have kept was read
             run["folded_before"] = history.horizon.isoformat() if history else None
             if replay is not None:
@@ -185,6 +187,7 @@ def _run_night(
                 connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
             )
             warehouse.write_ledgers(connection, as_of)
+            warehouse.write_files_read(connection, started_at)
             erased = erase(connection, key)
             changes = list_changes(connection)
             for campaign in campaigns:

@@ -15,11 +15,10 @@ import duckdb
 import typer
 from rich.console import Group
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from sendworthy.causes import find_fix, words_of
-from sendworthy.console import err, new_table, note, out, say, styled, warning
+from sendworthy.console import Row, err, new_table, note, out, print_groups, say, styled, warning
 from sendworthy.errors import EXIT_BUILD_FAILED, Problem, SendworthyError
 from sendworthy.times import iso
 
@@ -208,44 +207,41 @@ def show_preview(shown: Any, page: Path) -> None:
 
 def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
     """Of each campaign what is blank in each field of each variant, and then what filling fields would do."""
-    out.print(styled(f"what is blank, night of {iso(as_of)}", "bold"), "(* is required)\n")
-    for campaign in (item for item in campaigns if item.fields):
-        table = new_table("field", numbers=("people", "blank", "share", "unsafe", "placeholder"))
-        variants = dict.fromkeys(item.variant for item in campaign.fields)
-        for variant in variants:
-            table.add_row(variant)
-            for item in campaign.fields:
-                if item.variant == variant:
-                    table.add_row(
-                        f"  {item.merge_field}{' *' if item.is_required else ''}",
-                        f"{item.users:,}",
-                        f"{item.blank_users:,}",
-                        "" if item.blank_share is None else f"{item.blank_share:.1%}",
-                        f"{item.unsafe_users:,}",
-                        f"{item.placeholder_users:,}",
-                    )
-        _show_of_campaign(campaign.campaign_id, table)
-    if not any(campaign.fields for campaign in campaigns):
-        out.print("no variant prints a merge field.")
-    out.print(styled("who would get a better variant if it were filled for everybody", "bold"))
-    out.print()
-    for campaign in (item for item in campaigns if item.lifts):
-        table = new_table("fields", numbers=("people", "share", "of them without any now"))
-        for lift in campaign.lifts:
-            table.add_row(
+    blanks, lifts = [], []
+    for campaign in campaigns:
+        blank_rows: list[Row] = [
+            (
+                f"{item.variant}: {item.merge_field}{' *' if item.is_required else ''}",
+                f"{item.users:,}",
+                f"{item.blank_users:,}",
+                "" if item.blank_share is None else f"{item.blank_share:.1%}",
+                f"{item.unsafe_users:,}",
+                f"{item.placeholder_users:,}",
+            )
+            for item in campaign.fields
+        ]
+        lift_rows: list[Row] = [
+            (
                 " + ".join(lift.fields),
                 f"{lift.users:,}",
                 f"{lift.users / campaign.users:.1%}",
                 f"{lift.users_without_variant:,}",
             )
-        _show_of_campaign(campaign.campaign_id, table)
-    if not any(campaign.lifts for campaign in campaigns):
+            for lift in campaign.lifts
+        ]
+        blanks += [(campaign.campaign_id, blank_rows)] if blank_rows else []
+        lifts += [(campaign.campaign_id, lift_rows)] if lift_rows else []
+    if blanks:
+        of_fields = ("field (* is required)", "people", "blank", "share", "unsafe", "place-\nholder")
+        print_groups(out, of_fields, blanks, f"what is blank, night of {iso(as_of)}")
+    else:
+        out.print("no variant prints a merge field.")
+    out.print()
+    if lifts:
+        of_lifts = ("fields", "people", "share", "without\nany now")
+        print_groups(out, of_lifts, lifts, "who would get a better variant if it were filled for everybody")
+    else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
-
-
-def _show_of_campaign(campaign_id: str, table: Table) -> None:
-    out.print(styled(campaign_id, "bold cyan"))
-    out.print(Padding(table, (0, 0, 1, 2)))
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:
@@ -314,15 +310,15 @@ def show_taken_back(taken: TakenBack) -> None:
             f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."
         )
     if taken.campaigns:
-        table = new_table(
-            *("campaign, and why",),
-            numbers=("messages",),
-            title=f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}",
-        )
-        for campaign in taken.campaigns:
-            table.add_row(styled(campaign["campaign_id"], "bold"), f"{campaign['cancelled']:,}")
-            for reason, count in campaign["reasons"].items():
-                table.add_row(f"  {reason}", styled(f"{count:,}", "dim"))
-        out.print(table)
+        groups: list[tuple[str, list[Row]]] = [
+            (
+                f"{campaign['campaign_id']}: {campaign['cancelled']:,}",
+                [(reason, f"{count:,}") for reason, count in campaign["reasons"].items()],
+            )
+            for campaign in taken.campaigns
+        ]
+        title = f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}"
+        print_groups(out, ("campaign, and why", "messages"), groups, title)
+        out.print()
     before = f", after {taken.before:,} before" if taken.before else ""
     out.print(f"{taken.cancelled:,} messages are taken back now{before}; the manifest is {taken.manifest}")

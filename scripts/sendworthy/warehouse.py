@@ -24,6 +24,7 @@ CARRIED_TABLES = (
     "ledger.dispatches",
     "ledger.cancellations",
     "ledger.deliveries",
+    "ledger.files_read",
     "ops.runs",
 )
 
@@ -45,6 +46,8 @@ LEDGERS = {
         *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
         *(("user_id", "varchar"), ("cancelled_at", "timestamp"), ("reasons", "varchar[]")),
     ),
+    # one row a file of the landing zone: when the run began that read it first
+    "files_read": (("table_name", "varchar"), ("file", "varchar"), ("first_read_at", "timestamp")),
 }
 
 # the record of runs, one row a run and campaign
@@ -320,6 +323,20 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
         [as_of],
     )
     connection.execute("commit")
+
+
+def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime) -> None:
+    """Remember the files of the landing zone that this run is the first one to have read."""
+    connection.execute(
+        """
+        insert into ledger.files_read by name
+        select distinct table_name, file, cast(? as timestamp) as first_read_at
+        from ops.source_counts
+        anti join ledger.files_read using (table_name, file)
+        order by table_name, file
+        """,
+        [started_at],
+    )
 
 
 def create_runs(connection: duckdb.DuckDBPyConnection) -> None:

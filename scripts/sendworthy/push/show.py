@@ -10,7 +10,7 @@ from typing import Any
 from rich.progress import TaskID
 from rich.text import Text
 
-from sendworthy.console import err, new_bar, new_table, note, out, say, styled
+from sendworthy.console import Row, err, new_bar, note, out, print_groups, say, styled
 from sendworthy.push.plan import Plan, Planned
 from sendworthy.push.work import Result
 from sendworthy.show import show_error
@@ -49,16 +49,14 @@ class Bar:
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, and one masked example of it."""
-    table = new_table(
-        "campaign",
-        numbers=("rows", "to send", "expired", "sent\nbefore", "requests"),
-        title=f"{plan.destination.label}, night of {plan.night}: what would be sent",
-    )
+    headings = ("campaign", "rows", "to send", "expired", "sent before", "requests")
+    groups: list[tuple[str, list[Row]]] = []
     for item in plan.campaigns:
         counts = (item.rows, item.to_send, item.expired, item.taken, item.batches)
-        table.add_row(styled(item.campaign_id, "bold"))
-        table.add_row(Text.assemble("  ", _kind(item)), *(f"{count:,}" for count in counts))
-    out.print(table)
+        groups.append((item.campaign_id, [(_kind(item), *(f"{count:,}" for count in counts))]))
+    print_groups(
+        out, headings, groups, f"{plan.destination.label}, night of {plan.night}: what would be sent"
+    )
     _show_campaigns(plan)
     if plan.example is not None:
         out.print("One row of it, masked:")
@@ -98,17 +96,20 @@ def _show_campaigns(plan: Plan) -> None:
 def show_result(result: Result) -> None:
     """What was sent, what was refused, and where the list of it lies."""
     plan = result.plan
-    table = new_table(
+    headings = (
         "campaign",
-        numbers=("rows\ntaken", "requests", "expired", "refused", "resent after an\nunknown outcome"),
-        title=f"{plan.destination.label}, night of {plan.night}: what was sent",
+        "rows taken",
+        "requests",
+        "expired",
+        "refused",
+        "resent after an\nunknown outcome",
     )
+    groups: list[tuple[str, list[Row]]] = []
     for item in result.outcomes:
         counts = (item.rows, item.batches, item.expired, item.refused, item.again)
-        state = styled("  whole", "green") if item.is_whole else styled("  not whole", "yellow")
-        table.add_row(styled(item.campaign_id, "bold"))
-        table.add_row(state, *(f"{count:,}" for count in counts))
-    out.print(table)
+        state = styled("whole", "green") if item.is_whole else styled("not whole", "yellow")
+        groups.append((item.campaign_id, [(state, *(f"{count:,}" for count in counts))]))
+    print_groups(out, headings, groups, f"{plan.destination.label}, night of {plan.night}: what was sent")
     _show_campaigns(plan)
     if result.refused_file:
         words = f"{result.refused:,} rows; the list, with the reasons, is {result.refused_file}"
