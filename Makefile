@@ -69,4 +69,4 @@ docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate
 
 clean: ## forget what was built, not what was published
-	rm -rf target logs .sendworthy
+	rm -rf target logs .sendworthy dbt.duckdb

@@ -28,6 +28,19 @@ def sendworthy(
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
 
+def dbt(*arguments: object, cwd: Path, build: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run dbt alone, into the file that the profile names or into `build`."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "SENDWORTHY_"))
+    }
+    if build is not None:
+        environment["SENDWORTHY_BUILD_DB"] = str(build)
+    command = [sys.executable, "-c", "from dbt.cli.main import cli; cli()", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, env=environment | {"DO_NOT_TRACK": "1"}, capture_output=True, text=True, timeout=900
+    )
+
+
 @cache
 def _parsed() -> dict[str, Any]:
     """What dbt keeps of the project once it has parsed it, which takes longer than a night."""

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pytest
-from sendworthy.causes import FailedNode, describe, find_cause
+from sendworthy import warehouse
+from sendworthy.causes import FailedNode, describe, find_cause, find_fix, words_of
+from sendworthy.errors import BuildError, SendworthyError, SettingsError
+from sendworthy.hardship import machine_failures
 
 IN_MODEL = "Runtime Error in model customers (models/marts/customers.sql)\n"
 
@@ -129,3 +136,141 @@ def test_without_a_line_the_statement_begins_to_show_and_a_test_that_found_rows_
         FailedNode("model", "other", "models/other.sql", IN_MODEL + OUT_OF_MEMORY), built / "target", built
     )
     assert "|" not in nowhere
+
+
+# -- the advice fits what went wrong: each failure is a real one
+
+
+def published(folder: Path) -> Path:
+    path = folder / "s.duckdb"
+    with warehouse.connect(path) as connection:
+        connection.execute("create schema ops; create table ops.runs as select 'r' as run_id")
+    return path
+
+
+def of_another_kind(folder: Path) -> None:
+    (folder / "s.duckdb").write_text("hello")
+    with warehouse.connect(folder / "s.duckdb"):
+        pass
+
+
+def open_in_another_program(folder: Path) -> None:
+    path = published(folder)
+    command = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", command, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        with warehouse.connect(path, read_only=True):
+            pass
+
+
+def without_a_column(folder: Path) -> None:
+    with warehouse.connect(published(folder), read_only=True) as connection:
+        connection.execute("select status from ops.runs")
+
+
+def without_a_table(folder: Path) -> None:
+    with warehouse.connect(published(folder), read_only=True) as connection:
+        connection.execute("select * from marts.send_list")
+
+
+def build_without_a_column(folder: Path) -> None:
+    with warehouse.connect(published(folder)) as connection:
+        connection.execute("select status from ops.runs")
+
+
+def no_folder(folder: Path) -> None:
+    (folder / "out").write_text("x")
+    (folder / "out" / "night").mkdir()
+
+
+def a_folder(folder: Path) -> None:
+    (folder / "list.csv").mkdir()
+    (folder / "list.csv").write_text("x")
+
+
+def long_name(folder: Path) -> None:
+    (folder / ("x" * 300)).touch()
+
+
+def not_there(folder: Path) -> None:
+    (folder / "gone" / "list.csv").read_text()
+
+
+def full(folder: Path) -> None:
+    with open("/dev/full", "w") as file:
+        file.write("x" * 100_000)
+
+
+def read_only(folder: Path) -> None:
+    # what root may not do either
+    Path("/proc/sys/kernel/osrelease").write_text("x")
+
+
+def of_no_known_kind(folder: Path) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("select cast('zaphod' as int)")
+
+
+PLACE = "move it away"
+VERSION = "CHANGELOG.md has what an upgrade needs"
+
+
+@pytest.mark.parametrize(
+    ("fail", "where", "advice"),
+    [
+        (of_another_kind, "s.duckdb", "a file of another kind"),
+        (open_in_another_program, "s.duckdb", "end that program"),
+        (without_a_column, "s.duckdb", "run `sendworthy nightly` once more"),
+        (without_a_table, "s.duckdb", "run `sendworthy nightly` once more"),
+        (build_without_a_column, "status", VERSION),
+        (no_folder, "out/night", PLACE),
+        (a_folder, "list.csv", PLACE),
+        (long_name, "xxx", "shorter path"),
+        (not_there, "gone/list.csv", "it was removed, or its disk is not mounted"),
+        (full, "No space left", "make room"),
+        (read_only, "", "whose it is"),
+        (of_no_known_kind, "Conversion Error", "report these words"),
+    ],
+)
+def test_the_advice_fits_what_went_wrong(
+    tmp_path: Path, fail: Callable[[Path], None], where: str, advice: str
+) -> None:
+    given_back: list[bool] = []
+    with (
+        pytest.raises(SendworthyError) as raised,
+        machine_failures({"--out": tmp_path}, lambda: given_back.append(True)),
+    ):
+        fail(tmp_path)
+    error = raised.value
+    assert where in error.what and advice in error.fix, (error.what, error.fix)
+    assert "zaphod" not in error.what
+    others = {"make room", "end that program", "another kind", PLACE, VERSION, "shorter path", "removed, or"}
+    assert not [other for other in others - {advice} if other in error.fix and other not in advice]
+    assert isinstance(error, SettingsError if "sendworthy nightly" in advice else BuildError)
+    assert bool(given_back) == (advice == "make room") == bool(error.details)
+
+
+def test_what_a_command_fails_at_has_its_advice_too(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as raised:
+        long_name(tmp_path)
+    assert words_of(raised.value).startswith(f"File name too long: {tmp_path}")
+    assert find_fix(words_of(raised.value)) == "name a shorter path"
+    assert find_fix("nobody knows this") is None
+
+
+@pytest.mark.parametrize("table", ["ledger.dispatches", "ledger.cancellations", "ops.runs"])
+def test_a_file_of_an_older_version_is_carried_on(tmp_path: Path, table: str) -> None:
+    """A column that a version has added is empty for what was written before."""
+    schema, _, name = table.partition(".")
+    columns = {**warehouse.LEDGERS, "runs": warehouse.RUNS}[name]
+    *older, (newest, _) = columns
+    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+        listed = ", ".join(f"{column} {kind}" for column, kind in older)
+        connection.execute(f"create schema {schema}; create table {table} ({listed})")
+        connection.execute(f"insert into {table} (as_of) values (timestamp '2026-06-01')")
+    with warehouse.connect(warehouse.new_build(tmp_path / "s.duckdb"), read_only=True) as connection:
+        found = connection.execute(f"select as_of::date::varchar, {newest} from {table}").fetchall()
+    assert found == [("2026-06-01", None)]

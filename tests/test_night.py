@@ -8,15 +8,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 from deliveries import Delivered, and_one
-from nights import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
+from nights import FIRST, ROOT, SECOND, Place, copy_project, dbt, sendworthy
 from sendworthy import warehouse
 from sendworthy.destinations import load_destinations
 from sendworthy.explain import REASONS
@@ -466,16 +464,9 @@ def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place:
 def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
     aside = tmp_path / "sendworthy.duckdb"
     shutil.copyfile(place.database, aside)
-    environment = os.environ | {"SENDWORTHY_BUILD_DB": str(aside)}
-    command = [
-        sys.executable,
-        "-c",
-        "from dbt.cli.main import cli; cli()",
-        "run",
-        "--select",
-        "int_nights__as_of",
-    ]
-    subprocess.run(command, cwd=place.root, env=environment, capture_output=True, check=True, timeout=600)
+    run = ("run", "--select", "int_nights__as_of")
+    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=aside)
+    assert built.returncode == 0, built.stdout
     result = sendworthy("export", "--db", aside, "--out", tmp_path / "out", cwd=place.root)
     assert result.returncode == 2 and "not been audited" in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()

@@ -35,12 +35,24 @@
     {% set folded = run_query(
         "select file from history.files where table_name = " ~ sql_text(table_name)
     ).columns[0].values() | list if history_folder() else [] %}
-    {% set last = fromjson(env_var("SENDWORTHY_LANDED_UNTIL", "{}")).get(table_name, "9999-12-31") %}
+    {% set known = files_known_then(table_name) %}
+    {#- of a table that had no drop then, none counts -#}
+    {% set landed_until = fromjson(env_var("SENDWORTHY_LANDED_UNTIL", "{}")) %}
+    {% set last = landed_until.get(table_name, "") if landed_until else "9999-12-31" %}
     {% set read = [] %}
     {% for file in files if relative_to_landing(file.path) not in folded and landed_on(file.path) <= last %}
-        {% do read.append(file) %}
+        {% if known is none or relative_to_landing(file.path) in known %} {% do read.append(file) %} {% endif %}
     {% endfor %}
     {{ return(read) }}
+{% endmacro %}
+
+
+{% macro files_known_then(table_name) %}
+    {#- on a replay: the files of a table that some run had read by then, whatever the dates of their drops; else none -#}
+    {% set until = env_var("SENDWORTHY_FILES_READ_UNTIL", "") %}
+    {{ return(run_query(
+        "select file from ledger.files_read where table_name = " ~ sql_text(table_name) ~ " and first_read_at <= " ~ utc_time(until)
+    ).columns[0].values() | list if until else none) }}
 {% endmacro %}
 
 

@@ -12,6 +12,7 @@
 {% macro land(seeds=none) %}
     {#- seeds: the folder of the seeds that say how a source writes, if they are not the project's own -#}
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
+        {% do check_build_file() %}
         {% set tables = landing_contract() %}
         {% set errors = [] %}
         {% do run_query("create schema if not exists landing") %}

@@ -1,16 +1,46 @@
 {#
+    Before dbt changes anything: whether the file is one that it may write to. A published file is not: people read it, a night
+    has audited it, and dbt works in place. dbt with a file of its own, and every night, go on.
+#}
+{% macro check_build_file() %}
+    {% if target.type == "duckdb" %}
+        {% set file = target.path %}
+        {% set schemas = graph.nodes.values() | map(attribute="schema") | list
+            + graph.sources.values() | map(attribute="schema") | list %}
+        {% if target.database | lower in schemas %}
+            {% do exceptions.raise_compiler_error(
+                file ~ " is called like the schema " ~ target.database | lower ~ " in it, so that DuckDB cannot tell the two apart. Nothing was changed.\n"
+                ~ "  Fix: name another file in the environment variable SENDWORTHY_BUILD_DB."
+            ) %}
+        {% endif %}
+        {% set is_audited = run_query(
+            "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = 'ops' and table_name = 'audited'"
+        ).rows[0][0] > 0 %}
+        {% if is_audited and not var("overwrite_audited") %}
+            {% do exceptions.raise_compiler_error(
+                file ~ " holds a night that was audited and published, and `dbt " ~ flags.WHICH ~ "` would change it in place, under those who read it. "
+                ~ "Nothing was changed.\n  Fix: leave SENDWORTHY_BUILD_DB unset, or name another file in it; if this file is meant, add\n"
+                ~ "  --vars '{overwrite_audited: true}': `sendworthy export` then refuses it until the next night."
+            ) %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{#
     The ledgers exist from the first night on. Only `sendworthy nightly` writes them (and carries them from the published
     file into the night's build); `dbt build` alone reads them, so that caps and cooldowns count what was sent.
 #}
 {% macro prepare_ledger() %}
     {% if execute and flags.WHICH in ["build", "run", "seed", "test", "snapshot", "run-operation"] %}
+        {% do check_build_file() %}
         {% do prepare_session() %}
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create schema if not exists ops") %}
         {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
         {% do run_query("drop table if exists ops.audited") %}
         {#- where messages are taken back, land() makes views of the published ones -#}
-        {% for name in ["decisions", "dispatches", "cancellations"] if not is_taking_back() %}
+        {% for name in ["decisions", "dispatches", "cancellations", "files_read"] if not is_taking_back() %}
             {% do run_query(ledger_table(name)) %}
         {% endfor %}
     {% endif %}
@@ -49,6 +79,8 @@
             ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"], ["journey_started_at", "timestamp"],
             ["address_hash", "text"],
         ]) }}
+    {% elif name == "files_read" %}
+        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
     {% else %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],

@@ -26,6 +26,13 @@
 {% endmacro %}
 
 
+{% macro was_known_then(time, setting) %}
+    {# on a replay: whether a row was there by the time that the night recorded; else it counts. Not asked for while dbt parses, see night_setting #}
+    {% set until = env_var("SENDWORTHY_" ~ setting | upper, "") if execute else "" %}
+    {{ return(time ~ " <= " ~ utc_time(until) if until else "true") }}
+{% endmacro %}
+
+
 {% macro bucket(salt, user_id) %}
     {# 0 to 9999, the same every night: the part of an experiment that a user is in #}
     {{ return("(" ~ hash_number(salt ~ " || ':' || " ~ user_id) ~ " % 10000)") }}

@@ -132,7 +132,11 @@ def _accepted_before(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> 
         """
         select campaign_id, details -> 'accepted' as accepted
         from ops.runs
-        where as_of = ? and json_type(details -> 'accepted') = 'OBJECT'
+        where
+            as_of = ?
+            and json_type(details -> 'accepted') = 'OBJECT'
+            -- of an older version, which took an acceptance of a night that was over
+            and (run ->> 'is_replay') is null
         qualify row_number() over (partition by campaign_id order by finished_at desc, run_id desc) = 1
         """,
         [as_of],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ import duckdb
 
 from sendworthy import warehouse
 from sendworthy.dbt import run_dbt
-from sendworthy.delivery import MANIFEST, only_writer, put_in_place
-from sendworthy.destinations import Destination
+from sendworthy.delivery import MANIFEST, cancellations_of, only_writer, put_in_place
+from sendworthy.destinations import Destination, load_destinations, with_others
 from sendworthy.engines import DuckdbEngine
 from sendworthy.errors import BuildError, SettingsError
 from sendworthy.hardship import machine_failures, places_of
@@ -91,9 +91,11 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
             night = _read_night(wanted)
         with stages.step("look", "reading what has landed since"):
             aside = _begin(project, wanted)
-            warnings = _judge(project, wanted, aside, lock)
+            warnings = _judge(project, wanted, aside, lock, stages)
         with only_writer(wanted.out):
-            return _record(wanted, night, aside, warnings, stages)
+            folder = wanted.out / cancellations_of(iso(night.as_of)[:10])
+            destinations = with_others(wanted.destinations, load_destinations(project.root), folder)
+            return _record(replace(wanted, destinations=destinations), night, aside, warnings, stages)
 
 
 def _check_settings(project: Project, wanted: Wanted) -> None:
@@ -161,7 +163,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
     return aside
 
 
-def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str]:
+def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
     """Let dbt run the night's models on what is new, into the file aside; returns what it warns of."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
@@ -176,6 +178,7 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int) -> list[str
             "as_of": wanted.now.isoformat(sep=" "),
             "wall_clock": wanted.now.isoformat(sep=" "),
         },
+        lambda node, done, total: stages.say(f"reading what has landed since … {done}/{total} {node}"),
         held=[lock],
     )
     return run.warnings

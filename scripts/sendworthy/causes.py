@@ -11,6 +11,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
 # how many lines of SQL are shown before and after the one at fault, and of a statement without such a line
 AROUND = 3
 HEAD = 12
@@ -77,6 +79,72 @@ _HINTS = {
     "All masters are unresponsive": "the Spark master does not answer",
     "No space left on device": "No space left on device: there is no room left on the disk",
 }
+
+
+# what the machine fails at where it has no room or no memory, in the words of all that may say so
+NO_ROOM = (
+    *("No space left on device", "Disk quota exceeded", "File too large"),
+    *("failed to offload", "max_temp_directory_size"),
+)
+NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
+
+_OTHER_VERSION = "another version of the project wrote it, or a model was changed: CHANGELOG.md has what an upgrade needs, `git status` what was changed"
+
+# what to do about what a system or DuckDB says; the first line that fits counts
+_FIXES = (
+    (NO_ROOM, "make room where there is none"),
+    (
+        NO_MEMORY,
+        "give the machine more memory or end what else is using it, or set SENDWORTHY_MEMORY (such as 4GB) to how much DuckDB may take",
+    ),
+    (
+        ("Could not set lock", "Conflicting lock", "is already attached", "being used by another process"),
+        "another program has the file open to write to it: end that program, or let it open the file read-only",
+    ),
+    (
+        ("not a valid DuckDB database file",),
+        "it is a file of another kind: name the DuckDB file of a night with --db",
+    ),
+    (
+        ("database file with version number", "storage version", "newer version"),
+        "another version of DuckDB wrote it: install the one that this project has locked (`make setup`)",
+    ),
+    (
+        ("checksum", "Corrupt", "corrupt", "Input/output error", "Stale file handle"),
+        "the file or its disk is damaged: see the system's log, and put a copy of the file back. A published file holds the ledgers of all past nights",
+    ),
+    (
+        ("Permission denied", "Operation not permitted", "Read-only file system"),
+        "see whose it is, and whether its disk is mounted read-only",
+    ),
+    (
+        ("Is a directory", "Not a directory", "File exists", "Directory not empty"),
+        "something else of that name is in the way: move it away, or name another place",
+    ),
+    (("File name too long",), "name a shorter path"),
+    (("Too many open files",), "let the process open more files (`ulimit -n`)"),
+    (("No such file or directory",), "see that it is there: it was removed, or its disk is not mounted"),
+    (("Catalog Error", "Binder Error"), _OTHER_VERSION),
+)
+
+
+def find_fix(said: str) -> str | None:
+    """What to do about what a system or an engine says, without a point at its end; None where nothing is known of it."""
+    return next((fix for signs, fix in _FIXES if any(sign in said for sign in signs)), None)
+
+
+def words_of(error: BaseException) -> str:
+    """What failed in this process, with the file where it is known, and nothing of anybody's data."""
+    if isinstance(error, MemoryError):
+        return "MemoryError: this process could get no more memory"
+    sign = next((sign for sign in (*NO_ROOM, *NO_MEMORY) if sign in str(error)), None)
+    if isinstance(error, duckdb.Error):
+        # what DuckDB says of room may stand within something else, such as a transaction that it could not end
+        words = find_cause(str(error)).words.rstrip(".")
+        return sign if sign and sign not in words else words
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return sign or type(error).__name__
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,18 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.markup import escape
-from rich.progress import Progress
-from rich.table import Table
 
 from sendworthy.child import leave_no_garbage
+from sendworthy.console import err, new_bar, new_table, out, styled, working
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_USAGE, SettingsError
 from sendworthy.private import keep_to_owner
 from sendworthy.project import Project, find_project
 from sendworthy.show import (
-    coloured,
-    err,
     failures,
-    out,
     print_json,
     show_alerts,
     show_coverage,
+    show_explained,
     show_night,
     show_preview,
     show_removed,
@@ -178,6 +174,7 @@ def nightly(
                     "sources": result.sources,
                     "warnings": result.warnings,
                     "alerts": [asdict(told) for told in result.alerts],
+                    "data_docs": str(result.docs) if result.docs else None,
                 }
             )
         else:
@@ -208,7 +205,7 @@ def sample(
     with failures(as_json):
         project = find_project(project_dir)
         places = project.root / "seeds" / "places.csv"
-        with err.status("making the sample …") as status:
+        with working("making the sample …") as update:
             rows = make_sample(
                 out_dir.expanduser().resolve(),
                 users,
@@ -216,14 +213,13 @@ def sample(
                 seed,
                 parse_time(until, "--until"),
                 project.compiled_campaigns,
-                lambda words: status.update(words),
+                update,
                 places_csv=places if places.is_file() else None,
             )
         if as_json:
             print_json({"out": str(out_dir), "rows": rows})
         else:
-            table = Table("table", "rows", title=f"landing zone {out_dir}")
-            table.columns[1].justify = "right"
+            table = new_table("table", numbers=("rows",), title=f"landing zone {out_dir}")
             for name, count in rows.items():
                 table.add_row(name, f"{count:,}")
             out.print(table)
@@ -307,7 +303,7 @@ def show_rendering(
         faults: Mapping[str, Any] = proof.faults
         told["rendered"] = {"kinds": proof.patterns, "messages": None}
     else:
-        with Progress(console=err, transient=True, disable=as_json) as bar:
+        with new_bar(as_json) as bar:
             task = bar.add_task("rendering every message", total=None)
             rendered, proof = render_every(
                 database, project, lambda done, count: bar.update(task, completed=done, total=count)
@@ -324,7 +320,7 @@ def show_rendering(
         out.print(f"The published messages are of {proof.patterns:,} kinds.{many}")
         for lines in told["faults"].values():
             for line in lines:
-                out.print(f"[red]fault[/red] {escape(line)}")
+                out.print(styled("fault", "red"), line)
         if not faults:
             out.print("None shows a blank, a tag that is not filled in, or an empty or too long subject.")
     return faults
@@ -353,6 +349,7 @@ def export(
     with failures(as_json):
         project = find_project(project_dir)
         manifest = reexport(
+            project,
             project.resolve(db, "sendworthy.duckdb"),
             project.resolve(out_dir, "out"),
             choose_destinations(project, destination or []),
@@ -401,19 +398,8 @@ def explain(
             print_json(
                 {"user_id": user, "as_of": iso(as_of), "campaigns": [asdict(item) for item in explained]}
             )
-            return
-        table = Table(
-            "campaign",
-            "decision",
-            "why",
-            title=f"user {escape(user)}, night of {iso(as_of)}",
-            show_lines=True,
-        )
-        for item in explained:
-            table.add_row(
-                item.campaign_id, coloured(item.decision), "\n".join(escape(words) for words in item.words)
-            )
-        out.print(table)
+        else:
+            show_explained(user, as_of, explained)
 
 
 @app.command()
@@ -668,7 +654,7 @@ def ingest(
     with failures(as_json):
         project = find_project(project_dir)
         database, clock = project.resolve(db, "sendworthy.duckdb"), _clock(now)
-        with err.status("reading the reports …"):
+        with working("reading the reports …"):
             ingested = ingest_files(
                 project,
                 source,
@@ -813,7 +799,7 @@ def cluster_start(
 
     with failures(as_json):
         folder = find_project(project_dir).root / ".sendworthy" / "cluster"
-        with err.status("starting the cluster …"):
+        with working("starting the cluster …"):
             started = cluster.start(folder, workers, cores, memory, port)
         if as_json:
             print_json({"master": started.master, "parts": [asdict(part) for part in started.parts]})
@@ -830,7 +816,7 @@ def cluster_stop(project_dir: ProjectDir = None, as_json: AsJson = False) -> Non
 
     with failures(as_json):
         folder = find_project(project_dir).root / ".sendworthy" / "cluster"
-        with err.status("stopping the cluster …"):
+        with working("stopping the cluster …"):
             ended = cluster.stop(folder)
         if as_json:
             print_json({"ended": ended})
@@ -853,14 +839,12 @@ def cluster_status(project_dir: ProjectDir = None, as_json: AsJson = False) -> N
         if started is None:
             out.print("no cluster is up. Start one: sendworthy cluster start")
             return
-        table = Table(
-            "part", "state", "process", "address", "cores in use", "memory in use", title=started.master
+        table = new_table(
+            *("part", "state", "process", "address", "cores in use", "memory in use"), title=started.master
         )
         for part in parts:
-            colour = "green" if part.state == "up" else "red"
-            table.add_row(
-                part.name, f"[{colour}]{part.state}[/]", str(part.pid), part.address, part.cores, part.memory
-            )
+            state = styled(part.state, "green" if part.state == "up" else "red")
+            table.add_row(part.name, state, str(part.pid), part.address, part.cores, part.memory)
         out.print(table)
 
 

@@ -15,9 +15,13 @@ from sendworthy.causes import SHOWN, FailedNode, describe, ended_from_outside, f
 from sendworthy.errors import BuildError
 from sendworthy.private import without_secrets
 from sendworthy.project import Project
+from sendworthy.targets import dbt_environment
 
-# dbt's own names of the events that end a node
-_RESULT_EVENTS = {"LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult", "LogHookEndLine"}
+# dbt's own names of the events that end a node; an exposure is one of its total, and nothing is done for it
+_RESULT_EVENTS = {
+    *("LogModelResult", "LogSeedResult", "LogTestResult", "LogSnapshotResult", "LogNodeResult"),
+    *("LogNodeNoOpResult", "SkippingDetails"),
+}
 
 # these tell of a failed node before the event does that names its cause, and in the engine's own words
 _FOREBODINGS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExceptionOnRun"}
@@ -30,9 +34,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class DbtRun:
-    """How a dbt run ended: nodes that ran, and the messages of those that failed."""
+    """How a dbt run ended: nodes that ran, of how many, and the messages of those that failed."""
 
     nodes: int = 0
+    total: int = 0
     failed: list[FailedNode] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -55,7 +60,7 @@ def run_dbt(
     every night.
 
     A process of its own, because dbt in process keeps the database open. `progress` is called with
-    (node, index, total) when a node has ended. It dies with this one, and `held` are descriptors of locks that it keeps until then.
+    (node, how many have ended, how many there are) when a node has ended. It dies with this one, and `held` are descriptors of locks that it keeps until then.
     """
     arguments = [
         *program,
@@ -76,7 +81,11 @@ def run_dbt(
         "--target",
         target,
     ]
-    whole_environment = {**without_secrets(os.environ), **environment, "DO_NOT_TRACK": "1"}
+    whole_environment = {
+        **dbt_environment(project, without_secrets(os.environ)),
+        **environment,
+        "DO_NOT_TRACK": "1",
+    }
     whole_environment |= {f"SENDWORTHY_{name.upper()}": value for name, value in settings.items()}
     run = DbtRun()
     other_output: list[str] = []
@@ -100,20 +109,21 @@ def run_dbt(
             except (ValueError, KeyError, TypeError):
                 other_output.append(line.rstrip())
                 continue
+            if info["name"] in _RESULT_EVENTS:
+                run.nodes += 1
+                # a test does not say of how many it is one
+                run.total = int(data.get("total") or run.total)
+                if progress:
+                    # dbt's own number is the one that the node began with: several are at work at once
+                    name = (data.get("node_info") or {}).get("node_name", "")
+                    progress(name, run.nodes, run.total)
             if info["name"] == "RunResultError" and data.get("node_info"):
                 run.failed.append(_failed_node(data))
             elif info["name"] in _FOREBODINGS:
                 continue
             elif info["level"] == "error":
                 run.errors.append(_COLOUR.sub("", info["msg"]).strip())
-            elif info["level"] == "warn":
-                run.warnings.append(info["msg"].strip())
-            elif info["name"] in _RESULT_EVENTS:
-                run.nodes += 1
-                if progress:
-                    name = (data.get("node_info") or {}).get("node_name", "")
-                    progress(name, int(data.get("index", 0)), int(data.get("total", 0)))
-            elif "landing zone:" in info["msg"]:
+            elif info["level"] == "warn" or "landing zone:" in info["msg"]:
                 run.warnings.append(info["msg"].strip())
         # its standard input stays open until it is gone: it dies when that ends
         process.wait()
@@ -122,7 +132,7 @@ def run_dbt(
             run.errors.append(ended_from_outside(process.returncode))
         raise BuildError(
             f"dbt {command[0]} failed; nothing was published.",
-            f"mend the cause named above and run the night again; the whole log is {_log(project)}.",
+            f"fix the cause named above and run it again; the whole log is {_log(project)}.",
             details=[
                 *_causes(run.errors, run.failed),
                 *(
@@ -130,9 +140,17 @@ def run_dbt(
                     for number, failed in enumerate(run.failed)
                 ),
             ]
-            or other_output[-15:],
+            or _last_words(other_output),
         )
     return run
+
+
+def _last_words(output: Sequence[str]) -> list[str]:
+    """What a dbt that could not even begin has said: of a stack trace only its last line."""
+    lines = [line for line in output if line.strip()]
+    if any(line.startswith("Traceback (most recent call last)") for line in lines):
+        return [f"dbt could not begin: {lines[-1]}"]
+    return lines[-15:] or ["dbt could not begin, and has not said why."]
 
 
 def _failed_node(data: Mapping[str, Any]) -> FailedNode:

@@ -23,6 +23,11 @@ def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=2, ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
+def night_folder(out: Path, run: Mapping[str, Any]) -> Path:
+    """Where the lists of a run (with its `as_of`) are, or are going to be."""
+    return out / str(run["as_of"])[:10]
+
+
 def cancellations_of(date: str) -> str:
     """The name of the folder, beside a night's, of what was taken back from it."""
     return f"{date}.cancellations"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -378,3 +378,26 @@ def choose_destinations(project: Project, names: Sequence[str]) -> list[Destinat
                 f"{where}there is no destination {name!r}.", did_you_mean(str(name), known, choice)
             )
     return [known[name] for name in dict.fromkeys(wanted)]
+
+
+def with_others(
+    chosen: Sequence[Destination], known: Mapping[str, Destination], folder: Path
+) -> list[Destination]:
+    """The chosen destinations, and the others that `folder` has files of: it is replaced as a whole, and nobody is to lose theirs."""
+    names = dict.fromkeys(destination.name for destination in chosen)
+    names |= dict.fromkeys(name for name in _folders_in(folder) if name in known)
+    return [known[name] for name in names]
+
+
+def refuse_to_lose(folder: Path, known: Mapping[str, Destination]) -> None:
+    """SettingsError where a folder that is going to be replaced holds one of something that is no destination any more."""
+    strange = [name for name in _folders_in(folder) if name not in known]
+    if strange:
+        raise SettingsError(
+            f"{folder} has {', '.join(strange)}, which is no destination of this project, and would be lost.",
+            "move it to another place, or write elsewhere with --out.",
+        )
+
+
+def _folders_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []

@@ -18,7 +18,7 @@ from sendworthy.leftovers import histories_beside
 from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
 from sendworthy.stages import Stages
-from sendworthy.targets import Target, read_target
+from sendworthy.targets import Target, dbt_environment, read_target
 
 
 class BuiltNight(Protocol):
@@ -120,7 +120,7 @@ class DuckdbNight:
 
 def choose_engine(project: Project, target: str | None, database: Path) -> Engine:
     """The engine of a target of profiles.yml, for nights published as `database`; SettingsError where there is none."""
-    chosen = read_target(project, target, os.environ)
+    chosen = read_target(project, target, dbt_environment(project, os.environ))
     if chosen.type == "duckdb":
         return DuckdbEngine(chosen, database)
     if chosen.type == "spark":

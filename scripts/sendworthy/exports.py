@@ -9,7 +9,14 @@ from typing import Any
 
 import duckdb
 
-from sendworthy.delivery import MANIFEST, manifest_bytes, only_writer, put_in_place, writing_aside
+from sendworthy.delivery import (
+    MANIFEST,
+    manifest_bytes,
+    night_folder,
+    only_writer,
+    put_in_place,
+    writing_aside,
+)
 from sendworthy.destination_check import check_described
 from sendworthy.destinations import Destination, as_form
 from sendworthy.list_files import Part, write_changes, write_parts
@@ -42,7 +49,7 @@ def write_aside(
     held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
     takes it; SettingsError where it does not say what the destination's description promises.
     """
-    with writing_aside(out, str(run["as_of"])[:10]) as aside:
+    with writing_aside(out, night_folder(out, run).name) as aside:
         _fill(aside, connection, destinations, run, campaigns)
         check_described(aside)
     return aside

@@ -15,17 +15,17 @@ import importlib.util
 import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sendworthy.data_docs import AuditedList, CheckedItem, write_data_docs
 from sendworthy.errors import BuildError, SettingsError
 from sendworthy.hardship import cause_of_machine
 from sendworthy.kinds import (
@@ -39,9 +39,6 @@ from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
 from sendworthy.proof import Fault, Messages, Proof, load_messages, prove, told
 
-# what Great Expectations writes into a folder of Data Docs
-DOCS_PARTS = ("index.html", "static", "expectations", "validations")
-SITE = "night"
 WHOLE_LIST = "whole_list"
 
 
@@ -179,33 +176,30 @@ def judge_lists(
     per suite. Raises BuildError when the gate cannot say anything (nothing may go out then).
     """
     night = _take_snapshot(lists, expectations, messages, progress)
-    with tempfile.TemporaryDirectory(prefix="sendworthy-docs-") as folder:
-        docs = Path(folder) / "docs" if docs_dir else None
-        with _silence():
-            failures = _run_suites(lists, night, expectations, docs, progress)
-        docs_index = _put_docs(docs, docs_dir) if docs and docs_dir else None
-
+    with _silence():
+        asked = _run_suites(lists, night, expectations, progress)
+    audited = [AuditedList(WHOLE_LIST, night.listed, asked[WHOLE_LIST], is_whole=True)]
+    for campaign in night.lists:
+        faults = night.proof.faults.get(campaign.campaign_id, {})
+        checks = [_with_faults(item, expectations, faults) for item in asked[campaign.suite_name]]
+        audited.append(AuditedList(campaign.suite_name, campaign.messages, checks))
+    made_by = f"Great Expectations {version('great-expectations')}"
+    whole_list, *of_campaigns = audited
     # what only warns of the whole list already holds back the campaign that it happened in
-    for_all = [failed for severity, failed in failures[WHOLE_LIST] if severity == "critical"]
+    for_all = [_failure(item) for item in whole_list.failed if item.is_critical]
     return GateResult(
         as_of=night.as_of.isoformat(sep=" "),
         campaigns={
             campaign.campaign_id: CampaignVerdict(
                 campaign.messages,
-                (
-                    *for_all,
-                    *(
-                        _with_faults(failed, expectations, night.proof.faults.get(campaign.campaign_id, {}))
-                        for _, failed in failures[campaign.suite_name]
-                    ),
-                ),
+                (*for_all, *map(_failure, found.failed)),
                 campaign.patterns,
                 night.proof.aborted.get(campaign.campaign_id, 0),
             )
-            for campaign in night.lists
+            for campaign, found in zip(night.lists, of_campaigns, strict=True)
         },
-        whole_list=tuple(failed for _, failed in failures[WHOLE_LIST]),
-        docs_index=docs_index,
+        whole_list=tuple(map(_failure, whole_list.failed)),
+        docs_index=write_data_docs(docs_dir, night.as_of, made_by, audited) if docs_dir else None,
     )
 
 
@@ -339,23 +333,20 @@ def _snapshot_query(
     return pattern_query(lists, needed, "audit.audit_messages", columns, worst)
 
 
-def _with_faults(
-    failed: FailedExpectation, expectations: ModuleType, faults: Mapping[Fault, int]
-) -> FailedExpectation:
-    """The failed proof, with what it found."""
-    if failed.expectation != expectations.PROOF or not faults:
-        return failed
-    return replace(failed, fix=f"{'; '.join(told(faults))}: {failed.fix}")
+def _with_faults(item: CheckedItem, expectations: ModuleType, faults: Mapping[Fault, int]) -> CheckedItem:
+    """The proof, with what it found where it failed."""
+    if item.holds or item.name != expectations.PROOF or not faults:
+        return item
+    return replace(item, fix=f"{'; '.join(told(faults))}: {item.fix}")
 
 
 def _run_suites(
     lists: Lists,
     night: _Night,
     expectations: ModuleType,
-    docs: Path | None,
     progress: Callable[[str], None] | None,
-) -> dict[str, list[tuple[str, FailedExpectation]]]:
-    """What failed, by suite, with its severity; the Data Docs go to `docs`."""
+) -> dict[str, list[CheckedItem]]:
+    """What was asked of each list, and whether it holds, by suite."""
     # here and not above: it takes seconds, and most commands do not need it
     import great_expectations as gx
     from great_expectations.core.run_identifier import RunIdentifier
@@ -365,17 +356,11 @@ def _run_suites(
         ProgressBarsConfig,
     )
 
-    site = {
-        "class_name": "SiteBuilder",
-        "show_how_to_buttons": False,
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "show_cta_footer": False},
-        "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-    }
     context = gx.get_context(
         mode="ephemeral",
         project_config=DataContextConfig(
             store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-            data_docs_sites={SITE: site} if docs else {},
+            data_docs_sites={},
             analytics_enabled=False,
             progress_bars=ProgressBarsConfig(globally=False),
         ),
@@ -403,7 +388,7 @@ def _run_suites(
     # the night's time and not the clock's, so that a rerun writes the same pages
     as_of = night.as_of.replace(tzinfo=dt.timezone.utc)
     run_id = RunIdentifier(run_name=f"{night.as_of:%Y-%m-%d}", run_time=as_of)
-    failures: dict[str, list[tuple[str, FailedExpectation]]] = {}
+    asked: dict[str, list[CheckedItem]] = {}
     try:
         for done, (name, of_campaign, suite) in enumerate(suites, start=1):
             batch, parameters = lists.batch(name, of_campaign)
@@ -417,11 +402,7 @@ def _run_suites(
                 run_id=run_id,
                 batch_parameters=dict(parameters) if parameters else None,
             )
-            failures[name] = [_failure(item) for item in result.results if not item.success]
-        if docs:
-            if progress:
-                progress("auditing the lists … writing the Data Docs")
-            context.build_data_docs(site_names=[SITE])
+            asked[name] = [_checked(item) for item in result.results]
     except Exception as error:
         if cause := cause_of_machine(error):
             raise cause from None
@@ -429,24 +410,27 @@ def _run_suites(
             f"the gate could not run ({type(error).__name__}), so nothing goes out",
             "run the night again; if it stays, run `make test` to see whether the installed packages are the locked ones",
         ) from error
-    return failures
+    return asked
 
 
-def _failure(result: Any) -> tuple[str, FailedExpectation]:
+def _failure(item: CheckedItem) -> FailedExpectation:
+    return FailedExpectation(item.name, item.words, item.fix, item.unexpected)
+
+
+def _checked(result: Any) -> CheckedItem:
     config = result.expectation_config
     is_count = config.type == "expect_table_row_count_to_equal"
     observed = result.result.get("observed_value") if result.result else None
     unexpected = None
     if isinstance(observed, (int, float)):
         unexpected = abs(int(observed) - int(config.kwargs["value"])) if is_count else int(observed)
-    return (
-        str(getattr(config.severity, "value", config.severity)),
-        FailedExpectation(
-            expectation="message_count" if is_count else str(config.kwargs["column"]),
-            words=str(config.description),
-            fix=str(config.notes),
-            unexpected=unexpected,
-        ),
+    return CheckedItem(
+        name="message_count" if is_count else str(config.kwargs["column"]),
+        words=str(config.description),
+        holds=bool(result.success),
+        is_critical=str(getattr(config.severity, "value", config.severity)) == "critical",
+        unexpected=unexpected,
+        fix=str(config.notes),
     )
 
 
@@ -462,17 +446,3 @@ def _silence() -> Iterator[None]:
             yield
     finally:
         logger.setLevel(level)
-
-
-def _put_docs(docs: Path, docs_dir: Path) -> Path:
-    """Move the Data Docs to where they belong, in place of those of an earlier run and of nothing else."""
-    docs_dir.mkdir(parents=True, exist_ok=True)
-    for part in DOCS_PARTS:
-        old = docs_dir / part
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-        if (docs / part).exists():
-            shutil.move(str(docs / part), str(old))
-    return docs_dir / "index.html"

@@ -13,22 +13,16 @@ from pathlib import Path
 import duckdb
 
 from sendworthy import warehouse
-from sendworthy.causes import find_cause
+from sendworthy.causes import NO_MEMORY, NO_ROOM, find_fix, words_of
 from sendworthy.errors import BuildError
 from sendworthy.lists import Lists
+from sendworthy.targets import WHERE_DBT_WRITES
 from sendworthy.times import iso
+
+_UNKNOWN = "nothing more is known of it: if it ends in the same way once more, report these words"
 
 # clocks are set right by a little all the time
 JUMP = timedelta(hours=1)
-
-_NO_ROOM = (
-    *("No space left on device", "Disk quota exceeded", "File too large"),
-    *("failed to offload", "max_temp_directory_size"),
-)
-_NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
-
-_MAKE_ROOM = "make room where there is none (the places are named above), then run the night again."
-_GIVE_MEMORY = "give the machine more memory or end what else is using it, or set SENDWORTHY_MEMORY (such as 4GB) to how much DuckDB may take; then run the night again."
 
 
 @contextmanager
@@ -41,39 +35,24 @@ def machine_failures(places: Mapping[str, Path], give_back: Callable[[], object]
         yield
     except BuildError as error:
         said = "\n".join([error.what, *error.details])
-        if _is_of(said, _NO_ROOM):
+        is_of_machine = _is_of(said, NO_ROOM) or _is_of(said, NO_MEMORY)
+        if _is_of(said, NO_ROOM):
             error.details += room_left(places)
-            error.fix = _MAKE_ROOM
             give_back()
-        elif _is_of(said, _NO_MEMORY):
-            error.fix = _GIVE_MEMORY
+        if is_of_machine:
+            error.fix = f"{find_fix(said)}. Then run the night again."
         raise
     except (OSError, MemoryError, duckdb.Error) as error:
-        words = in_words(error)
-        no_room = _is_of(f"{words}\n{error}", _NO_ROOM)
-        fix = _MAKE_ROOM if no_room else _GIVE_MEMORY if _is_of(words, _NO_MEMORY) else ""
+        words = words_of(error)
+        no_room = _is_of(f"{words}\n{error}", NO_ROOM)
         left = room_left(places) if no_room else []
         if no_room:
             give_back()
         raise BuildError(
             f"the night could not be finished: {words}. Nothing was published.",
-            fix or "see that the place can be written to, then run the night again.",
+            f"{find_fix(words) or _UNKNOWN}. Then run the night again.",
             details=left,
         ) from None
-
-
-def in_words(error: BaseException) -> str:
-    """What failed, with the file where it is known, and nothing of anybody's data."""
-    if isinstance(error, MemoryError):
-        return "MemoryError: this process could get no more memory"
-    sign = next((sign for sign in (*_NO_ROOM, *_NO_MEMORY) if sign in str(error)), None)
-    if isinstance(error, duckdb.Error):
-        # what DuckDB says of room may stand within something else, such as a transaction that it could not end
-        words = find_cause(str(error)).words.rstrip(".")
-        return sign if sign and sign not in words else words
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
-    return sign or type(error).__name__
 
 
 def _is_of(said: str, signs: tuple[str, ...]) -> bool:
@@ -101,11 +80,9 @@ def places_of(database: Path, out: Path, docs: Path, project: Path) -> dict[str,
         "--out": out,
         "--docs": docs,
         "temporary files (TMPDIR)": temporary,
-        "dbt's target/ and logs/": project,
         **{
-            name: Path(os.environ[name])
-            for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH")
-            if os.environ.get(name)
+            name if os.environ.get(name) else f"dbt's {folder}/": project / os.environ.get(name, folder)
+            for name, folder in WHERE_DBT_WRITES.items()
         },
     }
 

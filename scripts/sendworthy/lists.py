@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import duckdb
 
 from sendworthy import warehouse
+from sendworthy.causes import find_fix
 from sendworthy.errors import BuildError
 
 
@@ -78,10 +79,13 @@ def table_of_texts(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tup
 
 def unreadable(name: str, why: str) -> BuildError:
     """The error where the gate finds no list to judge."""
+    fix = find_fix(why) or (
+        "it needs marts.send_list, marts.campaign_decisions, audit.audit_messages and audit.audit_merge_values: see that their "
+        "models are as this version has them"
+    )
     return BuildError(
         f"{name}: the gate cannot read tonight's list, so nothing goes out: {why}",
-        "build the night first: it needs marts.send_list, marts.campaign_decisions, audit.audit_messages and "
-        "audit.audit_merge_values, and no other program may have the file open",
+        f"{fix}. Then run the night again.",
     )
 
 

@@ -26,16 +26,16 @@ from sendworthy.alerts import (
     read_channels,
     send_alerts,
 )
-from sendworthy.causes import UNNAMED_FILE
+from sendworthy.causes import UNNAMED_FILE, find_fix, words_of
 from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
-from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
-from sendworthy.destinations import Destination, as_form, load_destinations
+from sendworthy.delivery import MANIFEST, night_folder, only_writer, put_in_place, unfinished
+from sendworthy.destinations import Destination, as_form, load_destinations, refuse_to_lose, with_others
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
-from sendworthy.exports import export_night, list_changes, write_aside
+from sendworthy.exports import list_changes, write_aside
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.history import (
@@ -51,7 +51,7 @@ from sendworthy.limits import check_window, judge_limits, read_landed, read_wind
 from sendworthy.old_lists import Since, forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
-from sendworthy.replay import find_replay, read_landed_until
+from sendworthy.replay import find_replay, read_cancelled_until, read_landed_until
 from sendworthy.settings import validate_settings
 from sendworthy.stages import Stages
 from sendworthy.times import iso, parse_time, utc_now
@@ -86,6 +86,8 @@ class NightResult:
     sources: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
     alerts: list[Told] = field(default_factory=list)
+    # the first page of the Data Docs
+    docs: Path | None = None
 
     @property
     def held_back(self) -> list[str]:
@@ -135,7 +137,7 @@ def _run_night(
         channels, window = read_channels(project, os.environ), read_window(project)
         known = load_destinations(project.root)
         key = read_key(os.environ)
-        check_places(options)
+        check_places(project, options)
         if not options.raw.is_dir():
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         engine = choose_engine(project, options.target, options.database)
@@ -143,13 +145,14 @@ def _run_night(
         warehouse.check_limits()
         notes = finish_delivery(options, started_at)
         replay = find_replay(options.database, options.as_of)
+        if replay is not None:
+            replay.refuse(options.acceptance)
+            notes.append(replay.words)
         forget_other_engines(options.database, engine.histories)
         past = Past(project, options.raw, engine.histories, engine.packages)
         if options.full_refresh:
             past.forget()
         history = past.find(options.as_of) if replay is None else None
-        if replay is not None:
-            notes.append(replay.words)
 
     # which drops dbt reads, if it is not all of them
     reads = replay.settings if replay else {"history": str(history.folder)} if history else {}
@@ -165,12 +168,15 @@ def _run_night(
     build, as_of, warnings = night.build, night.as_of, night.warnings
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
+        # the folder of an earlier run of the night is replaced as a whole
+        destinations = with_others(options.destinations, known, night_folder(options.out, run))
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
             run_before, runs = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, as_of)
             campaigns = judge_campaigns(connection, night.gate)
             run["landed"] = read_landed(connection)
             run["landed_until"] = read_landed_until(connection)
+            run["cancelled_until"] = read_cancelled_until(connection)
             # of the drops before it, only what earlier nights have kept was read
             run["folded_before"] = history.horizon.isoformat() if history else None
             if replay is not None:
@@ -181,21 +187,22 @@ def _run_night(
                 connection, [item["campaign_id"] for item in campaigns if item["status"] == "released"]
             )
             warehouse.write_ledgers(connection, as_of)
+            warehouse.write_files_read(connection, started_at)
             erased = erase(connection, key)
             changes = list_changes(connection)
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-            warnings += tell(connection, options.destinations, campaigns, as_of)
+            warnings += tell(connection, destinations, campaigns, as_of)
             warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
+            if note := warehouse.ambiguous_name(connection, options.database):
+                notes.append(note)
             sources = read_sources(connection)
             alerts = alerts_of(connection, run, campaigns)
             # aside, and whole, before anything counts as sent: a full disk ends the night here
-            aside = write_aside(
-                connection, options.destinations, options.out, {**run, "sources": sources}, campaigns
-            )
+            aside = write_aside(connection, destinations, options.out, {**run, "sources": sources}, campaigns)
         with stages.step("publish", "publishing"):
             warehouse.publish(build, options.database, anew=erased.rows > 0)
             manifest = deliver(aside)
@@ -213,7 +220,10 @@ def _run_night(
         warnings.append(
             f"alert_webhook: the environment variable {channels.lacks} is not set, so a held-back campaign is told to nobody there."
         )
-    return NightResult(run, campaigns, manifest, costs, sources, notes + warnings), channels, alerts
+    result = NightResult(
+        run, campaigns, manifest, costs, sources, notes + warnings, docs=night.gate.docs_index
+    )
+    return result, channels, alerts
 
 
 def _decide(
@@ -293,8 +303,8 @@ def deliver(aside: Path) -> Path:
         return put_in_place(aside) / MANIFEST
     except OSError as error:
         raise BuildError(
-            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {error.strerror}.",
-            "mend the folder, then run `sendworthy export`; the night need not run again.",
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
+            f"{find_fix(words_of(error)) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 
 
@@ -351,7 +361,7 @@ def build_warehouse(
             engine.target,
             engine.prepare(build),
             settings,
-            lambda node, index, total: stages.say(f"building the warehouse … {index}/{total} {node}"),
+            lambda node, done, total: stages.say(f"building the warehouse … {done}/{total} {node}"),
             held=[lock],
         )
     except BuildError as error:
@@ -398,16 +408,19 @@ def still_known(erased: Erased) -> list[str]:
     ]
 
 
-def check_places(options: NightOptions) -> None:
+def check_places(project: Project, options: NightOptions) -> None:
     """SettingsError where the night could not write what it is going to write."""
-    places = (("--out", options.out), ("--docs", options.docs), ("--db", options.database.parent))
-    for option, folder in places:
+    if options.database.is_dir():
+        raise SettingsError(f"--db: {options.database} is a folder.", "name a file.")
+    places = places_of(options.database, options.out, options.docs, project.root)
+    for option, folder in places.items():
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             why = "is no folder" if not nearest.is_dir() else "cannot be written to"
+            fixes = {"--": "name another place.", "DB": "name another place, or unset the variable."}
             raise SettingsError(
                 f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
-                "name another place.",
+                fixes.get(option[:2], f"see what {nearest} is, and move it away."),
             )
 
 
@@ -542,40 +555,44 @@ def record_run(
 
 
 def reexport(
+    project: Project,
     database: Path,
     out: Path,
-    destinations: Sequence[Destination],
+    chosen: Sequence[Destination],
     allow_stale: bool,
     resync: bool = False,
 ) -> Path:
-    """Write the lists of the published night once more; returns the manifest's path.
+    """Write the lists of the published night once more, for the chosen destinations and those that its folder has lists of.
 
-    `resync`: with changes that take nothing for granted of what the destinations hold, which is remembered.
+    Returns the manifest's path. `resync`: with changes that take nothing for granted of what the chosen destinations hold, which
+    is remembered.
     """
     warehouse.open_published(database)
     # a night at work may just be taking somebody out of these lists
     with warehouse.only_night(database):
-        if not resync:
-            with warehouse.connect(database, read_only=True) as connection:
-                run, campaigns = _read_run(connection, database, destinations, allow_stale)
-                work_out_again(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"))
-                return export_night(connection, destinations, out, run, campaigns)
-        build = warehouse.copy_published(database)
+        with warehouse.connect(database, read_only=True) as connection:
+            run, campaigns = _read_run(connection, database, allow_stale)
+            known, folder = load_destinations(project.root), night_folder(out, run)
+            refuse_to_lose(folder, known)
+            destinations = with_others(chosen, known, folder)
+            _needs_models(connection, destinations)
+        as_of = parse_time(run["as_of"], "as_of")
+        build = warehouse.copy_published(database) if resync else None
         with only_writer(out):
-            with warehouse.connect(build) as connection:
-                run, campaigns = _read_run(connection, database, destinations, allow_stale)
-                tell(connection, destinations, campaigns, parse_time(run["as_of"], "as_of"), resync=True)
-                warehouse.record_details(connection, run["run_id"], campaigns)
+            with warehouse.connect(build or database, read_only=build is None) as connection:
+                if build:
+                    tell(connection, chosen, campaigns, as_of, resync=True)
+                    warehouse.record_details(connection, run["run_id"], campaigns)
+                again = destinations[len(chosen) :] if build else destinations
+                work_out_again(connection, again, campaigns, as_of)
                 aside = write_aside(connection, destinations, out, run, campaigns)
-            warehouse.publish(build, database)
+            if build:
+                warehouse.publish(build, database)
             return deliver(aside)
 
 
 def _read_run(
-    connection: duckdb.DuckDBPyConnection,
-    database: Path,
-    destinations: Sequence[Destination],
-    allow_stale: bool,
+    connection: duckdb.DuckDBPyConnection, database: Path, allow_stale: bool
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The run of the published night, and its campaigns, as the manifest has them; an error where it must not be exported."""
     run_id = warehouse.audited_run(connection)
@@ -593,7 +610,6 @@ def _read_run(
         refuse_stale(recorded[0]["as_of"], utc_now())
     campaigns = [json.loads(row["details"]) for row in recorded]
     run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
-    _needs_models(connection, destinations)
     return run, campaigns
 
 

@@ -1,10 +1,10 @@
-"""What people see of a command: tables, errors in words, JSON for machines."""
+"""What people see of a command: tables, errors in words, JSON for machines. Everything fits 80 columns."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
 
+from sendworthy.causes import find_fix, words_of
+from sendworthy.console import Row, err, new_table, note, out, print_groups, say, styled, warning
 from sendworthy.errors import EXIT_BUILD_FAILED, Problem, SendworthyError
 from sendworthy.times import iso
 
@@ -24,17 +26,16 @@ if TYPE_CHECKING:
     from sendworthy.alerts import Told
     from sendworthy.cancellations import TakenBack
     from sendworthy.coverage import Coverage
+    from sendworthy.explain import Explanation
+    from sendworthy.night import NightResult
     from sendworthy.retention import Removed
     from sendworthy.verify import Check, Verified
 
-# a log file has no width of its own: give its tables room
-WIDTH = None if sys.stdout.isatty() else 180
-out = Console(width=WIDTH)
-err = Console(stderr=True, soft_wrap=True)
-
-
 # a table that loses more than this share of its rows is shown in red
 LOUD_SHARE = 0.05
+
+# from this width on, the reasons of each campaign stand behind its figures
+WIDE = 110
 
 
 @contextmanager
@@ -43,10 +44,12 @@ def failures(as_json: bool) -> Iterator[None]:
     try:
         yield
     except (OSError, duckdb.Error) as failure:
-        words = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
+        words = f"{words_of(failure)}."
+        fix = getattr(failure, "fix", "") or find_fix(words) or ""
+        fix = fix and f"{fix.rstrip('.')}. Then run it again."
         if as_json:
-            print_json({"error": words, "exit_code": EXIT_BUILD_FAILED})
-        err.print(f"[bold red]error[/] {escape(words)}", highlight=False)
+            print_json({"error": words, "fix": fix, "exit_code": EXIT_BUILD_FAILED})
+        show_error(words, fix)
         raise typer.Exit(EXIT_BUILD_FAILED) from None
     except SendworthyError as error:
         if as_json:
@@ -60,13 +63,16 @@ def failures(as_json: bool) -> Iterator[None]:
                 }
             )
         for problem in error.problems:
-            err.print(escape(str(problem)), highlight=False)
+            err.print(str(problem))
         for detail in error.details:
-            err.print(escape(detail), highlight=False)
-        err.print(f"[bold red]error[/] {escape(error.what)}", highlight=False)
-        if error.fix:
-            err.print(f"      {escape(error.fix)}", highlight=False)
+            err.print(detail)
+        show_error(error.what, error.fix)
         raise typer.Exit(error.exit_code) from None
+
+
+def show_error(what: str, fix: str = "") -> None:
+    """What went wrong, and what to do now."""
+    say(err, styled("error", "bold red"), *filter(None, (what, fix)))
 
 
 def print_json(value: object) -> None:
@@ -77,222 +83,248 @@ def print_json(value: object) -> None:
 
 def show_warnings(warnings: Sequence[Problem]) -> None:
     """Print what does not keep a template from being used."""
-    for warning in warnings:
-        out.print(f"[yellow]warning[/yellow] {escape(str(warning))}")
+    for item in warnings:
+        out.print(styled("warning", "yellow"), str(item))
 
 
-def show_night(result: Any, database: Path) -> None:
-    """The end of a night: a table of the campaigns, and where everything is."""
-    table = Table(title=f"night of {result.run['as_of']}")
-    table.add_column("campaign", no_wrap=True)
-    for heading in ("candidates", "send", "control", "held back"):
-        table.add_column(heading, justify="right")
-    table.add_column("top reasons not to send", ratio=1)
-    table.add_column("files", overflow="fold")
-    for campaign in result.campaigns:
-        held = campaign["status"] == "held_back"
-        failed = ", ".join(failure["expectation"] for failure in campaign["gate"]["failed"])
-        table.add_row(
-            campaign["campaign_id"],
-            f"{campaign['candidates']:,}",
-            f"{campaign['rows']:,}",
-            f"{campaign['control']:,}",
-            f"[bold red]{campaign['send']:,}[/]" if held else "0",
-            escape(f"held back: {failed}")
-            if held
-            else escape(", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])),
-            "" if held else f"*/{campaign['campaign_id']}.*",
-        )
-    out.print(table)
-    for warning in result.warnings:
-        err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+def show_night(result: NightResult, database: Path) -> None:
+    """The end of a night: a line a campaign, what to look at, and where everything is."""
+    show_campaigns(result.campaigns, f"night of {result.run['as_of']}")
+    for words in result.warnings:
+        note(words)
     for source in result.sources:
         if source["quarantined"]:
             share = source["quarantined"] / source["rows"]
             why = ", ".join(f"{reason} {rows:,}" for reason, rows in list(source["reasons"].items())[:4])
-            colour = "bold red" if share > LOUD_SHARE else "yellow"
             counts = f"{source['quarantined']:,} of {source['rows']:,} rows ({share:.1%})"
-            err.print(f"[{colour}]quarantined[/] {source['table']}: {counts}: {escape(why)}", highlight=False)
+            colour = "bold red" if share > LOUD_SHARE else "yellow"
+            say(err, styled("quarantined", colour), f"{source['table']}: {counts}: {why}")
     out.print(f"lists and manifest: {result.manifest.parent}")
     out.print(f"published database: {database}")
+    if result.docs:
+        out.print(f"Data Docs: {result.docs}")
     for campaign in result.campaigns:
         if campaign["accepted"]:
             words = f"{campaign['campaign_id']}, by {campaign['accepted']['by']}: {campaign['accepted']['reason']}"
-            err.print(f"[yellow]accepted[/] {escape(words)}", highlight=False)
+            say(err, styled("accepted", "yellow"), words)
     if result.held_back:
-        is_all = len(result.held_back) == len(result.campaigns)
-        others = "No campaign was" if is_all else "The other campaigns were"
-        err.print(
-            f"[bold red]held back:[/] {', '.join(result.held_back)}. {others} released; the manifest says what failed, and the Data Docs what the audit found."
+        show_held_back(result.campaigns)
+
+
+def show_campaigns(campaigns: Sequence[Mapping[str, Any]], title: str) -> None:
+    """A line a campaign, and one for all of them; and why, where nobody gets anything."""
+    reasons = {
+        campaign["campaign_id"]: ", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])
+        for campaign in campaigns
+    }
+    is_wide = out.width >= WIDE
+    table = new_table("campaign", numbers=("candidates", "send", "control"), title=title)
+    if is_wide:
+        table.expand = True
+        table.add_column("top reasons not to send", ratio=1, no_wrap=True, overflow="ellipsis")
+    for campaign in campaigns:
+        is_held = campaign["status"] == "held_back"
+        send = styled("held back", "bold red") if is_held else f"{campaign['rows']:,}"
+        figures = (f"{campaign['candidates']:,}", send, f"{campaign['control']:,}")
+        table.add_row(
+            campaign["campaign_id"], *figures, *([reasons[campaign["campaign_id"]]] if is_wide else [])
         )
-    # one cause often holds many back: it is said once
+    table.add_section()
+    totals = (sum(campaign[name] for campaign in campaigns) for name in ("candidates", "rows", "control"))
+    table.add_row(f"{len(campaigns)} campaigns", *(f"{total:,}" for total in totals), style="bold")
+    out.print(table)
+    out.print()
+    nobody = [
+        campaign["campaign_id"]
+        for campaign in campaigns
+        if campaign["status"] != "held_back" and not campaign["rows"] and campaign["top_reasons"]
+    ]
+    if nobody and not is_wide:
+        table = new_table("nobody gets", "why")
+        for name in nobody:
+            table.add_row(name, reasons[name])
+        out.print(table)
+        out.print()
+
+
+def show_held_back(campaigns: Sequence[Mapping[str, Any]]) -> None:
+    """What stays behind, and why. One cause often holds many back: it is said once."""
+    held = [campaign["campaign_id"] for campaign in campaigns if campaign["status"] == "held_back"]
     by_words: dict[str, list[str]] = {}
-    for campaign in result.campaigns:
+    for campaign in campaigns:
         for failed in campaign["gate"]["failed"]:
-            if failed["expectation"].startswith("limit_"):
-                by_words.setdefault(f"{failed['expectation']}: {failed['words']}", []).append(
-                    campaign["campaign_id"]
-                )
+            by_words.setdefault(f"{failed['expectation']}: {failed['words']}", []).append(
+                campaign["campaign_id"]
+            )
     for words, names in by_words.items():
         whom = names[0] if len(names) == 1 else f"{len(names)} campaigns"
-        err.print(f"[red]{escape(whom)}[/] {escape(words)}", highlight=False)
+        say(err, styled(whom, "red"), words)
+    others = "No campaign was" if len(held) == len(campaigns) else "The other campaigns were"
+    say(
+        err,
+        styled("held back:", "bold red"),
+        f"{', '.join(held)}. {others} released; the manifest says what failed, and the Data Docs what the audit found.",
+    )
 
 
 def show_alerts(alerts: Sequence[Told]) -> None:
     """What became of the alerts: only what did not arrive, on standard error."""
     for told in alerts:
         if not told.sent:
-            words = f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}"
-            err.print(f"[bold yellow]warning[/] {escape(words)}", highlight=False)
+            warning(f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}")
+
+
+def show_explained(user: str, as_of: datetime, explained: Sequence[Explanation]) -> None:
+    """A user's campaigns, each with its decision and the reasons in words beneath it."""
+    table = new_table(title=f"user {user}, night of {iso(as_of)}")
+    table.show_header = False
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for item in explained:
+        words = Padding("\n".join(item.words), (0, 0, 1, 2))
+        table.add_row(coloured(item.decision), Group(styled(item.campaign_id, "bold"), words))
+    out.print(table)
 
 
 def show_preview(shown: Any, page: Path) -> None:
     """Which variant a user gets, what is wrong with any, and where the page is."""
     for variant in shown.variants:
-        out.print(f"[bold]{escape(variant.name)}[/]: {escape(variant.words)}", highlight=False)
+        out.print(Text.assemble((variant.name, "bold"), f": {variant.words}"))
         for rendering in variant.shown:
             for fault in rendering.faults if not variant.missing else ():
-                out.print(f"  [red]fault[/] {escape(str(fault))}", highlight=False)
+                out.print(styled("  fault", "red"), str(fault))
             if rendering.aborted is not None:
-                out.print(
-                    f"  [yellow]{escape(rendering.heading)}: the message ends itself[/]", highlight=False
-                )
+                out.print(styled(f"  {rendering.heading}: the message ends itself", "yellow"))
         show_warnings(variant.warnings)
-    for note in shown.notes:
-        err.print(f"[yellow]note[/] {escape(note)}", highlight=False)
-    out.print(f"The page: {escape(str(page))}", highlight=False, soft_wrap=True)
+    for words in shown.notes:
+        note(words)
+    out.print(f"The page: {page}")
     if shown.person is not None:
-        err.print(
-            "[yellow]note[/] it holds personal values of a user: only your own account can read it; remove it when you have looked.",
-            highlight=False,
+        note(
+            "it holds personal values of a user: only your own account can read it; remove it when you have looked."
         )
 
 
 def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
-    """Two tables: what is blank in each field of each variant, and what filling fields would do."""
-    blanks = _counting_table(
-        f"what is blank, night of {iso(as_of)}",
-        ("campaign", "variant", "merge field", "required"),
-        ("candidates", "blank", "unsafe", "placeholder", "share"),
-    )
-    lifts = _counting_table(
-        "who would get a better variant if it were filled for everybody",
-        ("campaign", "merge fields"),
-        ("people", "of them without any now", "share"),
-    )
+    """Of each campaign what is blank in each field of each variant, and then what filling fields would do."""
+    blanks, lifts = [], []
     for campaign in campaigns:
-        name = escape(campaign.campaign_id)
-        for item in campaign.fields:
-            counts = (item.users, item.blank_users, item.unsafe_users, item.placeholder_users)
-            blanks.add_row(
-                *(name, escape(item.variant), escape(item.merge_field), "yes" if item.is_required else "no"),
-                *(f"{count:,}" for count in counts),
+        blank_rows: list[Row] = [
+            (
+                f"{item.variant}: {item.merge_field}{' *' if item.is_required else ''}",
+                f"{item.users:,}",
+                f"{item.blank_users:,}",
                 "" if item.blank_share is None else f"{item.blank_share:.1%}",
+                f"{item.unsafe_users:,}",
+                f"{item.placeholder_users:,}",
             )
-        for lift in campaign.lifts:
-            lifts.add_row(
-                *(name, escape(" + ".join(lift.fields)), f"{lift.users:,}"),
-                *(f"{lift.users_without_variant:,}", f"{lift.users / campaign.users:.1%}"),
+            for item in campaign.fields
+        ]
+        lift_rows: list[Row] = [
+            (
+                " + ".join(lift.fields),
+                f"{lift.users:,}",
+                f"{lift.users / campaign.users:.1%}",
+                f"{lift.users_without_variant:,}",
             )
-        blanks.add_section()
-        lifts.add_section()
-    if blanks.row_count:
-        out.print(blanks)
+            for lift in campaign.lifts
+        ]
+        blanks += [(campaign.campaign_id, blank_rows)] if blank_rows else []
+        lifts += [(campaign.campaign_id, lift_rows)] if lift_rows else []
+    if blanks:
+        of_fields = ("field (* is required)", "people", "blank", "share", "unsafe", "place-\nholder")
+        print_groups(out, of_fields, blanks, f"what is blank, night of {iso(as_of)}")
     else:
         out.print("no variant prints a merge field.")
-    if lifts.row_count:
-        out.print(lifts)
+    out.print()
+    if lifts:
+        of_lifts = ("fields", "people", "share", "without\nany now")
+        print_groups(out, of_lifts, lifts, "who would get a better variant if it were filled for everybody")
     else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:
     """One line for each thing that is kept for a time: how much of it was too old."""
-    table = Table(title="what would be removed" if dry_run else "what was removed")
-    for heading in ("what", "kept for days", "older than", "removed"):
-        table.add_column(heading, justify="right" if heading in ("kept for days", "removed") else "left")
+    table = new_table(
+        *("what", "older than"),
+        numbers=("kept for days", "removed"),
+        title="what would be removed" if dry_run else "what was removed",
+    )
     for item in removed:
-        table.add_row(item.what, f"{item.keep_days:,}", iso(item.before), f"{item.count:,} {item.unit}")
+        table.add_row(item.what, iso(item.before), f"{item.keep_days:,}", f"{item.count:,} {item.unit}")
     out.print(table)
 
 
 def show_verified(verified: Verified) -> None:
     """What was checked of a night, one line a check; then whether its lists may be sent."""
     night = iso(verified.as_of) if verified.as_of else "unknown time"
-    table = Table("check", "state", "what must hold, and what was found", title=f"night of {night}")
+    table = new_table("check", "state", "what must hold, and what was found", title=f"night of {night}")
     for check in verified.checks:
-        table.add_row(check.name, STATE_COLOURS[check.state], "\n".join(_words_of(check)))
+        table.add_row(check.name, styled(check.state, STATE_COLOURS[check.state]), _words_of(check))
     out.print(table)
-    out.print(f"lists: {escape(str(verified.folder))}", highlight=False)
+    out.print(f"lists: {verified.folder}")
     if verified.failed:
         names = ", ".join(check.name for check in verified.failed)
-        err.print(f"[bold red]do not send these lists:[/] {names}", highlight=False)
+        say(err, styled("do not send these lists:", "bold red"), names)
     elif any(check.state == "not checked" for check in verified.checks):
-        out.print("[green]All that was checked holds.[/] See above what was not.")
+        out.print(styled("All that was checked holds.", "green"), "See above what was not.")
     else:
-        out.print("[green]These lists may be sent.[/]")
+        out.print(styled("These lists may be sent.", "green"))
 
 
-STATE_COLOURS = {
-    "ok": "[green]ok[/]",
-    "failed": "[bold red]failed[/]",
-    "not checked": "[yellow]not checked[/]",
-}
+STATE_COLOURS = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
 
 
 # how many files or campaigns a table names for one check; --json names all
 MOST_FINDINGS = 12
 
 
-def _words_of(check: Check) -> Iterator[str]:
-    yield check.words
+def _words_of(check: Check) -> Text:
+    return Text("\n").join(_lines_of(check))
+
+
+def _lines_of(check: Check) -> Iterator[Text]:
+    yield Text(check.words)
     if check.why_not:
-        yield f"[yellow]not checked:[/] {escape(check.why_not)}"
+        yield Text.assemble(("not checked:", "yellow"), f" {check.why_not}")
     for finding in check.findings[:MOST_FINDINGS]:
-        yield f"[{'dim' if finding.is_note else 'red'}]{escape(finding.where)}[/]: {escape(finding.what)}"
+        yield Text.assemble((finding.where, "dim" if finding.is_note else "red"), f": {finding.what}")
     if len(check.findings) > MOST_FINDINGS:
-        yield f"and {len(check.findings) - MOST_FINDINGS:,} more; --json names them all"
+        yield Text(f"and {len(check.findings) - MOST_FINDINGS:,} more; --json names them all")
     if check.fix:
-        yield f"[bold]what to do:[/] {escape(check.fix)}"
+        yield Text.assemble(("what to do:", "bold"), f" {check.fix}")
 
 
-def _counting_table(title: str, words: Sequence[str], numbers: Sequence[str]) -> Table:
-    table = Table(title=title)
-    for heading in words:
-        table.add_column(heading, overflow="fold")
-    for heading in numbers:
-        table.add_column(heading, justify="right")
-    return table
-
-
-def coloured(decision: str) -> str:
+def coloured(decision: str) -> Text:
     """A decision in the colour that people know it by."""
-    return {"send": "[green]send[/]", "control": "[cyan]control[/]", "suppress": "[red]suppress[/]"}.get(
-        decision, f"[dim]{decision}[/]"
-    )
+    return styled(decision, {"send": "green", "control": "cyan", "suppress": "red"}.get(decision, "dim"))
 
 
 def show_taken_back(taken: TakenBack) -> None:
     """What was taken back, campaign by campaign, and where the files are."""
-    for warning in taken.warnings:
-        err.print(f"[yellow]note[/] {escape(warning)}", highlight=False)
+    for words in taken.warnings:
+        note(words)
     for item in taken.unreadable:
-        err.print(
-            f"[yellow]unreadable[/] {item['table_name']}: {item['detail']}, {item['unreadable_rows']:,} rows",
-            highlight=False,
+        say(
+            err,
+            styled("unreadable", "yellow"),
+            f"{item['table_name']}: {item['detail']}, {item['unreadable_rows']:,} rows",
         )
     if not taken.people:
         out.print(
             f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."
         )
     if taken.campaigns:
-        table = Table(title=f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}")
-        table.add_column("campaign", no_wrap=True)
-        table.add_column("messages", justify="right")
-        table.add_column("reasons", ratio=1)
-        for campaign in taken.campaigns:
-            why = ", ".join(f"{reason} {count:,}" for reason, count in campaign["reasons"].items())
-            table.add_row(campaign["campaign_id"], f"{campaign['cancelled']:,}", escape(why))
-        out.print(table)
+        groups: list[tuple[str, list[Row]]] = [
+            (
+                f"{campaign['campaign_id']}: {campaign['cancelled']:,}",
+                [(reason, f"{count:,}") for reason, count in campaign["reasons"].items()],
+            )
+            for campaign in taken.campaigns
+        ]
+        title = f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}"
+        print_groups(out, ("campaign, and why", "messages"), groups, title)
+        out.print()
     before = f", after {taken.before:,} before" if taken.before else ""
     out.print(f"{taken.cancelled:,} messages are taken back now{before}; the manifest is {taken.manifest}")

@@ -6,12 +6,15 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
+
+from sendworthy.console import working
 
 # ru_maxrss counts kibibytes on Linux and bytes on macOS
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -36,7 +39,7 @@ class Stages:
 
     console: Console
     done: list[Stage] = field(default_factory=list)
-    _status: object | None = None
+    _update: Callable[[str], None] | None = None
     _watched: int | None = None
 
     @contextmanager
@@ -44,12 +47,12 @@ class Stages:
         """Time what happens inside; `words` say it to the person who waits."""
         stage = Stage(name)
         started = time.perf_counter()
-        with self.console.status(f"{words} …") as status:
-            self._status = status
+        with working(f"{words} …", self.console) as update:
+            self._update = update
             try:
                 yield self
             finally:
-                self._status = None
+                self._update = None
                 stage.seconds = round(time.perf_counter() - started, 2)
                 peak = max(
                     resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
@@ -58,12 +61,12 @@ class Stages:
                 )
                 stage.peak_mb = round(peak / 1e6)
                 self.done.append(stage)
-        self.console.print(f"[green]✓[/] {words}  [dim]{stage.seconds:.1f} s[/]", highlight=False)
+        self.console.print(Text.assemble(("✓", "green"), f" {words}  ", (f"{stage.seconds:.1f} s", "dim")))
 
     def say(self, words: str) -> None:
         """What the current step is busy with."""
-        if self._status is not None:
-            self._status.update(words)  # type: ignore[attr-defined]
+        if self._update is not None:
+            self._update(words)
 
     def watch(self, process: int) -> None:
         """Count the memory of a child process that outlives the current step."""

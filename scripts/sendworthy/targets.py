@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,10 @@ from sendworthy.errors import SettingsError
 from sendworthy.project import Project
 
 PROFILE = "sendworthy"
+
+# where dbt writes what it has parsed, and its log, and where it does without them: the only ones of dbt's variables that a night follows
+WHERE_DBT_WRITES = {"DBT_TARGET_PATH": "target", "DBT_LOG_PATH": "logs"}
+_ASKED_FOR = re.compile(r"""env_var\(\s*['"](DBT_\w+)""")
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,26 @@ class Target:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+def dbt_environment(project: Project, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without another dbt project's: dbt takes any of its options from a variable `DBT_<OPTION>`.
+
+    Kept are those that say where dbt writes, and those that profiles.yml asks for.
+    """
+    path = project.root / "profiles.yml"
+    profile = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    kept = {*WHERE_DBT_WRITES, *_ASKED_FOR.findall(profile)}
+    return {name: value for name, value in environment.items() if not name.startswith("DBT_") or name in kept}
+
+
 def read_target(project: Project, wanted: str | None, environment: Mapping[str, str]) -> Target:
-    """The target that dbt takes: the wanted one, else that of the variable DBT_TARGET, else the profile's own.
+    """The wanted target, else the profile's own.
 
     `environment` is what `env_var` sees. SettingsError for a target that is not there, or that asks for a variable
     that is not set.
     """
     profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))[PROFILE]
     outputs = profile["outputs"]
-    name = wanted or environment.get("DBT_TARGET") or _render(profile.get("target", "default"), environment)
+    name = wanted or _render(profile.get("target", "default"), environment)
     if name not in outputs:
         raise SettingsError(
             f"--target {name!r} is not in profiles.yml.", f"choose among {', '.join(sorted(outputs))}."

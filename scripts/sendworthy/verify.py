@@ -198,6 +198,15 @@ def _look_at_age(night: _Night) -> Iterator[Finding]:
         yield Finding(MANIFEST, f"the night of {iso(as_of)} lies in the future")
 
 
+def _look_at_replay(night: _Night) -> Iterator[Finding]:
+    if night.plain.get("is_replay"):
+        yield Finding(
+            MANIFEST,
+            f"it is the night of {iso(night.manifest.night)} run again after a later one: its messages were sent then, and what was "
+            "taken back since is on its lists",
+        )
+
+
 def _look_at_counts(night: _Night) -> Iterator[Finding]:
     used = {name: night.manifest.forms[name] for name in night.manifest.used}
     for campaign in night.manifest.campaigns:
@@ -659,6 +668,12 @@ RULES = (
         "the night is young enough to be sent, and not of the future",
         "do not send it: it greets people who have left. Run the night again; for an old night on purpose, give --max-age-hours.",
         _look_at_age,
+    ),
+    _Rule(
+        "replay",
+        "the lists are those of the night itself, and not of an old one that was run again",
+        "do not send it: it is there to be looked at. Send the newest night.",
+        _look_at_replay,
     ),
     _Rule("counts", "the manifest's counts of each campaign agree", _NEVER, _look_at_counts),
     _Rule(

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 
+from sendworthy.causes import find_cause, find_fix
 from sendworthy.errors import BuildError, SettingsError, did_you_mean
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
@@ -23,6 +24,7 @@ CARRIED_TABLES = (
     "ledger.dispatches",
     "ledger.cancellations",
     "ledger.deliveries",
+    "ledger.files_read",
     "ops.runs",
 )
 
@@ -45,25 +47,49 @@ LEDGERS = {
         *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
         *(("user_id", "varchar"), ("cancelled_at", "timestamp"), ("reasons", "varchar[]")),
     ),
+    # one row a file of the landing zone: when the run began that read it first
+    "files_read": (("table_name", "varchar"), ("file", "varchar"), ("first_read_at", "timestamp")),
 }
+
+# the record of runs, one row a run and campaign
+RUNS = (
+    *(("run_id", "varchar"), ("as_of", "timestamp"), ("as_of_source", "varchar")),
+    *(("started_at", "timestamp"), ("finished_at", "timestamp"), ("run", "json"), ("campaign_id", "varchar")),
+    *(("status", "varchar"), ("candidates", "bigint"), ("send", "bigint"), ("control", "bigint")),
+    *(
+        ("suppress", "bigint"),
+        ("messages", "bigint"),
+        ("failed_expectations", "varchar[]"),
+        ("details", "json"),
+    ),
+)
 
 # older DuckDB cannot read it; it packs texts that repeat into a fifth less, in less time
 _STORAGE = "storage_version 'v1.3.0'"
 
 
+# what every file is called in a connection of ours. DuckDB would call it after the file, and `marts.send_list` is ambiguous
+# in a file that is called marts.duckdb
+CATALOG = "night"
+
+
 @contextmanager
 def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in UTC, closed at the end (closing a writer folds its log into the file)."""
+    connection = duckdb.connect()
     try:
-        connection = duckdb.connect(str(path), read_only=read_only)
         prepare(connection)
+        connection.execute(f"attach {literal(path)} as {CATALOG}{' (read_only)' if read_only else ''}")
+        connection.execute(f"use {CATALOG}")
     except duckdb.Error as error:
-        raise BuildError(
-            f"{path} cannot be opened: {str(error).splitlines()[0]}",
-            "is another process writing it, or is it not a DuckDB file of this version?",
-        ) from None
+        connection.close()
+        raise cannot_open(path, error) from None
     try:
         yield connection
+    except (duckdb.BinderException, duckdb.CatalogException) as error:
+        if read_only:
+            raise other_version(path, error) from None
+        raise
     finally:
         connection.close()
 
@@ -102,8 +128,17 @@ def check_limits() -> None:
                 ) from None
 
 
+def cannot_open(path: Path, error: duckdb.Error) -> BuildError:
+    """The error where DuckDB cannot open a file."""
+    words = str(error).splitlines()[0]
+    fix = find_fix(words) or "see that it is the DuckDB file of a night"
+    return BuildError(f"{path} cannot be opened: {words}", f"{fix}. Then run it again.")
+
+
 def open_published(path: Path) -> Path:
     """The published file; SettingsError where no night has been published yet."""
+    if path.is_dir():
+        raise SettingsError(f"{path} is a folder.", "name the DuckDB file of a night with --db.")
     if not path.is_file():
         raise SettingsError(
             f"there is no published file {path}.", "run `sendworthy nightly` first, or name it with --db."
@@ -111,10 +146,11 @@ def open_published(path: Path) -> Path:
     return path
 
 
-def other_version(path: Path) -> SettingsError:
+def other_version(path: Path, error: duckdb.Error | None = None) -> SettingsError:
     """The error where a published file lacks a table or a column."""
+    words = f" ({find_cause(str(error)).words})" if error else ""
     return SettingsError(
-        f"{path} lacks a table or a column that this needs: another version of the project wrote it.",
+        f"{path} lacks a table or a column that this needs{words}: another version of the project wrote it.",
         "run `sendworthy nightly` once more, or name another file with --db.",
     )
 
@@ -145,10 +181,7 @@ def new_build(published: Path) -> Path:
         try:
             connection.execute(f"attach {literal(published)} as published (read_only)")
         except duckdb.Error as error:
-            raise BuildError(
-                f"the published file {published} cannot be read: {str(error).splitlines()[0]} Nothing was changed.",
-                "see that nobody writes it and that it is a DuckDB file, or name another with --db.",
-            ) from None
+            raise cannot_open(published, error) from None
         known = {
             f"{schema}.{table}"
             for schema, table in connection.execute(
@@ -159,6 +192,9 @@ def new_build(published: Path) -> Path:
             if table in known:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
+                # an older version has written fewer columns
+                for name, kind in {**LEDGERS, "runs": RUNS}.get(table.partition(".")[2], ()):
+                    connection.execute(f"alter table {table} add column if not exists {name} {kind}")
         connection.execute("detach published")
     return build
 
@@ -291,18 +327,25 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
     connection.execute("commit")
 
 
-def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
-    """The record of runs, one row a run and campaign, if it is not there yet."""
-    connection.execute("create schema if not exists ops")
+def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime) -> None:
+    """Remember the files of the landing zone that this run is the first one to have read."""
     connection.execute(
         """
-        create table if not exists ops.runs (
-            run_id varchar, as_of timestamp, as_of_source varchar, started_at timestamp, finished_at timestamp,
-            run json, campaign_id varchar, status varchar, candidates bigint, send bigint, control bigint, suppress bigint,
-            messages bigint, failed_expectations varchar[], details json
-        )
-        """
+        insert into ledger.files_read by name
+        select distinct table_name, file, cast(? as timestamp) as first_read_at
+        from ops.source_counts
+        anti join ledger.files_read using (table_name, file)
+        order by table_name, file
+        """,
+        [started_at],
     )
+
+
+def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
+    """The record of runs, if it is not there yet."""
+    connection.execute("create schema if not exists ops")
+    columns = ", ".join(f"{name} {kind}" for name, kind in RUNS)
+    connection.execute(f"create table if not exists ops.runs ({columns})")
 
 
 def record_run(
@@ -361,6 +404,19 @@ def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
 
 
+def ambiguous_name(connection: duckdb.DuckDBPyConnection, published: Path) -> str | None:
+    """What those who query should know of a file that is called like a schema in it; None where it is not."""
+    schemas = connection.execute(
+        "select schema_name from duckdb_schemas() where database_name = current_database() and not internal"
+    ).fetchall()
+    if (published.stem.lower(),) not in schemas:
+        return None
+    return (
+        f"{published.name} is called like a schema in it, so DuckDB takes `{published.stem}.<table>` for ambiguous. Attach it under "
+        "another name to query it (`attach '<file>' as night; use night`), or name another file with --db."
+    )
+
+
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     """Whether the file has a table; an older version of the project may not have written it."""
     known = connection.execute(
@@ -403,7 +459,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
             # two runs that differ only in the order of their rows are the same to everybody; keeping it costs memory
             connection.execute("set preserve_insertion_order = false")
             connection.execute(f"attach {literal(fresh)} as fresh ({_STORAGE})")
-            connection.execute(f"copy from database {identifier(build.stem)} to fresh")
+            connection.execute(f"copy from database {CATALOG} to fresh")
             connection.execute("detach fresh")
             build = fresh
     if log_of(build).exists():

@@ -10,7 +10,7 @@ import duckdb
 from sendworthy.errors import SettingsError
 from sendworthy.project import Project
 from sendworthy.settings import validate_seed
-from sendworthy.warehouse import literal, other_version
+from sendworthy.warehouse import cannot_open, literal, other_version
 
 
 def fill_lookups(
@@ -92,11 +92,8 @@ def _campaigns(project: Project, source: str) -> list[tuple[str | None, str | No
 def _read_published(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     try:
         connection.execute(f"attach {literal(database)} as published (read_only)")
-    except duckdb.Error:
-        raise SettingsError(
-            f"{database} cannot be opened.",
-            "is another process writing it, or is it not a DuckDB file of this version?",
-        ) from None
+    except duckdb.Error as error:
+        raise cannot_open(database, error) from None
     try:
         # two nights of one date have the same ids: the later one counts
         connection.execute(

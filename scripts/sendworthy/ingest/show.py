@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from sendworthy.console import err, new_table, note, out, say, styled
 from sendworthy.ingest import UNKNOWN_EVENT, FileReport, Ingested
-from sendworthy.show import err, out
 
 STATES = {
     "landed": "landed",
@@ -58,41 +58,42 @@ def _counts(report: FileReport) -> dict[str, Any]:
 def show_ingested(ingested: Ingested) -> None:
     """What landed by event type, and everything that did not, with the reason; what stops messages and did not land comes last."""
     total = ingested.total
-    table = Table(
-        "what became of it", "why", "reports", title=f"{total.reports:,} reports of {ingested.source}"
+    table = new_table(
+        *("what became of it", "why"),
+        numbers=("reports",),
+        title=f"{total.reports:,} reports of {ingested.source}",
     )
-    table.columns[2].justify = "right"
     for event_type, rows in sorted(total.landed.items()):
         machines = (
             f"{total.machine_opens:,} of them by a machine"
             if event_type == "opened" and total.machine_opens
             else ""
         )
-        table.add_row(f"[green]{event_type}[/]", machines, f"{rows:,}")
+        table.add_row(styled(event_type, "green"), machines, f"{rows:,}")
     if total.untimed:
         words = "no time can be read: it counts from when it was read"
-        table.add_row("[yellow]time unknown[/]", words, f"{total.untimed:,}")
-    _add(table, "[yellow]unknown event[/]", total.unknown, {})
-    _add(table, "[yellow]not matched[/]", total.unmatched, UNMATCHED)
-    _add(table, "[yellow]refused[/]", total.refused, REFUSED)
+        table.add_row(styled("time unknown", "yellow"), words, f"{total.untimed:,}")
+    _add(table, styled("unknown event", "yellow"), total.unknown, {})
+    _add(table, styled("not matched", "yellow"), total.unmatched, UNMATCHED)
+    _add(table, styled("refused", "yellow"), total.refused, REFUSED)
     if total.duplicates:
-        table.add_row("[dim]duplicate[/]", "the same file has it already", f"{total.duplicates:,}")
-    _add(table, "[dim]of no use here[/]", total.ignored, {})
-    _add(table, "[bold red]kept[/]", total.kept, {key: _why_kept(key) for key in total.kept})
+        table.add_row(styled("duplicate", "dim"), "the same file has it already", f"{total.duplicates:,}")
+    _add(table, styled("of no use here", "dim"), total.ignored, {})
+    _add(table, styled("kept", "bold red"), total.kept, {key: _why_kept(key) for key in total.kept})
     out.print(table)
     for report in ingested.files:
-        out.print(escape(_words_of(report)), highlight=False, soft_wrap=True)
+        out.print(_words_of(report))
     if not ingested.has_lookups and (total.unmatched or total.kept):
-        err.print(
-            "[yellow]note[/] there was no published file to look addresses and dispatches up in: name it with --db, and read the files --again.",
-            highlight=False,
+        note(
+            "there was no published file to look addresses and dispatches up in: name it with --db, and read the files --again."
         )
     if total.kept:
         count = total.kept.total()
-        err.print(
-            f"[bold red]kept:[/] {count:,} reports that stop messages, or may, have not landed: somebody could get a message who must not.\n"
-            "      They are read again by the next run. What to do about each reason: docs/ingest-reports.md#what-is-kept",
-            highlight=False,
+        say(
+            err,
+            styled("kept:", "bold red"),
+            f"{count:,} reports that stop messages, or may, have not landed: somebody could get a message who must not.",
+            "They are read again by the next run. What to do about each reason: docs/ingest-reports.md#what-is-kept",
         )
 
 
@@ -102,9 +103,9 @@ def _why_kept(key: str) -> str:
     return KEPT[key]
 
 
-def _add(table: Table, what: str, counts: Counter[str], words: dict[str, str]) -> None:
+def _add(table: Table, what: Text, counts: Counter[str], words: dict[str, str]) -> None:
     for name, rows in sorted(counts.items()):
-        table.add_row(what, escape(words.get(name, name)), f"{rows:,}")
+        table.add_row(what, words.get(name, name), f"{rows:,}")
 
 
 def _words_of(report: FileReport) -> str:

@@ -8,13 +8,13 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
-from rich.markup import escape
-from rich.progress import Progress, TaskID
-from rich.table import Table
+from rich.progress import TaskID
+from rich.text import Text
 
+from sendworthy.console import Row, err, new_bar, note, out, print_groups, say, styled
 from sendworthy.push.plan import Plan, Planned
 from sendworthy.push.work import Result
-from sendworthy.show import err, out
+from sendworthy.show import show_error
 
 # a push that is over by then shows no bar
 QUIET_SECONDS = 2.0
@@ -24,7 +24,7 @@ class Bar:
     """A bar of the rows of each campaign, once the push has lasted for two seconds."""
 
     def __init__(self, is_off: bool) -> None:
-        self._progress = Progress(console=err, transient=True, disable=is_off)
+        self._progress = new_bar(is_off)
         self._tasks: dict[str, TaskID] = {}
         self._began = time.monotonic()
         self._is_shown = False
@@ -50,106 +50,95 @@ class Bar:
 
 def show_plan(plan: Plan) -> None:
     """What would be sent, and one masked example of it."""
-    table = _table(
-        f"{plan.destination.label}, night of {plan.night}: what would be sent",
-        "of it",
-        ("rows", "to send", "requests", "expired", "sent before"),
+    title = f"{plan.destination.label}, night of {plan.night}: what would be sent"
+    headings = ("rows", "to send", "requests", "expired", "sent before")
+    _print_counts(
+        title,
+        headings,
         [
             (item.campaign_id, _kind(item), (item.rows, item.to_send, item.batches, item.expired, item.taken))
             for item in plan.campaigns
         ],
     )
-    out.print(table)
     _show_campaigns(plan)
     if plan.example is not None:
         out.print("One row of it, masked:")
         out.print_json(data=plan.example)
-    label = escape(plan.destination.label)
+    label = plan.destination.label
     if plan.destination.limits.rates:
         out.print(f"At the rates that {label} names: {plan.seconds:,.0f} seconds at the least.")
     else:
         out.print(f"{label} names no rate.")
     if sum(1 for item in plan.going if item.to_send) > 1:
-        err.print(
-            "[yellow]note[/] an ESP keeps one value of each attribute for a person: push a campaign (--campaign), send it, then push the next.",
-            highlight=False,
+        note(
+            "an ESP keeps one value of each attribute for a person: push a campaign (--campaign), send it, then push the next."
         )
     out.print("Nothing was sent. Send it with --confirm.")
 
 
-def _table(
-    title: str, state: str, headings: Sequence[str], lines: Sequence[tuple[str, str, Sequence[int]]]
-) -> Table:
+def _print_counts(
+    title: str, headings: Sequence[str], lines: Sequence[tuple[str, Text, Sequence[int]]]
+) -> None:
     """A line a campaign: its state, and its counts. Of those behind the second, a column of nothing but zeros is left out."""
     shown = [
         place for place in range(len(headings)) if place < 2 or any(counts[place] for _, _, counts in lines)
     ]
-    table = Table(title=title)
-    table.add_column("campaign", overflow="fold")
-    table.add_column(state)
-    for place in shown:
-        table.add_column(headings[place], justify="right")
-    for campaign, words, counts in lines:
-        table.add_row(escape(campaign), words, *(f"{counts[place]:,}" for place in shown))
-    return table
+    groups: list[tuple[str, list[Row]]] = [
+        (campaign, [(state, *(f"{counts[place]:,}" for place in shown))]) for campaign, state, counts in lines
+    ]
+    print_groups(out, ("campaign", *(headings[place] for place in shown)), groups, title)
 
 
-def _kind(item: Planned) -> str:
+def _kind(item: Planned) -> Text:
     if item.refused:
-        return "[bold red]refused[/]"
+        return styled("refused", "bold red")
     if item.is_done:
-        return "[green]pushed before[/]"
-    return "changes" if item.is_changes else "the whole list"
+        return styled("pushed before", "green")
+    return Text("changes" if item.is_changes else "the whole list")
 
 
 def _show_campaigns(plan: Plan) -> None:
     for item in plan.campaigns:
         if item.refused:
-            err.print(
-                f"[bold red]refused[/] {escape(f'{item.campaign_id}: {item.refused}.')}", highlight=False
-            )
+            say(err, styled("refused", "bold red"), f"{item.campaign_id}: {item.refused}.")
         if item.too_large:
-            words = f"{item.campaign_id}: {item.too_large:,} rows are larger than {plan.destination.label} takes, and would be refused."
-            err.print(f"[yellow]note[/] {escape(words)}", highlight=False)
-        for note in item.notes:
-            err.print(f"[yellow]note[/] {escape(f'{item.campaign_id}: {note}.')}", highlight=False)
+            note(
+                f"{item.campaign_id}: {item.too_large:,} rows are larger than {plan.destination.label} takes, and would be refused."
+            )
+        for words in item.notes:
+            note(f"{item.campaign_id}: {words}.")
 
 
 def show_result(result: Result) -> None:
     """What was sent, what was refused, and where the list of it lies."""
     plan = result.plan
-    table = _table(
-        f"{plan.destination.label}, night of {plan.night}: what was sent",
-        "state",
-        ("taken", "requests", "refused", "not confirmed", "resent", "expired"),
+    title = f"{plan.destination.label}, night of {plan.night}: what was sent"
+    headings = ("taken", "requests", "refused", "not confirmed", "resent", "expired")
+    _print_counts(
+        title,
+        headings,
         [
             (
                 item.campaign_id,
-                "[green]whole[/]" if item.is_whole else "[yellow]not whole[/]",
+                styled("whole", "green") if item.is_whole else styled("not whole", "yellow"),
                 (item.rows, item.batches, item.refused, item.unconfirmed, item.again, item.expired),
             )
             for item in result.outcomes
         ],
     )
-    out.print(table)
     _show_campaigns(plan)
     if result.refused_file:
-        err.print(
-            f"[bold red]refused:[/] {result.refused:,} rows; the list, with the reasons, is {escape(str(result.refused_file))}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        words = f"{result.refused:,} rows; the list, with the reasons, is {result.refused_file}"
+        say(err, styled("refused:", "bold red"), words)
     if result.unconfirmed_file:
-        err.print(
-            f"[bold red]not confirmed:[/] {result.unconfirmed:,} rows were sent, and {escape(plan.destination.label)} has not said that "
-            f"it took them.\n      They are in {escape(str(result.unconfirmed_file))}. "
-            "Run the same command again: it sends them once more.",
-            highlight=False,
-            soft_wrap=True,
+        say(
+            err,
+            styled("not confirmed:", "bold red"),
+            f"{result.unconfirmed:,} rows were sent, and {plan.destination.label} has not said that it took them.",
+            f"They are in {result.unconfirmed_file}. Run the same command again: it sends them once more.",
         )
     if result.stopped:
-        err.print(f"[bold red]error[/] {escape(result.stopped.what)}", highlight=False)
-        err.print(f"      {escape(result.stopped.fix)}", highlight=False)
+        show_error(result.stopped.what, result.stopped.fix)
 
 
 def plan_as_dict(plan: Plan) -> dict[str, Any]:

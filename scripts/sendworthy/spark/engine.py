@@ -27,7 +27,7 @@ from sendworthy.spark.setup import (
 )
 from sendworthy.spark.watchdog import Watchdog, cancel_jobs, count_executors
 from sendworthy.stages import Stages
-from sendworthy.targets import Target, read_target
+from sendworthy.targets import Target, dbt_environment, read_target
 
 
 class SparkEngine:
@@ -91,7 +91,9 @@ class SparkEngine:
     def open(self, build: Path, stages: Stages) -> SparkNight:
         """A session on the lake."""
         environment = quiet_environment(self.lake, self._master)
-        target = read_target(self._project, self.target, {**os.environ, **environment})
+        target = read_target(
+            self._project, self.target, dbt_environment(self._project, {**os.environ, **environment})
+        )
         night = SparkNight(build, self.lake, target.settings, environment)
         stages.watch(night.java)
         return night

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sendworthy.causes import Cause, find_cause
+from sendworthy.causes import Cause, find_cause, find_fix
 from sendworthy.errors import BuildError
 from sendworthy.spark.watchdog import Watchdog, spark_errors
 
@@ -99,7 +99,7 @@ def spark_failed(what: str, error: Exception, log: Path) -> BuildError:
     cause = words_of(error)
     return BuildError(
         f"{what}: {cause.words}; nothing was published.",
-        f"mend it and run the night again; what Spark logged is in {log} until then.",
+        f"{find_fix(cause.words) or 'fix it'}. Then run the night again; what Spark logged is in {log} until then.",
     )
 
 
