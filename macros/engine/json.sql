@@ -282,6 +282,16 @@
 {% macro spark__json_keys(object) %}json_object_keys({{ object }}){% endmacro %}
 
 
+{% macro json_texts(text) %}
+    {#- the texts of a JSON list of texts; null when it is none -#}
+    {{ return(adapter.dispatch("json_texts", "sendworthy")(text)) }}
+{% endmacro %}
+
+{% macro duckdb__json_texts(text) %}try_cast(try_cast({{ text }} as json) as varchar[]){% endmacro %}
+
+{% macro spark__json_texts(text) %}{{ spark__strict_json(text, "array<string>") }}{% endmacro %}
+
+
 {% macro json_text_map(text) %}
     {#- the fields of a JSON object as a map of text to text; null when it is no object, is not JSON at all, or names a field twice -#}
     {{ return(adapter.dispatch("json_text_map", "sendworthy")(text)) }}

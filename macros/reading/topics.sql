@@ -4,12 +4,13 @@
         an array as PostgreSQL writes it
     #}
     {%- set quoted = '"(?:[^"\\\\]|\\\\["\\\\/])*"' -%}
+    {%- set json_text = '"(?:[^"\\\\\\p{Cc}]|\\\\(["\\\\/bfnrt]|u[0-9A-Fa-f]{4}))*"' -%}
     {%- set bare = '[^"{}\\\\,:=]+' -%}
-    {%- set json_list = "^\\[\\s*(" ~ quoted ~ "\\s*(,\\s*" ~ quoted ~ "\\s*)*)?\\]\\z" -%}
+    {%- set json_list = "^\\[\\s*(" ~ json_text ~ "\\s*(,\\s*" ~ json_text ~ "\\s*)*)?\\]\\z" -%}
     {%- set array = "^\\{((" ~ quoted ~ "|" ~ bare ~ ")(,(" ~ quoted ~ "|" ~ bare ~ "))*)?\\}\\z" -%}
     case
         when substr({{ text }}, 1, 1) = '['
-        then case when {{ matches(text, json_list) }} then {{ tidy_topics(all_matches(text, quoted)) }} end
+        then case when {{ matches(text, json_list) }} then {{ topics_of_list(json_texts(text)) }} end
         when substr({{ text }}, 1, 1) = '{'
         then
             case

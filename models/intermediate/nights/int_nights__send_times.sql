@@ -14,8 +14,7 @@ with
 
     send_hours as (select distinct send_hour_local from campaigns where send_hour_local is not null),
 
-    -- every offset of a zone in use is a multiple of a quarter of an hour; two days hold every hour at
-    -- least once
+    -- two days hold every hour at least once
     steps as ({{ times_in_steps(add_seconds("date_trunc('hour', " ~ earliest ~ ")", -3600), 4 * 51, 900) }}),
 
     -- of the time before the first offset nothing is known but what that says
@@ -44,11 +43,12 @@ with
         left join offsets on timezones.clock = offsets.clock
     ),
 
+    -- the offset of a zone that has a name is a multiple of a quarter of an hour; any other moves the steps
     clocks as (
         select
             zone_offsets.timezone,
-            steps.step_at,
-            {{ add_seconds("steps.step_at", "zone_offsets.offset_seconds") }} as local_at
+            {{ add_seconds("steps.step_at", "-1 * (zone_offsets.offset_seconds % 900)") }} as step_at,
+            {{ add_seconds("steps.step_at", "zone_offsets.offset_seconds - zone_offsets.offset_seconds % 900") }} as local_at
         from zone_offsets
         inner join steps on steps.step_at >= zone_offsets.starts_at and steps.step_at < zone_offsets.ends_at
     ),
