@@ -661,6 +661,13 @@ def test_an_old_customer_is_welcomed_in_the_app(house: House) -> None:
     assert welcome.trigger and welcome.trigger.event == "app_installed"
 
 
+def test_an_order_is_confirmed_once(house: House) -> None:
+    """Nothing but the age parts one night's orders from the next one's: a confirmation has no cooldown."""
+    confirmation, _ = house["confirmation__order_completed__email"]
+    assert confirmation.send_hour_local is None and confirmation.cooldown_days == 0
+    assert confirmation.trigger and confirmation.trigger.max_age_hours == 24 + 4
+
+
 def test_one_offer_a_night(house: House) -> None:
     offers = matching(house, lambda c: c.topic == "offers")
     assert len(offers) >= 12 and {c.content_group for c in offers.values()} == {"offer"}
