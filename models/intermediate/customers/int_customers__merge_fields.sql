@@ -37,7 +37,7 @@ with
     ),
 
     -- each word is asked once a value: this is where the time goes
-    judged as (
+    judged as {{ computed_once() }} (
         select
             {%- for field in fields %}
                 {{ field }},

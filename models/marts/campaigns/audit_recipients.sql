@@ -150,6 +150,7 @@ with
             coalesce(campaigns.is_transactional, false) as is_transactional,
             {{ lowered("campaigns.topic") }} as topic_key,
             campaigns.audience_segment,
+            campaigns.also_segments,
             campaigns.excluded_segments
         from recipients
         left join campaigns on recipients.campaign_id = campaigns.campaign_id
@@ -168,6 +169,7 @@ with
                 hashed.audience_segment is null
                 or {{ list_has("segments.segments", "hashed.audience_segment") }}
             )
+            and {{ list_has_all("segments.segments", "hashed.also_segments") }}
             and not {{ lists_overlap("segments.segments", "hashed.excluded_segments") }} as is_in_audience,
             {{ has("hashed.address = " ~ trimmed("hashed.address")) }}
             and {{ is_valid_address("hashed.channel", "hashed.address") }} as has_valid_address,
