@@ -48,7 +48,11 @@ with
         select
             zone_offsets.timezone,
             {{ add_seconds("steps.step_at", "-1 * (zone_offsets.offset_seconds % 900)") }} as step_at,
-            {{ add_seconds("steps.step_at", "zone_offsets.offset_seconds - zone_offsets.offset_seconds % 900") }} as local_at
+            {{
+                add_seconds(
+                    "steps.step_at", "zone_offsets.offset_seconds - zone_offsets.offset_seconds % 900"
+                )
+            }} as local_at
         from zone_offsets
         inner join steps on steps.step_at >= zone_offsets.starts_at and steps.step_at < zone_offsets.ends_at
     ),

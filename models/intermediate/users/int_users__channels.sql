@@ -122,7 +122,8 @@ with
         union
         select facts.user_id, suppressions.channel
         from facts
-        inner join suppressions on facts.address_key = nullif({{ lowered(trimmed("suppressions.address")) }}, '')
+        inner join
+            suppressions on facts.address_key = nullif({{ lowered(trimmed("suppressions.address")) }}, '')
     ),
 
     suppressed_channels as (
