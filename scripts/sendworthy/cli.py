@@ -172,6 +172,7 @@ def nightly(
                     "manifest": str(result.manifest),
                     "stages": result.stages,
                     "sources": result.sources,
+                    "input_problems": result.input_problems,
                     "warnings": result.warnings,
                     "alerts": [asdict(told) for told in result.alerts],
                     "data_docs": str(result.docs) if result.docs else None,

@@ -84,6 +84,7 @@ class NightResult:
     manifest: Path
     stages: list[dict[str, Any]]
     sources: list[dict[str, Any]]
+    input_problems: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
     alerts: list[Told] = field(default_factory=list)
     # the first page of the Data Docs
@@ -199,7 +200,7 @@ def _run_night(
             warehouse.mark_audited(connection, run["run_id"])
             if note := warehouse.ambiguous_name(connection, options.database):
                 notes.append(note)
-            sources = read_sources(connection)
+            sources, problems = read_sources(connection), read_input_problems(connection)
             alerts = alerts_of(connection, run, campaigns)
             # aside, and whole, before anything counts as sent: a full disk ends the night here
             aside = write_aside(connection, destinations, options.out, {**run, "sources": sources}, campaigns)
@@ -221,7 +222,7 @@ def _run_night(
             f"alert_webhook: the environment variable {channels.lacks} is not set, so a held-back campaign is told to nobody there."
         )
     result = NightResult(
-        run, campaigns, manifest, costs, sources, notes + warnings, docs=night.gate.docs_index
+        run, campaigns, manifest, costs, sources, problems, notes + warnings, docs=night.gate.docs_index
     )
     return result, channels, alerts
 
@@ -447,6 +448,11 @@ def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
             row["reason"]: row["rows"] for row in why if row["table_name"] == source["table"]
         }
     return counted
+
+
+def read_input_problems(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What could not be read, matched or known tonight, most harmful first: the rows of ops.input_problems."""
+    return warehouse.rows(connection, "from ops.input_problems order by place")
 
 
 def check_settings(project: Project) -> None:

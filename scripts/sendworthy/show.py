@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from sendworthy.retention import Removed
     from sendworthy.verify import Check, Verified
 
-# a table that loses more than this share of its rows is shown in red
-LOUD_SHARE = 0.05
+# how many lines a night has for each kind of problem of its data
+MOST_PROBLEMS = 4
 
 # from this width on, the reasons of each campaign stand behind its figures
 WIDE = 110
@@ -90,15 +90,9 @@ def show_warnings(warnings: Sequence[Problem]) -> None:
 def show_night(result: NightResult, database: Path) -> None:
     """The end of a night: a line a campaign, what to look at, and where everything is."""
     show_campaigns(result.campaigns, f"night of {result.run['as_of']}")
+    show_input_problems(result.input_problems)
     for words in result.warnings:
         note(words)
-    for source in result.sources:
-        if source["quarantined"]:
-            share = source["quarantined"] / source["rows"]
-            why = ", ".join(f"{reason} {rows:,}" for reason, rows in list(source["reasons"].items())[:4])
-            counts = f"{source['quarantined']:,} of {source['rows']:,} rows ({share:.1%})"
-            colour = "bold red" if share > LOUD_SHARE else "yellow"
-            say(err, styled("quarantined", colour), f"{source['table']}: {counts}: {why}")
     out.print(f"lists and manifest: {result.manifest.parent}")
     out.print(f"published database: {database}")
     if result.docs:
@@ -109,6 +103,34 @@ def show_night(result: NightResult, database: Path) -> None:
             say(err, styled("accepted", "yellow"), words)
     if result.held_back:
         show_held_back(result.campaigns)
+
+
+def show_input_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+    """What could not be read, matched or known, and what follows from it, most harmful first."""
+    if not problems:
+        return
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for item in problems:
+        groups.setdefault(f"{item['problem']}: {item['effect']}", []).append(item)
+    shown = [(words, _problem_rows(items)) for words, items in groups.items()]
+    print_groups(out, ("what the data lack", "rows", "people"), shown)
+    if any(len(items) > MOST_PROBLEMS for items in groups.values()):
+        out.print("ops.input_problems has all of it.")
+    out.print()
+
+
+def _problem_rows(items: Sequence[Mapping[str, Any]]) -> list[Row]:
+    lines: list[Row] = []
+    for item in items[:MOST_PROBLEMS]:
+        where = item["table_name"] if item["detail"] is None else f"{item['table_name']}: {item['detail']}"
+        counts = (
+            "" if item[name] is None else f"{item[name]:,}" for name in ("problem_rows", "problem_users")
+        )
+        lines.append((where, *counts))
+    if len(items) > MOST_PROBLEMS:
+        rest = sum(item["problem_rows"] for item in items[MOST_PROBLEMS:])
+        lines.append((f"and {len(items) - MOST_PROBLEMS:,} more", f"{rest:,}", ""))
+    return lines
 
 
 def show_campaigns(campaigns: Sequence[Mapping[str, Any]], title: str) -> None:

@@ -29,9 +29,12 @@ with
     users as (select * from {{ ref("int_users__current") }}),
 
     rows_by_reason as (
-        select table_name, reason, count(*) as problem_rows
+        select
+            table_name,
+            reason,
+            reason like 'missing!_%' escape '!' or reason like 'bad!_%' escape '!' as is_unreadable,
+            count(*) as problem_rows
         from quarantine
-        where reason like 'missing!_%' escape '!' or reason like 'bad!_%' escape '!'
         group by table_name, reason
     ),
 
@@ -68,6 +71,20 @@ with
             users_by_reason
             on rows_by_reason.table_name = users_by_reason.table_name
             and rows_by_reason.reason = users_by_reason.reason
+        where rows_by_reason.is_unreadable
+        union all
+        select
+            11 as harm,
+            'rows that do not count' as problem,
+            table_name,
+            reason as detail,
+            problem_rows,
+            cast(null as bigint) as problem_users,
+            case
+                when reason = 'duplicate' then 'another row says the same' else 'until their time has come'
+            end as effect
+        from rows_by_reason
+        where not is_unreadable
         union all
         select
             case when table_name = 'events' then 4 else 2 end as harm,
