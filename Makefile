@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs clean
+.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs timezones clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -53,20 +53,23 @@ bench: $(BENCH_READY) ## nights beside other ways to the same lists: benchmarks/
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
-	$(BIN)/ruff check scripts expectations tests benchmarks
-	$(BIN)/ruff format --check scripts expectations tests benchmarks
+	$(BIN)/ruff check scripts expectations dev tests benchmarks
+	$(BIN)/ruff format --check scripts expectations dev tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/sqlfmt --check --quiet models tests
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run
 
 format: $(READY) ## write Python and SQL as the linters want them
-	$(BIN)/ruff check --fix scripts expectations tests benchmarks
-	$(BIN)/ruff format scripts expectations tests benchmarks
+	$(BIN)/ruff check --fix scripts expectations dev tests benchmarks
+	$(BIN)/ruff format scripts expectations dev tests benchmarks
 	$(BIN)/sqlfmt --quiet models tests
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate
+
+timezones: $(READY) ## write the seeds of time zones from the locked tzdata
+	$(BIN)/python dev/write_timezones.py
 
 clean: ## forget what was built, not what was published
 	rm -rf target logs .sendworthy dbt.duckdb
