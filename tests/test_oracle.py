@@ -173,7 +173,7 @@ def read_as(name: str, landing: Landing, row_id: str) -> Any:
         assert item.reason in (f"missing_{column}", f"bad_{column}")
         assert column not in ("status", "channel")  # such a row stays
         return cases.UNREADABLE
-    if name == "SCORES":
+    if name in ("SCORES", "DECLARED_SCORES"):
         return score_of(row)
     if name == "MERGE_VALUES":
         faults = merge_value_faults(row[column], set(cases.PLACEHOLDERS))
@@ -203,7 +203,7 @@ def read_as(name: str, landing: Landing, row_id: str) -> Any:
 def test_what_is_read(name: str, tmp_path: Path) -> None:
     table: list[cases.Case] = getattr(cases, name)
     by_id = cases.write_cases(tmp_path, name, table)
-    landing = load_landing(tmp_path, LATER, cases.CASE_SETTINGS)
+    landing = load_landing(tmp_path, LATER, cases.settings_of(name))
     found = {row_id: read_as(name, landing, row_id) for row_id in by_id}
     wrong = {
         row_id: (case, found[row_id])

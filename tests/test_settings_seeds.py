@@ -87,6 +87,9 @@ MISTAKES = [
     ("source_formats", "events,properties.total,%d", "format", "1.234,56"),
     ("source_formats", "events,properties.total,1234", "format", "1.234,56"),
     ("source_formats", "users,max_messages_per_week,decimal", "format", "1.234,56"),
+    ("source_formats", "users,email_opt_in,ja", "format", "ja|nein"),
+    ("source_formats", "users,email_opt_in,ja|nein|?", "format", "ja|nein"),
+    ("source_formats", "users,city,%d/%m/%Y", "column_name", "remove this line"),
     ("kinds", "Recall,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
     ("kinds", "re__call,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
     (
@@ -152,6 +155,7 @@ RIGHT = [
     ("event_names", "order_completed_v2,order_completed"),
     ("source_formats", "events,occurred_at,%d/%m/%Y %H:%M:%S"),
     ("source_formats", "users,updated_at,%d.%m.%Y"),
+    ("source_formats", "users,email_opt_in,ja|nein"),
     ("source_formats", 'events,properties.total,"1.234,56"'),
     ("source_formats", 'events,properties.total,"1,234.56"'),
     ("source_formats", 'events,properties.total,"1 234,56"'),

@@ -249,7 +249,9 @@
     {%- elif column.type == "timestamp" -%}
         coalesce({{ column.name }}_time, {% if format %} {{ time_in_format(text, format) }}, {% endif %} {{ time_of_text(text) }})
     {%- elif column.type == "boolean" -%} {{ boolean_of_text(text, format.split("|") if format else none) }}
-    {%- elif column.type == "integer" -%} {{ integer_of_text(plain_number(text, format)) }}
+    {%- elif column.type == "integer" and format -%}
+        coalesce({{ integer_of_text(plain_number(text, format)) }}, {{ integer_of_text(text) }})
+    {%- elif column.type == "integer" -%} {{ integer_of_text(text) }}
     {%- else -%} {{ text }}
     {%- endif -%}
 {% endmacro %}

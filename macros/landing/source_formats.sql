@@ -42,10 +42,11 @@
 
 
 {% macro plain_number(text, format) %}
-    {#- a number as the rest of the world writes it; format: how the source writes 1234.56 (1.234,56) -#}
-    {%- if format -%}
-        {%- set thousands, decimal = format[1], format[-3] -%}
-        replace(replace({{ text }}, {{ sql_text(thousands) }}, ''), {{ sql_text(decimal) }}, '.')
-    {%- else -%} {{ text }}
-    {%- endif -%}
+    {#- a number as the rest of the world writes it, null where the text is not written so; format: how the source writes 1234.56 (1.234,56) -#}
+    {%- set thousands, decimal = format[1], format[-3] -%}
+    {%- set pattern = "^[+-]?([0-9]+|[0-9]{1,3}([" ~ thousands ~ "][0-9]{3})+)([" ~ decimal ~ "][0-9]*)?\\z" -%}
+    case
+        when {{ matches(text, pattern) }}
+        then replace(replace({{ text }}, {{ sql_text(thousands) }}, ''), {{ sql_text(decimal) }}, '.')
+    end
 {% endmacro %}

@@ -1,7 +1,11 @@
 {% macro amount_of_property(table_name, key) -%}
-    {# a number among the properties of an event; one that the source writes in its own way is read where seeds/source_formats.csv declares it #}
+    {# a number among the properties of an event, or a text that is one as seeds/source_formats.csv says that the source writes it #}
     {%- set format = source_formats().get(table_name ~ ".properties." ~ key) if execute -%}
-    {%- if format -%} {{ number_of_text(plain_number(trimmed(json_scalar("properties", key)), format)) }}
+    {%- if format -%}
+        coalesce(
+            {{ json_number("properties", key) }},
+            {{ number_of_text(plain_number(trimmed(json_string("properties", key)), format)) }}
+        )
     {%- else -%} {{ json_number("properties", key) }}
     {%- endif -%}
 {%- endmacro %}

@@ -175,17 +175,12 @@ def _source_format(contract: Mapping[str, Mapping[str, str]]) -> Check:
         if columns and column not in columns:
             fix = did_you_mean(column, columns, f"write one of {', '.join(columns)}")
             return "column_name", f"{table} has no column {column!r}", fix
-        is_number = bool(key) or columns.get(column) == "integer"
-        if is_number and not _NUMBER_FORMAT.fullmatch(form):
-            what = f"{form!r} is not how a number is written" if form else "empty"
-            return "format", what, "write 1234.56 as the source does, with both its marks: 1.234,56"
-        if not is_number and not _TIME_FORMAT.fullmatch(form):
-            what = f"{form!r} is not how a time is written" if form else "empty"
-            return (
-                "format",
-                what,
-                "write it with day %d, month %m and year %Y, and %H, %M, %S: %d/%m/%Y %H:%M",
-            )
+        kind = "integer" if key else columns.get(column, "timestamp")
+        if kind not in _FORMATS:
+            return "column_name", f"{column} is read as it stands", "remove this line"
+        pattern, meaning, fix = _FORMATS[kind]
+        if not pattern.fullmatch(form):
+            return "format", f"{form!r} is not how {meaning} is written" if form else "empty", fix
         return None
 
     return check
@@ -265,8 +260,24 @@ REPORT_TYPES = (
 IGNORED = "ignored"
 """Stands in a vocabulary for a word that means nothing here."""
 
-_NUMBER_FORMAT = re.compile(r"1([.,' ])234(?!\1)[.,]56")
-_TIME_FORMAT = re.compile(r"(?=.*%d)(?=.*%m)(?=.*%Y)([^%]|%[dmYHMS])+")
+# what a line of source_formats.csv may declare: by the type of the column, what it is and how to write it
+_FORMATS = {
+    "integer": (
+        re.compile(r"1([.,' ])234(?!\1)[.,]56"),
+        "a number",
+        "write 1234.56 as the source does, with both its marks: 1.234,56",
+    ),
+    "timestamp": (
+        re.compile(r"(?=.*%d)(?=.*%m)(?=.*%Y)([^%]|%[dmYHMS])+"),
+        "a time",
+        "write it with day %d, month %m and year %Y, and %H, %M, %S: %d/%m/%Y %H:%M",
+    ),
+    "boolean": (
+        re.compile(r"[^|\s]+\|[^|\s]+"),
+        "a yes or no",
+        "write the source's words for yes and for no: ja|nein",
+    ),
+}
 RETENTION = ("lists", "data_docs", "decisions", "dispatches", "runs", "logs", "previews")
 """What seeds/retention.csv speaks of."""
 

@@ -26,6 +26,7 @@ from .reading import (
     UNKNOWN_CHANNEL,
     Unreadable,
     has_no_value,
+    plain_number,
     read_boolean,
     read_event_name,
     read_id,
@@ -37,6 +38,7 @@ from .reading import (
     read_word,
 )
 from .settings import Settings
+from .words import trim
 
 Row = dict[str, Any]
 
@@ -275,16 +277,35 @@ def unmatched_users(landing: Landing) -> dict[str, tuple[int, int, int, int]]:
 
 def _read(column: Column, table: Table, value: object, settings: Settings) -> tuple[Any, bool]:
     """A value as its column holds it, and whether it is a date alone."""
+    declared = settings.source_formats.get((table.name, column.name))
     if column.kind == TIME:
-        return read_time(value, settings.source_formats.get((table.name, column.name)))
+        return read_time(value, declared)
+    if column.kind == BOOL:
+        return read_boolean(value, declared), False
+    if column.kind == INT:
+        return read_limit(value, declared), False
     if column.kind == ID:
         return read_id(value), False
     if column.kind == NAME:
         return read_event_name(value, settings.event_names), False
     if column.kind == WORD:
         return read_word(value, settings.vocabulary(column.name)), False
-    reader = {BOOL: read_boolean, INT: read_limit, JSON_OBJECT: read_object, TOPICS: read_topics}
-    return reader.get(column.kind, read_text)(value), False
+    if column.kind == JSON_OBJECT:
+        return _with_declared_numbers(table, column, read_object(value), settings), False
+    return (read_topics if column.kind == TOPICS else read_text)(value), False
+
+
+def _with_declared_numbers(
+    table: Table, column: Column, properties: dict[str, Any], settings: Settings
+) -> dict[str, Any]:
+    """Properties whose texts are numbers as `source_formats.csv` says that the source writes them."""
+    for (of_table, name), declared in settings.source_formats.items():
+        of_column, _, key = name.partition(".")
+        text = properties.get(key)
+        if (of_table, of_column) == (table.name, column.name) and isinstance(text, str):
+            plain = plain_number(trim(text), declared)
+            properties = properties if plain is None else {**properties, key: Decimal(plain)}
+    return properties
 
 
 def check_row(

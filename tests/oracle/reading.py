@@ -142,17 +142,31 @@ _BOOLEANS = {
 }
 
 
-def read_boolean(value: object) -> bool:
-    """A consent."""
+def read_boolean(value: object, declared: str | None = None) -> bool:
+    """A consent. `declared`: the source's own words for yes and no, as `source_formats.csv` has them (`ja|nein`)."""
     text = trim(read_text(value)).lower()
+    if declared is not None and text in (words := declared.lower().split("|")):
+        return text == words[0]
     if text not in _BOOLEANS:
         raise Unreadable("not a boolean")
     return _BOOLEANS[text]
 
 
-def read_limit(value: object) -> int:
-    """A whole number of messages; below zero is zero."""
+def plain_number(text: str, declared: str) -> str | None:
+    """A number that is written as `declared` writes 1234.56 (`1.234,56`), as everybody writes it; None where it is not."""
+    thousands, point = declared[1], declared[-3]
+    grouped = rf"[0-9]{{1,3}}(?:{re.escape(thousands)}[0-9]{{3}})+"
+    if not re.fullmatch(rf"[+-]?(?:[0-9]+|{grouped})(?:{re.escape(point)}[0-9]*)?", text):
+        return None
+    return text.replace(thousands, "").replace(point, ".")
+
+
+def read_limit(value: object, declared: str | None = None) -> int:
+    """A whole number of messages; below zero is zero. `declared`: how the source writes 1234.56."""
     text = trim(read_text(value))
+    if declared is not None and (plain := plain_number(text, declared)) is not None:
+        with suppress(Unreadable):
+            return read_limit(plain)
     whole = re.fullmatch(r"([+-]?\d+)(?:\.0+)?", text, re.ASCII)
     if isinstance(value, bool) or not whole or abs(int(whole.group(1))) > LARGEST_INTEGER:
         raise Unreadable("not a whole number")

@@ -2,7 +2,7 @@
 
 Each case is (source, Parquet type, expected). The source is a text; where a type is named, the file holds the text cast to
 that type (`write_cases` does it), so that one table serves every engine. `write_cases` makes a landing zone of a table,
-to be read with CASE_SETTINGS: the id of each row is `case-<number>`, twice (`-csv`, `-parquet`) where the source is plain
+to be read with settings_of(table): the id of each row is `case-<number>`, twice (`-csv`, `-parquet`) where the source is plain
 text, and each row is about a user of that id, whom nothing else keeps from the messages of CASE_SETTINGS.
 
     UNREADABLE   the value is there and cannot be read: null and counted, or the row's quarantine, or what section 3 says
@@ -13,6 +13,7 @@ text, and each row is about a user of that id, whom nothing else keeps from the 
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -617,6 +618,38 @@ MERGE_VALUES: list[Case] = [
 
 
 # ---------------------------------------------------------------------------------------------------------
+# What a source says that it writes in its own way; whatever everybody may write is read all the same
+
+DECLARED_TIMES: list[Case] = [
+    *_texts(_TEN, "01/05/2026 10:00", " 01/05/2026 10:00 ", "2026-05-01 10:00", "1777629600"),
+    *_texts(
+        UNREADABLE,
+        "05-01-2026 10:00",
+        "01/05/2026",
+        "31/02/2026 10:00",
+        "01.05.2026 10:00",
+        "01/13/2026 10:00",
+    ),
+]
+DECLARED_BOOLEANS: list[Case] = [
+    *_texts(True, "ja", "JA", " Ja ", "true", "1"),
+    *_texts(False, "nein", "Nein", "false", "0"),
+    *_texts(UNREADABLE, "oui", "j", "ja nein", "ja|nein"),
+]
+DECLARED_INTEGERS: list[Case] = [
+    *_texts(3, "3", "3,0", "3,00", "+3", "3.0"),
+    *_texts(1234, "1.234", "1.234,0", "1234"),
+    *_texts(0, "0", "-1.234"),
+    *_texts(UNREADABLE, "3,5", "1.23", "12.34,0", "1,234.0", "1234.567"),
+]
+DECLARED_SCORES: list[Case] = [
+    *_texts(Decimal("8.5"), '{"score": "8,5"}', '{"score": "8.5"}', '{"score": 8.5}'),
+    *_texts(Decimal(2), '{"score": "2"}', '{"score": "2,0"}', '{"score": 2}'),
+    *_texts(Decimal(0), '{"score": "1.234,5"}', '{"score": "8,5,1"}', '{"score": "8;5"}'),
+]
+
+
+# ---------------------------------------------------------------------------------------------------------
 # A landing zone of cases
 
 # table of cases -> where its values stand
@@ -638,7 +671,25 @@ PLACES: dict[str, tuple[str, str]] = {
     "SCORES": ("events", "properties"),
     "ZONES": ("users", "timezone"),
     "MERGE_VALUES": ("users", "first_name"),
+    "DECLARED_TIMES": ("users", "signed_up_at"),
+    "DECLARED_BOOLEANS": ("users", "email_opt_in"),
+    "DECLARED_INTEGERS": ("users", "max_messages_per_week"),
+    "DECLARED_SCORES": ("events", "properties"),
 }
+_DECLARED = {
+    "DECLARED_TIMES": (("users", "signed_up_at"), "%d/%m/%Y %H:%M"),
+    "DECLARED_BOOLEANS": (("users", "email_opt_in"), "ja|nein"),
+    "DECLARED_INTEGERS": (("users", "max_messages_per_week"), "1.234,56"),
+    "DECLARED_SCORES": (("events", "properties.score"), "1.234,56"),
+}
+
+
+def settings_of(name: str) -> Settings:
+    """The settings that a table of cases is read with."""
+    declared = dict([_DECLARED[name]] if name in _DECLARED else [])
+    return replace(CASE_SETTINGS, source_formats={**CASE_SETTINGS.source_formats, **declared})
+
+
 # what else stands in a row: nothing that is wrong
 _WHEN = "2026-05-30 10:00:00"
 _ROWS: dict[str, dict[str, str]] = {
