@@ -78,13 +78,13 @@
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
             ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"],
         ]) }}
-    {% elif name == "files_read" %}
-        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
-    {% else %}
+    {% elif name == "cancellations" %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],
             ["cancelled_at", "timestamp"], ["reasons", "list(text)"],
         ]) }}
+    {% elif name == "files_read" %}
+        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
     {% endif %}
 {% endmacro %}
 
