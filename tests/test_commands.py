@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from nights import FIRST, Place, copy_project, dbt, sendworthy
 from sendworthy import warehouse
-from sendworthy.destinations import load_destinations, refuse_to_lose, with_others
+from sendworthy.destinations import load_destinations, refuse_foreign, refuse_to_lose, with_others
 from sendworthy.errors import SettingsError
 
 
@@ -91,6 +91,47 @@ def test_a_folder_of_a_destination_that_is_gone_is_not_removed(place: Place, tmp
     (tmp_path / "sold").mkdir()
     with pytest.raises(SettingsError, match="has sold, which is no destination"):
         refuse_to_lose(tmp_path, known)
+
+
+def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path, place: Place) -> None:
+    known = load_destinations(place.root)
+    night = tmp_path / FIRST
+    refuse_foreign(night, known)
+    (night / "braze").mkdir(parents=True)
+    # a night whose manifest is gone is written again
+    refuse_foreign(night, known)
+    (night / "holiday.jpg").touch()
+    with pytest.raises(SettingsError, match="is no night"):
+        refuse_foreign(night, known)
+    for command in (["nightly", "--as-of", FIRST], ["export", "--allow-stale"]):
+        refused = sendworthy(*command, "--out", tmp_path, cwd=place.root)
+        assert refused.returncode == 2 and f"{night} is there already" in refused.stderr, refused.stderr
+    assert (night / "holiday.jpg").is_file()
+    # a mark of somebody's own does not end a night
+    (night / "manifest.json").touch()
+    refuse_foreign(night, known)
+    (tmp_path / "a-file").touch()
+    with pytest.raises(SettingsError, match="is no night"):
+        refuse_foreign(tmp_path / "a-file", known)
+
+
+def test_a_database_of_something_else_is_not_replaced(tmp_path: Path, place: Place) -> None:
+    other = tmp_path / "shop.duckdb"
+    with duckdb.connect(str(other)) as connection:
+        connection.execute("create table orders as select 1 as order_id")
+    before = digest(other)
+    refused = sendworthy(
+        "nightly", "--as-of", FIRST, "--db", other, "--out", tmp_path / "out", cwd=place.root
+    )
+    assert refused.returncode == 2 and "the database of something else" in refused.stderr, refused.stderr
+    assert digest(other) == before
+    # an empty one is nobody's, and one that dbt alone has built is a night's
+    with duckdb.connect(str(tmp_path / "empty.duckdb")):
+        pass
+    warehouse.new_build(tmp_path / "empty.duckdb")
+    with duckdb.connect(str(tmp_path / "built.duckdb")) as connection:
+        connection.execute("create schema marts; create table marts.send_list as select 1 as x")
+    warehouse.new_build(tmp_path / "built.duckdb")
 
 
 # -- dbt alone, and the published file

@@ -307,6 +307,7 @@ CASES = (
     ),
     Case("a held-back campaign's file, named", lambda n: add_lists_of_held_back(n, True), ("held_back",), "stuck"),
     # the manifest
+    Case("an old night that was run again", lambda n: n.rewrite(lambda m: m.update(is_replay=True)), ("replay",), "manifest.json"),
     Case("a manifest cut off", lambda n: n.bytes("manifest.json", lambda b: b[:400]), ("manifest",), "manifest.json"),
     Case("a manifest that is none", lambda n: n.bytes("manifest.json", lambda b: b"[]"), ("manifest",), "manifest.json"),
     Case("a manifest with a key twice", repeat_a_key, ("manifest",), "manifest.json"),

@@ -79,13 +79,13 @@
             ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"], ["journey_started_at", "timestamp"],
             ["address_hash", "text"],
         ]) }}
-    {% elif name == "files_read" %}
-        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
-    {% else %}
+    {% elif name == "cancellations" %}
         {{ return([
             ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],
             ["cancelled_at", "timestamp"], ["reasons", "list(text)"],
         ]) }}
+    {% elif name == "files_read" %}
+        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
     {% endif %}
 {% endmacro %}
 

@@ -145,7 +145,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
     # where a night builds: another path would make dbt parse the whole project anew, each time
     aside = folder / "build.duckdb"
     with warehouse.connect(aside) as connection:
-        connection.execute(f"attach {warehouse.literal(wanted.database)} as published (read_only)")
+        warehouse.attach(connection, wanted.database, "published")
         connection.execute("create schema settings")
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
@@ -187,7 +187,7 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
 def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
     with warehouse.connect(aside, read_only=True) as connection:
-        connection.execute(f"attach {warehouse.literal(wanted.database)} as published (read_only)")
+        warehouse.attach(connection, wanted.database, "published")
         (counted,) = warehouse.rows(
             connection,
             """
@@ -243,7 +243,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
 
 def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
     """Append what was found to the ledger."""
-    connection.execute(f"attach {warehouse.literal(aside)} as found (read_only)")
+    warehouse.attach(connection, aside, "found")
     connection.execute(
         """
         insert into ledger.cancellations by name

@@ -389,6 +389,16 @@ def with_others(
     return [known[name] for name in names]
 
 
+def refuse_foreign(folder: Path, known: Mapping[str, Destination]) -> None:
+    """SettingsError where something else stands in the place of a night's folder, which is going to be replaced."""
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if (folder.exists() and not folder.is_dir()) or (there - known.keys() and "manifest.json" not in there):
+        raise SettingsError(
+            f"{folder} is there already, and is no night: it has no manifest.json. A night would be put in its place.",
+            "move it away, or write elsewhere with --out.",
+        )
+
+
 def refuse_to_lose(folder: Path, known: Mapping[str, Destination]) -> None:
     """SettingsError where a folder that is going to be replaced holds one of something that is no destination any more."""
     strange = [name for name in _folders_in(folder) if name not in known]

@@ -55,7 +55,7 @@ def open_night(
         return
     with duckdb.connect() as connection:
         warehouse.prepare(connection)
-        connection.execute(f"attach {literal(published)} as published (read_only)")
+        warehouse.attach(connection, published, "published")
         for schema in ("staging", "ops", "settings", "intermediate"):
             connection.execute(f"create schema {schema}")
         for relation in PUBLISHED:

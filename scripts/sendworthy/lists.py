@@ -106,7 +106,7 @@ class DuckdbLists:
             self._opened.callback(self._connection.close)
             warehouse.prepare(self._connection)
             self._connection.execute("set preserve_insertion_order = false")
-            self._connection.execute(f"attach {self.text(str(database))} as build (read_only)")
+            warehouse.attach(self._connection, database, "build")
             self._connection.execute("use build")
         except duckdb.Error as error:
             self.close()

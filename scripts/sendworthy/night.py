@@ -30,8 +30,21 @@ from sendworthy.causes import UNNAMED_FILE, find_fix, words_of
 from sendworthy.changes import tell, work_out_again
 from sendworthy.compiler import check_fresh
 from sendworthy.dbt import run_dbt
-from sendworthy.delivery import MANIFEST, night_folder, only_writer, put_in_place, unfinished
-from sendworthy.destinations import Destination, as_form, load_destinations, refuse_to_lose, with_others
+from sendworthy.delivery import (
+    MANIFEST,
+    night_folder,
+    only_writer,
+    put_in_place,
+    unfinished,
+)
+from sendworthy.destinations import (
+    Destination,
+    as_form,
+    load_destinations,
+    refuse_foreign,
+    refuse_to_lose,
+    with_others,
+)
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
@@ -170,7 +183,9 @@ def _run_night(
     run = _describe_run(options, engine, as_of, started_at)
     with only_writer(options.out):
         # the folder of an earlier run of the night is replaced as a whole
-        destinations = with_others(options.destinations, known, night_folder(options.out, run))
+        folder = night_folder(options.out, run)
+        refuse_foreign(folder, known)
+        destinations = with_others(options.destinations, known, folder)
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)
             run_before, runs = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, as_of)
@@ -413,6 +428,9 @@ def check_places(project: Project, options: NightOptions) -> None:
     """SettingsError where the night could not write what it is going to write."""
     if options.database.is_dir():
         raise SettingsError(f"--db: {options.database} is a folder.", "name a file.")
+    if options.as_of:
+        # of a night without a name, it is seen when its lists are written
+        refuse_foreign(options.out / f"{options.as_of:%Y-%m-%d}", load_destinations(project.root))
     places = places_of(options.database, options.out, options.docs, project.root)
     for option, folder in places.items():
         nearest = next(place for place in (folder, *folder.parents) if place.exists())
@@ -579,6 +597,7 @@ def reexport(
         with warehouse.connect(database, read_only=True) as connection:
             run, campaigns = _read_run(connection, database, allow_stale)
             known, folder = load_destinations(project.root), night_folder(out, run)
+            refuse_foreign(folder, known)
             refuse_to_lose(folder, known)
             destinations = with_others(chosen, known, folder)
             _needs_models(connection, destinations)

@@ -79,7 +79,7 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
     connection = duckdb.connect()
     try:
         prepare(connection)
-        connection.execute(f"attach {literal(path)} as {CATALOG}{' (read_only)' if read_only else ''}")
+        attach(connection, path, CATALOG, read_only)
         connection.execute(f"use {CATALOG}")
     except duckdb.Error as error:
         connection.close()
@@ -92,6 +92,12 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
         raise
     finally:
         connection.close()
+
+
+def attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str, read_only: bool = True) -> None:
+    """Open a DuckDB file under a name; of a file of another kind, DuckDB would download what reads it."""
+    options = "type duckdb, read_only" if read_only else "type duckdb"
+    connection.execute(f"attach {literal(path)} as {name} ({options})")
 
 
 # what DuckDB may take, by the environment variable that says it: its own setting, and how it is written
@@ -131,8 +137,11 @@ def check_limits() -> None:
 def cannot_open(path: Path, error: duckdb.Error) -> BuildError:
     """The error where DuckDB cannot open a file."""
     words = str(error).splitlines()[0]
-    fix = find_fix(words) or "see that it is the DuckDB file of a night"
-    return BuildError(f"{path} cannot be opened: {words}", f"{fix}. Then run it again.")
+    fix = find_fix(words)
+    return BuildError(
+        f"{path} cannot be opened: {words}",
+        f"{fix or 'see that it is the DuckDB file of a night'}. Then run it again.",
+    )
 
 
 def open_published(path: Path) -> Path:
@@ -179,15 +188,23 @@ def new_build(published: Path) -> Path:
         if not published.is_file():
             return build
         try:
-            connection.execute(f"attach {literal(published)} as published (read_only)")
+            attach(connection, published, "published")
         except duckdb.Error as error:
-            raise cannot_open(published, error) from None
+            failed = cannot_open(published, error)
+            raise BuildError(
+                f"the published file cannot be read: {failed.what} Nothing was changed.", failed.fix
+            ) from None
         known = {
             f"{schema}.{table}"
             for schema, table in connection.execute(
                 "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
             ).fetchall()
         }
+        if known and not known & {*CARRIED_TABLES, "marts.send_list"}:
+            raise SettingsError(
+                f"{published} is the database of something else: it has tables, and no night. A night would be put in its place.",
+                "name another file with --db.",
+            )
         for table in CARRIED_TABLES:
             if table in known:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")

@@ -10,7 +10,7 @@ import duckdb
 from sendworthy.errors import SettingsError
 from sendworthy.project import Project
 from sendworthy.settings import validate_seed
-from sendworthy.warehouse import cannot_open, literal, other_version
+from sendworthy.warehouse import attach, cannot_open, other_version
 
 
 def fill_lookups(
@@ -91,9 +91,10 @@ def _campaigns(project: Project, source: str) -> list[tuple[str | None, str | No
 
 def _read_published(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     try:
-        connection.execute(f"attach {literal(database)} as published (read_only)")
+        attach(connection, database, "published")
     except duckdb.Error as error:
-        raise cannot_open(database, error) from None
+        failed = cannot_open(database, error)
+        raise SettingsError(failed.what, failed.fix) from None
     try:
         # two nights of one date have the same ids: the later one counts
         connection.execute(
