@@ -20,6 +20,7 @@ from sendworthy.campaigns import (
     read_known,
 )
 from sendworthy.errors import Problem, SettingsError
+from sendworthy.foundation.safe_files import MAX_SEED, read_file, write_file
 from sendworthy.settings import validate_settings
 
 CAMPAIGNS_SEED = "seeds/compiled/campaigns.csv"
@@ -111,7 +112,7 @@ def compile_project(project_dir: Path) -> CompileResult:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(path.name + ".new")
-        scratch.write_bytes(data)
+        write_file(scratch, data)
         scratch.replace(path)
         result.changed.append(name)
     return result
@@ -141,7 +142,7 @@ def check_fresh(project_dir: Path) -> list[Problem]:
     stale: list[Problem] = []
     for name, key in ((CAMPAIGNS_SEED, ("campaign_id",)), (REQUIREMENTS_SEED, ("campaign_id", "variant"))):
         try:
-            committed = (project_dir / name).read_text(encoding="utf-8")
+            committed = read_file(project_dir / name, project_dir, MAX_SEED).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             stale.append(Problem(name, "", "the compiled seed is missing or unreadable", _FIX))
             continue

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from sendworthy.child import end_with_parent, leave_no_garbage
+from sendworthy.foundation.safe_files import write_file
 
 
 def main() -> None:
@@ -62,7 +63,7 @@ def keep_parsed(root: Path, target: Path) -> None:
     if not mark.is_file() or mark.read_text(encoding="utf-8") != str(root):
         (target / "partial_parse.msgpack").unlink(missing_ok=True)
         target.mkdir(parents=True, exist_ok=True)
-        mark.write_text(str(root), encoding="utf-8")
+        write_file(mark, str(root).encode())
 
 
 if __name__ == "__main__":

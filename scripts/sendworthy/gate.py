@@ -27,6 +27,8 @@ from types import ModuleType
 from typing import Any
 
 from sendworthy.errors import BuildError, SettingsError
+from sendworthy.foundation.night_folders import refuse_link
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.hardship import cause_of_machine
 from sendworthy.kinds import (
     Variants,
@@ -466,11 +468,12 @@ def _silence() -> Iterator[None]:
 
 def _put_docs(docs: Path, docs_dir: Path) -> Path:
     """Move the Data Docs to where they belong, in place of those of an earlier run and of nothing else."""
+    refuse_link(docs_dir)
     docs_dir.mkdir(parents=True, exist_ok=True)
     for part in DOCS_PARTS:
         old = docs_dir / part
         if old.is_dir():
-            shutil.rmtree(old)
+            remove_folder(old)
         else:
             old.unlink(missing_ok=True)
         if (docs / part).exists():

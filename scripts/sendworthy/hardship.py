@@ -15,6 +15,7 @@ import duckdb
 from sendworthy import warehouse
 from sendworthy.causes import find_cause
 from sendworthy.errors import BuildError
+from sendworthy.foundation.safe_files import UnsafeFile
 from sendworthy.lists import Lists
 from sendworthy.times import iso
 
@@ -52,6 +53,7 @@ def machine_failures(places: Mapping[str, Path], give_back: Callable[[], object]
         words = in_words(error)
         no_room = _is_of(f"{words}\n{error}", _NO_ROOM)
         fix = _MAKE_ROOM if no_room else _GIVE_MEMORY if _is_of(words, _NO_MEMORY) else ""
+        fix = error.fix if isinstance(error, UnsafeFile) else fix
         left = room_left(places) if no_room else []
         if no_room:
             give_back()

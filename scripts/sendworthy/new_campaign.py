@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 from sendworthy.campaigns import (
@@ -18,6 +17,7 @@ from sendworthy.campaigns import (
     read_known,
 )
 from sendworthy.errors import Problem, SettingsError
+from sendworthy.foundation.safe_files import remove_folder
 
 _SUCCESS_EVENTS = {
     Kind.onboarding: "onboarding_completed",
@@ -113,7 +113,7 @@ def new_campaign(
     scratch = project_dir / CAMPAIGNS_DIR / f".new-{campaign_id}"
     if "/" in campaign_id or "\\" in campaign_id:
         raise SettingsError(f"{campaign_id!r} cannot be a campaign id", "leave slashes out of the options")
-    shutil.rmtree(scratch, ignore_errors=True)
+    remove_folder(scratch)
     try:
         scratch.mkdir(parents=True)
         for file_name, text in files.items():
@@ -124,7 +124,7 @@ def new_campaign(
             raise SettingsError("no campaign was written", "correct the options", found)
         scratch.rename(folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_folder(scratch, ignore_errors=True)
     return folder
 
 

@@ -36,6 +36,7 @@ from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
+from sendworthy.foundation import night_folders
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.history import (
@@ -186,7 +187,6 @@ def _run_night(
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             warnings += tell(connection, options.destinations, campaigns, as_of)
-            warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
@@ -202,7 +202,8 @@ def _run_night(
         if erased.users:
             with stages.step("erase", "erasing people from what lies about"):
                 since = Since(run["run_id"], run_before, runs, erased.named, erased.ledgers_from)
-                warnings += erase_elsewhere(project, options, erased, since)
+                left = erase_elsewhere(project, options, erased, since)
+                warnings += still_known(erased, no_list_names_them=not left) + left
     if replay is None:
         warnings += remember(past, options.database, history, night.staged, erased, stages)
     if erased.users:
@@ -389,11 +390,12 @@ def still_there(remove: Callable[[], None]) -> list[str]:
     return []
 
 
-def still_known(erased: Erased) -> list[str]:
+def still_known(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
+    nowhere = " No list names them any more." if no_list_names_them else ""
     return [
         f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
-        "ids, which are those of your erasure requests. No list names them any more."
+        f"ids, which are those of your erasure requests.{nowhere}"
         for destination, people in erased.told
     ]
 
@@ -408,6 +410,14 @@ def check_places(options: NightOptions) -> None:
             raise SettingsError(
                 f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
                 "name another place.",
+            )
+    tonight = options.as_of.date().isoformat() if options.as_of else ""
+    for link in (path for folder in (options.out, options.docs) for path in night_folders.links(folder)):
+        # of a night without a name, it is seen when its lists are written
+        if link.name == tonight:
+            raise SettingsError(
+                f"{link} is a link, and the folder of a night has to be a folder.",
+                "move what the link leads to there, or remove the link.",
             )
 
 

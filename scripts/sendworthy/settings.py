@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sendworthy.dialects import DIALECTS
 from sendworthy.errors import Problem
+from sendworthy.foundation.safe_files import MAX_SEED, UnsafeFile, read_file
 
 SEEDS_DIR = "seeds"
 CHANNELS = ("email", "sms", "push")
@@ -85,12 +86,14 @@ def _number(column: str, low: float, high: float, *, whole: bool) -> Check:
     return check
 
 
-def _number_or_empty(column: str, low: float, high: float, *, whole: bool) -> Check:
+def _number_or_empty(
+    column: str, low: float, high: float, *, whole: bool, empty: str = "then it is not looked at"
+) -> Check:
     number = _number(column, low, high, whole=whole)
 
     def check(row: Row) -> tuple[str, str, str] | None:
         found = number(row) if row[column] else None
-        return found and (*found[:2], f"{found[2]}, or leave it empty: then it is not looked at")
+        return found and (*found[:2], f"{found[2]}, or leave it empty: {empty}")
 
     return check
 
@@ -216,7 +219,7 @@ SEEDS: tuple[Seed, ...] = (
             _matches("name", r".*\S.*", "give the place the name that customers read"),
             _number("latitude", -90, 90, whole=False),
             _number("longitude", -180, 180, whole=False),
-            _number("radius_m", 1, 100_000, whole=False),
+            _number_or_empty("radius_m", 1, 100_000, whole=False, empty="then it is 50"),
         ),
         may_be_empty=True,
     ),
@@ -330,7 +333,7 @@ def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
 def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
     """The rows of a seed as they stand; none when the file cannot be read."""
     try:
-        text = (project_dir / SEEDS_DIR / f"{name}.csv").read_bytes().decode("utf-8-sig")
+        text = read_file(project_dir / SEEDS_DIR / f"{name}.csv", project_dir, MAX_SEED).decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
@@ -338,9 +341,11 @@ def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
 
 def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
     try:
-        text = (project_dir / seed.path).read_bytes().decode("utf-8-sig")
+        text = read_file(project_dir / seed.path, project_dir, MAX_SEED).decode("utf-8-sig")
     except UnicodeDecodeError:
         return [Problem(seed.path, "", "not UTF-8", "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)")]
+    except UnsafeFile as error:
+        return [Problem(seed.path, "", str(error.strerror), error.fix)]
     except OSError:
         fix = "restore it from version control, or give the right --project-dir"
         return [Problem(seed.path, "", "the file is missing", fix)]

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.project import Project
 
 PROFILE = "sendworthy"
@@ -30,8 +31,14 @@ def read_target(project: Project, wanted: str | None, environment: Mapping[str, 
     `environment` is what `env_var` sees. SettingsError for a target that is not there, or that asks for a variable
     that is not set.
     """
-    profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))[PROFILE]
-    outputs = profile["outputs"]
+    try:
+        profile = read_dbt_yaml(project.root / "profiles.yml", project.root)[PROFILE]
+        outputs = profile["outputs"]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        why = getattr(error, "strerror", None) or getattr(error, "problem", None) or type(error).__name__
+        raise SettingsError(
+            f"profiles.yml cannot be read: {why}.", "restore it from version control, or mend it."
+        ) from None
     name = wanted or environment.get("DBT_TARGET") or _render(profile.get("target", "default"), environment)
     if name not in outputs:
         raise SettingsError(

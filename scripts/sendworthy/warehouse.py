@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.errors import BuildError, SettingsError, did_you_mean
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 
@@ -174,8 +175,7 @@ def copy_published(published: Path) -> Path:
 def forget_build(published: Path) -> Path:
     """Remove what an earlier night has left of its build, all of it: DuckDB would replay a log that outlived its file. Returns the folder."""
     folder = published.parent / ".sendworthy" / f"{published.name}.build"
-    if folder.exists():
-        shutil.rmtree(folder)
+    remove_folder(folder)
     return folder
 
 
@@ -420,7 +420,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
         log_of(published).unlink()
         flush(published.parent)
     swap_in(build, published)
-    shutil.rmtree(build.parent, ignore_errors=True)
+    remove_folder(build.parent, ignore_errors=True)
 
 
 def log_of(database: Path) -> Path:

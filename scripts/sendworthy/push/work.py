@@ -267,6 +267,7 @@ def _write_refused(plan: Plan) -> Path | None:
         path.unlink(missing_ok=True)
         return None
     aside = path.with_suffix(".writing")
+    aside.unlink(missing_ok=True)
     with aside.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("as_of", "campaign_id", "dispatch_id", "rows", "code", "reason"))
