@@ -55,12 +55,14 @@ def open_file(path: Path, inside: Path, most: int) -> BinaryIO:
 
 def read_file(path: Path, inside: Path, most: int) -> bytes:
     """The content of a file, see `open_file`."""
+    content = bytearray()
     with open_file(path, inside, most) as file:
         # some files are longer than the system says
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise _too_long(path, most)
-    return content
+        while block := file.read(MB):
+            content += block
+            if len(content) > most:
+                raise _too_long(path, most)
+    return bytes(content)
 
 
 def check_file(path: Path, inside: Path, most: int) -> Path:
