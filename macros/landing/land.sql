@@ -165,7 +165,7 @@
         an @ or a brace, or is very long), the line may be a row, or a header and a row in one: then only how many there are.
     -#}
     {% set values = [] %}
-    {% for name in names if modules.re.search("^[-+]?[0-9]|[@{\[]", name) or name | length > 64 %}
+    {% for name in names if modules.re.search("^[-+]?[0-9]|[@{]", name) or name | length > 64 %}
         {% do values.append(name) %}
     {% endfor %}
     {{ return(names | length ~ " that look like values" if values else names | join(separator)) }}

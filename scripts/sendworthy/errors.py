@@ -11,6 +11,8 @@ EXIT_OK = 0
 EXIT_BUILD_FAILED = 1
 EXIT_USAGE = 2
 EXIT_HELD_BACK = 3
+# as shells and schedulers know it: 128 + SIGINT
+EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class BuildError(SendworthyError):
     """The night failed before publishing: what was published stays as it was."""
 
     exit_code = EXIT_BUILD_FAILED
+
+
+class Interrupted(SendworthyError):
+    """Somebody has interrupted the command (Ctrl-C): the words say what had happened by then."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:

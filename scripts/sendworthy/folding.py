@@ -53,7 +53,7 @@ def open_night(
         with warehouse.connect(published, read_only=True) as connection:
             yield connection
         return
-    with duckdb.connect() as connection:
+    with warehouse.closing(duckdb.connect()) as connection:
         warehouse.prepare(connection)
         connection.execute(f"attach {literal(published)} as published (read_only)")
         for schema in ("staging", "ops", "settings", "intermediate"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy import warehouse
-from sendworthy.causes import find_cause
+from sendworthy.causes import NO_MEMORY, NO_ROOM, find_cause
 from sendworthy.errors import BuildError
 from sendworthy.foundation.safe_files import UnsafeFile
 from sendworthy.lists import Lists
@@ -21,12 +21,6 @@ from sendworthy.times import iso
 
 # clocks are set right by a little all the time
 JUMP = timedelta(hours=1)
-
-_NO_ROOM = (
-    *("No space left on device", "Disk quota exceeded", "File too large"),
-    *("failed to offload", "max_temp_directory_size"),
-)
-_NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
 
 _MAKE_ROOM = "make room where there is none (the places are named above), then run the night again."
 _GIVE_MEMORY = "give the machine more memory or end what else is using it, or set SENDWORTHY_MEMORY (such as 4GB) to how much DuckDB may take; then run the night again."
@@ -42,17 +36,17 @@ def machine_failures(places: Mapping[str, Path], give_back: Callable[[], object]
         yield
     except BuildError as error:
         said = "\n".join([error.what, *error.details])
-        if _is_of(said, _NO_ROOM):
+        if _is_of(said, NO_ROOM):
             error.details += room_left(places)
             error.fix = _MAKE_ROOM
             give_back()
-        elif _is_of(said, _NO_MEMORY):
+        elif _is_of(said, NO_MEMORY):
             error.fix = _GIVE_MEMORY
         raise
     except (OSError, MemoryError, duckdb.Error) as error:
         words = in_words(error)
-        no_room = _is_of(f"{words}\n{error}", _NO_ROOM)
-        fix = _MAKE_ROOM if no_room else _GIVE_MEMORY if _is_of(words, _NO_MEMORY) else ""
+        no_room = _is_of(f"{words}\n{error}", NO_ROOM)
+        fix = _MAKE_ROOM if no_room else _GIVE_MEMORY if _is_of(words, NO_MEMORY) else ""
         fix = error.fix if isinstance(error, UnsafeFile) else fix
         left = room_left(places) if no_room else []
         if no_room:
@@ -68,14 +62,11 @@ def in_words(error: BaseException) -> str:
     """What failed, with the file where it is known, and nothing of anybody's data."""
     if isinstance(error, MemoryError):
         return "MemoryError: this process could get no more memory"
-    sign = next((sign for sign in (*_NO_ROOM, *_NO_MEMORY) if sign in str(error)), None)
     if isinstance(error, duckdb.Error):
-        # what DuckDB says of room may stand within something else, such as a transaction that it could not end
-        words = find_cause(str(error)).words.rstrip(".")
-        return sign if sign and sign not in words else words
+        return find_cause(str(error)).words.rstrip(".")
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
-    return sign or type(error).__name__
+    return next((sign for sign in (*NO_ROOM, *NO_MEMORY) if sign in str(error)), type(error).__name__)
 
 
 def _is_of(said: str, signs: tuple[str, ...]) -> bool:

@@ -134,7 +134,7 @@ class Past:
 
     def forget_damaged(self, history: History) -> bool:
         """Read a history to its end, for a night that has failed; remove it and return True where that cannot be done."""
-        with duckdb.connect() as connection:
+        with warehouse.closing(duckdb.connect()) as connection:
             warehouse.prepare(connection)
             try:
                 for part in PARTS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -34,9 +34,10 @@ from sendworthy.delivery import MANIFEST, only_writer, put_in_place, unfinished
 from sendworthy.destinations import Destination, as_form, load_destinations
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
-from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, Interrupted, SettingsError
 from sendworthy.exports import export_night, list_changes, write_aside
-from sendworthy.foundation import night_folders
+from sendworthy.foundation import interrupts, night_folders
+from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.history import (
@@ -49,6 +50,7 @@ from sendworthy.history import (
 from sendworthy.landing import find_damaged
 from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
+from sendworthy.manifest import UnknownForm, read_manifest
 from sendworthy.old_lists import Since, forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
@@ -112,24 +114,72 @@ class _Decided:
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
-    places = places_of(options.database, options.out, options.docs, project.root)
-    with (
-        warehouse.only_night(options.database) as lock,
-        machine_failures(places, lambda: warehouse.forget_build(options.database)),
-    ):
-        result, channels, alerts = _run_night(project, options, stages, lock)
-    # the next night need not wait for it
-    if alerts and (channels.command or channels.webhook):
-        with stages.step("alert", "telling whom it concerns"):
-            result.alerts = send_alerts(alerts, channels)
-        result.stages = [asdict(stage) for stage in stages.done]
-    return result
+    run: dict[str, Any] = {}
+    with interruptions(options, run):
+        places = places_of(options.database, options.out, options.docs, project.root)
+        with (
+            warehouse.only_night(options.database) as lock,
+            machine_failures(places, lambda: warehouse.forget_build(options.database)),
+        ):
+            result, channels, alerts = _run_night(project, options, stages, lock, run)
+        # the next night need not wait for it
+        if alerts and (channels.command or channels.webhook):
+            with stages.step("alert", "telling whom it concerns"):
+                result.alerts = send_alerts(alerts, channels)
+            result.stages = [asdict(stage) for stage in stages.done]
+        return result
+
+
+@contextmanager
+def interruptions(options: NightOptions, run: Mapping[str, Any]) -> Iterator[None]:
+    """Interrupted, where somebody interrupts the night: with what has happened, which the files say; `run` is filled meanwhile."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
+        interrupts.ignore()
+        raise _interrupted(options, run) from None
+
+
+def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
+    if not run or not _is_published(options.database, run["run_id"]):
+        return Interrupted(
+            "interrupted: nothing was published, and what was published before is as it was.",
+            "run the night again.",
+        )
+    folder = options.out / str(run["as_of"])[:10]
+    if not _is_delivered(folder, run["run_id"]):
+        return Interrupted(
+            f"interrupted: the night is published and its messages count as sent, but its lists are not in {folder} yet.",
+            "run `sendworthy export`, or the next night: either puts them there.",
+        )
+    return Interrupted(
+        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists, "
+        "folding old drops and alerts may not have been done.",
+        "the next night does what is missing, but for alerts: the manifest says which campaigns are held back.",
+    )
+
+
+def _is_published(database: Path, run_id: str) -> bool:
+    try:
+        with warehouse.connect(database, read_only=True) as connection:
+            return warehouse.audited_run(connection) == run_id
+    except (BuildError, duckdb.Error):
+        return False
+
+
+def _is_delivered(folder: Path, run_id: str) -> bool:
+    try:
+        return read_manifest(folder / MANIFEST)[0].run_id == run_id
+    except (OSError, UnknownForm):
+        return False
 
 
 def _run_night(
-    project: Project, options: NightOptions, stages: Stages, lock: int
+    project: Project, options: NightOptions, stages: Stages, lock: int, run: dict[str, Any]
 ) -> tuple[NightResult, Channels, list[dict[str, Any]]]:
-    """The night, and what there is to tell of it by which channels."""
+    """The night, and what there is to tell of it by which channels; `run` is filled with what the manifest says of it."""
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
@@ -164,7 +214,7 @@ def _run_night(
             error.fix = "run the night again: it reads all drops."
         raise
     build, as_of, warnings = night.build, night.as_of, night.warnings
-    run = _describe_run(options, engine, as_of, started_at)
+    run.update(_describe_run(options, engine, as_of, started_at))
     with only_writer(options.out):
         with stages.step("export", "writing the lists"), warehouse.connect(build) as connection:
             warehouse.create_runs(connection)

@@ -37,7 +37,7 @@ from sendworthy.foundation.safe_files import (
 )
 from sendworthy.lasting import flush, flush_tree, swap_in
 from sendworthy.manifest import UnknownForm, read_manifest
-from sendworthy.warehouse import identifier, literal
+from sendworthy.warehouse import closing, identifier, literal
 
 # which nights were searched, see `Since`; it says nothing about anybody
 SEARCHED = ".erasures.json"
@@ -374,7 +374,10 @@ def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[byte
         value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
     theirs = f"coalesce(list_contains(?, {value}::varchar), false)"
     source = f"read_parquet({literal(glob.escape(str(path)))})"
-    with duckdb.connect() as connection, tempfile.TemporaryDirectory(prefix="sendworthy-erase-") as folder:
+    with (
+        closing(duckdb.connect()) as connection,
+        tempfile.TemporaryDirectory(prefix="sendworthy-erase-") as folder,
+    ):
         ((taken,),) = connection.execute(
             f"select count(*) from {source} where {theirs}", [sorted(ids)]
         ).fetchall()

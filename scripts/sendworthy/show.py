@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
 import duckdb
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sendworthy.errors import EXIT_BUILD_FAILED, Problem, SendworthyError
+from sendworthy.causes import redact_exception
+from sendworthy.errors import BuildError, Interrupted, Problem, SendworthyError
+from sendworthy.foundation.interrupts import is_interrupt
+from sendworthy.foundation.safe_files import UnsafeFile
+from sendworthy.hardship import in_words
 from sendworthy.times import iso
 
 if TYPE_CHECKING:
@@ -42,31 +48,53 @@ def failures(as_json: bool) -> Iterator[None]:
     """Expected failures in words, with their exit code and without a stack trace."""
     try:
         yield
-    except (OSError, duckdb.Error) as failure:
-        words = str(failure).splitlines()[0] if str(failure) else type(failure).__name__
-        if as_json:
-            print_json({"error": words, "exit_code": EXIT_BUILD_FAILED})
-        err.print(f"[bold red]error[/] {escape(words)}", highlight=False)
-        raise typer.Exit(EXIT_BUILD_FAILED) from None
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
     except SendworthyError as error:
-        if as_json:
-            print_json(
-                {
-                    "error": error.what,
-                    "fix": error.fix,
-                    "exit_code": error.exit_code,
-                    "problems": [asdict(problem) for problem in error.problems],
-                    "details": error.details,
-                }
-            )
-        for problem in error.problems:
-            err.print(escape(str(problem)), highlight=False)
-        for detail in error.details:
-            err.print(escape(detail), highlight=False)
-        err.print(f"[bold red]error[/] {escape(error.what)}", highlight=False)
-        if error.fix:
-            err.print(f"      {escape(error.fix)}", highlight=False)
-        raise typer.Exit(error.exit_code) from None
+        _show_error(error, as_json)
+    except BaseException as failure:
+        if isinstance(failure, SystemExit):
+            raise
+        _show_error(_as_error(failure), as_json)
+
+
+def _as_error(failure: BaseException) -> SendworthyError:
+    """An interrupt, an error of the system or an engine, or one that nobody expected, in words that quote nobody's data."""
+    if is_interrupt(failure):
+        return Interrupted(
+            "interrupted; what was finished by then stays.", "run the command again: it does the rest."
+        )
+    if isinstance(failure, (OSError, MemoryError, duckdb.Error)):
+        return BuildError(f"{in_words(failure)}.", failure.fix if isinstance(failure, UnsafeFile) else "")
+    frames = [
+        frame for frame in traceback.extract_tb(failure.__traceback__) if "sendworthy" in frame.filename
+    ]
+    places = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
+    return SendworthyError(
+        f"an error that should not happen: {redact_exception(failure)}, at {places}.",
+        "please report it with this line, in which nothing is anybody's data.",
+    )
+
+
+def _show_error(error: SendworthyError, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(
+            {
+                "error": error.what,
+                "fix": error.fix,
+                "exit_code": error.exit_code,
+                "problems": [asdict(problem) for problem in error.problems],
+                "details": error.details,
+            }
+        )
+    for problem in error.problems:
+        err.print(escape(str(problem)), highlight=False)
+    for detail in error.details:
+        err.print(escape(detail), highlight=False)
+    err.print(f"[bold red]error[/] {escape(error.what)}", highlight=False)
+    if error.fix:
+        err.print(f"      {escape(error.fix)}", highlight=False)
+    raise typer.Exit(error.exit_code) from None
 
 
 def print_json(value: object) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sendworthy.foundation import interrupts
+
 # ru_maxrss counts kibibytes on Linux and bytes on macOS
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -58,6 +60,8 @@ class Stages:
                 )
                 stage.peak_mb = round(peak / 1e6)
                 self.done.append(stage)
+        # whatever was interrupted may have taken it for a failure that it can do without
+        interrupts.check()
         self.console.print(f"[green]✓[/] {words}  [dim]{stage.seconds:.1f} s[/]", highlight=False)
 
     def say(self, words: str) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,19 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
             f"{path} cannot be opened: {str(error).splitlines()[0]}",
             "is another process writing it, or is it not a DuckDB file of this version?",
         ) from None
+    with closing(connection):
+        yield connection
+
+
+@contextmanager
+def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Close a connection at the end. Where an error ends it, an interrupt say, a statement that is at work is not waited for."""
     try:
         yield connection
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.interrupt()
+        raise
     finally:
         connection.close()
 
