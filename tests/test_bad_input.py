@@ -22,7 +22,7 @@ import pytest
 from harness import Warehouse
 from nights import FIRST, ROOT, copy_clone, sendworthy
 from oracle import Settings
-from sendworthy.causes import UNNAMED_FILE, FailedNode, describe, find_cause
+from sendworthy.causes import UNNAMED_FILE, FailedNode, describe
 from sendworthy.errors import BuildError
 from sendworthy.landing import BUFFER, find_damaged, holds_long_row, refuse_long_rows
 from sendworthy.settings import validate_settings
@@ -536,8 +536,9 @@ def words_of(warehouse: Warehouse, raw: Path, capfd: pytest.CaptureFixture[str])
         except AssertionError:
             # dbt heads what it says with the time
             said = "\n".join(line for line in capfd.readouterr().out.splitlines() if line.strip())
-            found = re.search(r"landing zone, table .*? Fix: [^\n]*", said)
-            return found[0] if found else find_cause(said).words
+            found = re.search(r"landing zone, .*? Fix: [^\n]*", said)
+            assert found, said
+            return found[0]
         with pytest.raises(duckdb.Error) as caught:
             for table in TABLES:
                 warehouse.run_model(connection, f"base_landing__{table}", as_of=NIGHT)

@@ -37,7 +37,9 @@ _HEAD = re.compile(r"(Runtime|Database) Error(?: in (.+))?$")
 _OUR_WORDS = re.compile(
     r"(?:Invalid Input Error: )?(the landing zone holds no valid event[^\n]*|landing zone[,:] [^\n]*)"
 )
-_OUR_WORDS_IN_SPARK = re.compile(r"the landing zone holds no valid event[^\n]*")
+_OUR_WORDS_IN_SPARK = re.compile(
+    r"Exception: \[USER_RAISED_EXCEPTION\] (the landing zone holds no valid event[^\n]*)"
+)
 
 # DuckDB: what it says of names, files and room
 _DUCKDB_ERROR = re.compile(r"([A-Z][A-Za-z ]*? Error): ?(.*)", re.DOTALL)
@@ -48,7 +50,7 @@ _DUCKDB_OF_NAMES = (
 _LINE = re.compile(r"^\s*LINE (\d+):(?: (.*))?", re.MULTILINE)
 
 # DuckDB of a file that it cannot read: what is wrong, in our words (its own quote the row), and what to do
-_CSV_ROW = re.compile(r"\bCSV Error on Line: (\d+)")
+_CSV_ROW = re.compile(r"(?:Invalid Input|Conversion) Error: CSV Error on Line: (\d+)")
 _CSV_STATE = "The CSV Parser state machine reached an invalid state"
 _CSV_FILE = re.compile(r"^\s*file = (.+?)\s*$", re.MULTILINE)
 _CSV_COLUMNS = re.compile(r"^\s*Expected Number of Columns: (\d+) Found: (\d+)\s*$", re.MULTILINE)
@@ -77,6 +79,10 @@ _PARQUET_DAMAGED = re.compile(r"^\s*(?:Error: )?(?:don't know what type|TProtoco
 _SPARK_ERROR = re.compile(
     r"\[([A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\] (.*?)\s*SQLSTATE: ([0-9A-Z]{5})", re.DOTALL
 )
+_SPARK_BEGINS = re.compile(
+    r"(?:An error occurred while calling \S+\s*:\s*)?(?:(?:[a-z]\w*\.)+[A-Z]\w*: )*\[[A-Z][A-Z0-9_.]+\]"
+)
+_SPARK_STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})")
 _SPARK_LINE = re.compile(r"\bline (\d+),? pos(?:ition)? \d+")
 # classes of SQLSTATE whose words are about names and what is supported: syntax, features, connections, catalogues, limits
 _SPARK_OF_NAMES = ("42", "0A", "07", "08", "3D", "3F", "46", "54", "58")
@@ -102,6 +108,9 @@ class Cause:
     line: int | None = None
     piece: str = ""
     of_a_file: bool = False
+
+
+_UNKNOWN = Cause(f"an error ({_WITHHELD})")
 
 
 @dataclass(frozen=True)
@@ -132,18 +141,23 @@ def find_cause(message: str, is_redacted: bool = False) -> Cause:
         return Cause("\n".join(line.strip() for line in lines[1:]) or lines[0])
     heads = len(list(takewhile(lambda line: _HEAD.match(line.strip()), lines)))
     said = "\n".join(lines[heads:]).strip()
+    found = _cause_of_engine(said)
+    if found is None and said and (heads or is_redacted):
+        return _words_of_dbt(said)
+    return found or _UNKNOWN
+
+
+def _cause_of_engine(said: str) -> Cause | None:
+    """The cause in the words of an engine, without anything before them; None where they are of no known form."""
     ours = _OUR_WORDS.match(said)
     if ours:
         return Cause(ours[1].strip(), of_a_file=True)
-    found = _file_cause(said) or _spark_cause(said) or _duckdb_cause(said) or _known_cause(said)
-    if found is None and said and (heads or is_redacted):
-        return _words_of_dbt(said)
-    return found or Cause(f"an error ({_WITHHELD})")
+    return _file_cause(said) or _duckdb_cause(said) or _spark_cause(said) or _known_cause(said)
 
 
-def redact(message: str) -> str:
+def redact(said: str) -> str:
     """What an engine says, without what could be somebody's: for logs, for records, and for `find_cause`, which finds the same."""
-    cause = find_cause(message)
+    cause = _cause_of_engine(said.strip()) or _UNKNOWN
     line = f"\n\nLINE {cause.line}: {cause.piece}".rstrip() if cause.line is not None else ""
     return cause.words + line
 
@@ -160,7 +174,7 @@ def redact_exception(error: BaseException) -> str:
 def _file_cause(said: str) -> Cause | None:
     """DuckDB cannot read a file of the landing zone: the file, the row where it is known, and what to do."""
     first = said.partition("\n")[0]
-    row = _CSV_ROW.search(first)
+    row = _CSV_ROW.match(first)
     named = _CSV_FILE.findall(said)
     if named and (row or _CSV_STATE in first):
         # the last one: before it the row is quoted, which may hold anything
@@ -206,12 +220,15 @@ def _spark_cause(said: str) -> Cause | None:
     if not errors:
         return None
     own = [error for error in errors if error[0] not in _SPARK_WRAPPERS] or errors
-    kind, words, state = own[0]
-    if kind == "USER_RAISED_EXCEPTION" and (ours := _OUR_WORDS_IN_SPARK.match(words)):
-        return Cause(ours[0].strip(), of_a_file=True)
+    kind, words, _ = own[0]
+    if kind == "USER_RAISED_EXCEPTION" and (ours := _OUR_WORDS_IN_SPARK.search(said)):
+        return Cause(ours[1].partition(" SQLSTATE")[0].strip(), of_a_file=True)
     line = _SPARK_LINE.search(said)
-    # what is wrong with names comes first, before a row is read that could be quoted
-    is_of_names = state[:2] in _SPARK_OF_NAMES and own[0] == errors[0]
+    # what is wrong with names comes first, before a row is read; a row that is quoted may look like it, but is quoted by another
+    # error, whose state stands behind it
+    states = _SPARK_STATE.findall(said)
+    is_first = own[0] == errors[0] and _SPARK_BEGINS.match(said)
+    is_of_names = is_first and all(state[:2] in _SPARK_OF_NAMES for state in states)
     told = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
     return Cause(told, int(line[1]) if line else None)
 

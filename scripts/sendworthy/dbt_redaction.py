@@ -6,7 +6,7 @@ the file and the line stay.
 
 dbt has no setting for this. What is replaced, in dbt 1.11, dbt-duckdb 1.11 and dbt-spark 1.11: `exception_handler` (around each
 statement) and `get_result_from_cursor` (rows that are computed while they are fetched) of the connection managers, and
-`_handle_generic_exception` of the runner (errors that dbt does not expect). tests/test_canaries.py fails where one of them moves.
+`_handle_generic_exception` of the runner and `catch_jinja` (errors that dbt does not expect, in a node and in a macro). tests/test_canaries.py fails where one of them moves.
 
 dbt-duckdb takes this as a plugin, which profiles.yml names: so `dbt build` alone is covered too.
 """
@@ -22,9 +22,11 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.events.types import GenericExceptionOnRun, LogDebugStackTrace
 from dbt.task.base import BaseRunner, ExecutionContext
+from dbt_common.clients import jinja
 from dbt_common.events.contextvars import get_node_info
 from dbt_common.events.functions import fire_event
-from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.exceptions import CompilationError, DbtRuntimeError
+from jinja2 import TemplateError
 
 from sendworthy.causes import redact, redact_exception
 
@@ -45,7 +47,7 @@ def redact_dbt(manager: Any) -> None:
         try:
             yield
         except Exception as error:
-            words = redact(str(error))
+            words = redact(_said(error))
             self.rollback_if_open()
             # from None: a log of what came before would quote the row
             raise DbtRuntimeError(words) from None
@@ -54,12 +56,34 @@ def redact_dbt(manager: Any) -> None:
         try:
             return super(manager, cls).get_result_from_cursor(cursor, limit)
         except Exception as error:
-            raise DbtRuntimeError(redact(str(error))) from None
+            raise DbtRuntimeError(redact(_said(error))) from None
 
     manager.exception_handler = exception_handler
     manager.get_result_from_cursor = classmethod(get_result_from_cursor)
     runner: Any = BaseRunner
     runner._handle_generic_exception = _handle_generic_exception
+    jinja.catch_jinja = _catch_jinja
+
+
+# as dbt has it, however often it is replaced
+_DBTS_CATCH_JINJA = jinja.catch_jinja
+
+
+@contextmanager
+def _catch_jinja(node: Any = None) -> Iterator[None]:
+    """As dbt's own, without what an error of Python's says: a macro reads rows too."""
+    with _DBTS_CATCH_JINJA(node):
+        try:
+            yield
+        except (TemplateError, DbtRuntimeError):
+            raise
+        except Exception as error:
+            raise CompilationError(redact_exception(error), node) from None
+
+
+def _said(error: Exception) -> str:
+    """What the engine says; dbt's cursors may have put their own words before it."""
+    return str(error.msg if isinstance(error, DbtRuntimeError) else error)
 
 
 def _handle_generic_exception(self: BaseRunner, error: Exception, _: ExecutionContext) -> str:

@@ -51,6 +51,8 @@ class Seed:
     unique: tuple[str, ...]
     checks: tuple[Check, ...]
     may_be_empty: bool = False
+    is_personal: bool = False
+    """Its rows are about people: no value of them is shown."""
 
     @property
     def path(self) -> str:
@@ -58,14 +60,16 @@ class Seed:
         return f"{SEEDS_DIR}/{self.name}.csv"
 
 
-def _matches(column: str, pattern: str, fix: str) -> Check:
+def _matches(column: str, pattern: str, fix: str, *, is_personal: bool = False) -> Check:
+    """A check of one column. `is_personal`: a row is about somebody, and no value of it is shown, in whichever column it stands."""
     compiled = re.compile(pattern)
 
     def check(row: Row) -> tuple[str, str, str] | None:
         value = row[column]
         if compiled.fullmatch(value):
             return None
-        return column, f"{value!r} is not allowed" if value else "empty", fix
+        shown = "the value" if is_personal else repr(value)
+        return column, f"{shown} is not allowed" if value else "empty", fix
 
     return check
 
@@ -129,7 +133,7 @@ def _timestamp(row: Row) -> tuple[str, str, str] | None:
     except ValueError:
         return (
             "added_at",
-            f"{value!r} is not a time" if value else "empty",
+            "not a time" if value else "empty",
             "write it as 2024-03-11 09:30:00 (UTC)",
         )
     return None
@@ -228,12 +232,18 @@ SEEDS: tuple[Seed, ...] = (
         ("channel", "user_id", "address", "reason", "added_at"),
         ("channel", "user_id", "address"),
         (
-            _matches("channel", "email|sms|push|all", _CHANNEL_FIX),
+            _matches("channel", "email|sms|push|all", _CHANNEL_FIX, is_personal=True),
             _suppressed,
-            _matches("reason", r".*\S.*", "say why, so that somebody can lift it one day"),
+            _matches(
+                "reason",
+                r".*\S.*",
+                "say in one line why, so that somebody can lift it one day",
+                is_personal=True,
+            ),
             _timestamp,
         ),
         may_be_empty=True,
+        is_personal=True,
     ),
     Seed(
         "esp_campaigns",
@@ -356,7 +366,8 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
     try:
         header = next(reader, [])
         if tuple(header) != seed.columns:
-            what = f"the header is {','.join(header) or 'missing'}"
+            shown = "another one" if seed.is_personal else ",".join(header)
+            what = f"the header is {shown if header else 'missing'}"
             return [Problem(f"{seed.path}:1", "header", what, f"write {','.join(seed.columns)}")]
         while True:
             line = reader.line_num + 1
