@@ -19,6 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nights import FIRST, ROOT, Place, copy_project, sendworthy
 from sendworthy.causes import find_cause, redact, redact_exception
+from sendworthy.dbt import run_dbt
+from sendworthy.errors import BuildError
+from sendworthy.project import Project
 
 CANARY = "zaphod"
 # words of engines, of dbt and of ours that a row may hold, each followed by what must not be seen
@@ -170,6 +173,7 @@ def test_exceptions_of_python_and_spark_are_told_without_their_words(text: str) 
 
 # --- whole runs -----------------------------------------------------------------------------------------
 
+SUPPRESSIONS = "channel,user_id,address,reason,added_at\n"
 USERS = "user_id,updated_at,email,signed_up_at"
 GOOD_LANDING: dict[str, bytes] = {
     "users/good.csv": f"{USERS}\n{CANARY}-1,2026-05-01,{CANARY}@example.com,2026-05-01\n".encode(),
@@ -220,10 +224,10 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def search(place: Place, *said: str) -> list[str]:
     """Where the canary is: in what was said, and in every file that no data belongs into."""
     found = [f"said: {line[:200]}" for text in said for line in text.splitlines() if CANARY in line.lower()]
-    for folder in ("logs", "target", "data_docs"):
-        for path in sorted((place.root / folder).rglob("*")):
-            if path.is_file() and CANARY.encode() in path.read_bytes().lower():
-                found.append(str(path.relative_to(place.root)))
+    patterns = ("logs/**/*", "target/**/*", "data_docs/**/*", ".sendworthy/**/*.log")
+    for path in sorted(path for pattern in patterns for path in place.root.glob(pattern)):
+        if path.is_file() and CANARY.encode() in path.read_bytes().lower():
+            found.append(str(path.relative_to(place.root)))
     return found
 
 
@@ -294,7 +298,85 @@ def test_dbt_alone_tells_nobody_s_values_either(broken: Place, case: str) -> Non
     assert search(broken, done.stdout, done.stderr) == []
 
 
-SUPPRESSIONS = "channel,user_id,address,reason,added_at\n"
+@pytest.mark.spark
+def test_a_night_on_spark_tells_nobody_s_values(broken: Place) -> None:
+    raw = land(broken, "rows")
+    seed = broken.root / "seeds" / "global_suppressions.csv"
+    before = seed.read_bytes()
+    seed.write_text(
+        f"{SUPPRESSIONS}email,,{CANARY}@example.com,it's 100% {CANARY},2026-01-01\n", encoding="utf-8"
+    )
+    try:
+        done = sendworthy(
+            *("nightly", "--target", "spark", "--as-of", FIRST, "--raw", raw),
+            cwd=broken.root,
+            environment=environment(),
+        )
+    finally:
+        seed.write_bytes(before)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    for words in ("MALFORMED_RECORD_IN_PARSING", "CAST_INVALID_INPUT", "ValueError"):
+        assert words in done.stderr, done.stderr
+    (log,) = broken.root.glob(".sendworthy/*.lake/spark.log")
+    # it still says what failed, and where
+    assert "ERROR Executor: org.apache.spark" in log.read_text(encoding="utf-8")
+    (suppressions,) = (broken.root / ".sendworthy").rglob("settings.db/global_suppressions/*.parquet")
+    with duckdb.connect() as connection:
+        loaded = connection.execute(f"select address, reason from read_parquet('{suppressions}')").fetchall()
+    assert loaded == [(f"{CANARY}@example.com", f"it's 100% {CANARY}")]
+    assert search(broken, done.stdout, done.stderr) == []
+
+
+def test_what_dbt_prints_beside_its_events_is_not_passed_on(tmp_path: Path) -> None:
+    printed = [
+        f'Traceback (most recent call last):\\n  File "x.py", line 1\\nValueError: {CANARY}',
+        f'{{\\"msg\\": \\"{CANARY}\\"}}',
+        CANARY,
+        "Usage: dbt [OPTIONS] COMMAND",
+        "Error: No such option: --nope",
+    ]
+    program = [
+        sys.executable,
+        "-c",
+        "; ".join(f'print("""{text}""")' for text in printed) + "; raise SystemExit(2)",
+    ]
+    with pytest.raises(BuildError) as caught:
+        run_dbt(Project(tmp_path), program, ["build"], "duckdb", {}, {})
+    assert caught.value.details == ["Usage: dbt [OPTIONS] COMMAND", "Error: No such option: --nope"]
+
+
+def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) -> None:
+    script = (
+        "import sendworthy.verify as v\n"
+        f"def verify(*_): raise ValueError('{CANARY}')\n"
+        "v.verify = verify\n"
+        "from sendworthy.cli import main; main()"
+    )
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "verify", str(broken.root), *more], capture_output=True, text=True
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 1 and "Traceback" not in said and CANARY not in said, said
+        assert "ValueError" in said and "cli.py:" in said
+
+
+@pytest.mark.parametrize("command", ["explain", "verify", "export"])
+def test_what_the_engine_says_to_a_command_is_told_without_values(tmp_path: Path, command: str) -> None:
+    script = (
+        "import duckdb, sendworthy.project as p\n"
+        f"def find_project(*_): raise duckdb.ConversionException(\"Conversion Error: Could not convert string '{CANARY}' to INT32\")\n"
+        "p.find_project = find_project\n"
+        "import sendworthy.verify as v; v.verify = find_project\n"
+        "from sendworthy.cli import main; main()"
+    )
+    arguments = {"explain": ["u1"], "verify": [str(tmp_path)], "export": []}[command]
+    done = subprocess.run([sys.executable, "-c", script, command, *arguments], capture_output=True, text=True)
+    assert done.returncode == 1 and CANARY not in done.stderr and "Conversion Error" in done.stderr, (
+        done.stderr
+    )
+
+
 BROKEN_SEEDS = {
     "a time that is none": f"{SUPPRESSIONS}email,,{CANARY}@example.com,asked,{CANARY}\n",
     "a value too many": f"{SUPPRESSIONS}email,,{CANARY}@example.com,asked,2026-01-01,{CANARY}\n",

@@ -130,9 +130,16 @@ def run_dbt(
                     for number, failed in enumerate(run.failed)
                 ),
             ]
-            or other_output[-15:],
+            or _words_of_usage(other_output),
         )
     return run
+
+
+def _words_of_usage(output: Sequence[str]) -> list[str]:
+    """What dbt's command line says of how it was called. Whatever else stands there may be of a library that quotes a row."""
+    return [
+        line for line in output if line.startswith(("Usage: ", "Error: ", "Try ", "ModuleNotFoundError: "))
+    ]
 
 
 def _failed_node(data: Mapping[str, Any]) -> FailedNode:
@@ -170,7 +177,7 @@ def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
         ).removeprefix("Encountered an error:\n")
         if "Traceback (most recent call last)" in text:
             # dbt itself has failed, and its stack helps nobody at night
-            text = find_cause(text.strip().splitlines()[-1]).words
+            text = find_cause(re.sub(r"^[\w.]+: ", "", text.strip().splitlines()[-1])).words
         noise = ("Completed with", "Done. PASS", "Failure in")
         if (
             text

@@ -20,8 +20,13 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 1000)
     keep_parsed(Path.cwd(), Path(os.environ.get("DBT_TARGET_PATH", "target")))
     log_what_is_kept()
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
 
+    from sendworthy.dbt_redaction import redact_dbt
+
+    # profiles.yml names it too; somebody's own may not
+    redact_dbt(DuckDBConnectionManager)
     with leave_no_garbage():
         cli()
 
