@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import duckdb
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.project import Project
 from sendworthy.settings import validate_seed
 from sendworthy.warehouse import literal, other_version
@@ -78,9 +80,10 @@ def _campaigns(project: Project, source: str) -> list[tuple[str | None, str | No
             if row["esp"] == source
         ]
     try:
-        with project.compiled_campaigns.open(encoding="utf-8", newline="") as file:
-            found += [(None, row["campaign_id"], row["campaign_id"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError):
+        text = read_file(project.compiled_campaigns, project.root, MAX_SEED).decode("utf-8")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        found += [(None, row["campaign_id"], row["campaign_id"]) for row in rows]
+    except (OSError, UnicodeDecodeError, KeyError):
         raise SettingsError(
             f"{project.compiled_campaigns} cannot be read.", "run `sendworthy compile`."
         ) from None
