@@ -65,7 +65,7 @@ def _as_error(failure: BaseException) -> SendworthyError:
             "interrupted; what was finished by then stays.", "run the command again: it does the rest."
         )
     if isinstance(failure, (OSError, MemoryError, duckdb.Error)):
-        return BuildError(f"{in_words(failure)}.", failure.fix if isinstance(failure, UnsafeFile) else "")
+        return BuildError(str(failure), failure.fix if isinstance(failure, UnsafeFile) else "")
     frames = [
         frame for frame in traceback.extract_tb(failure.__traceback__) if "sendworthy" in frame.filename
     ]
