@@ -24,7 +24,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """Two nights whose builds are recorded, for the tests of two files that stay together."""
+    """Two nights whose builds are recorded, for the tests of three files that stay together."""
     with make_world(tmp_path_factory.mktemp("recorded")) as made:
         yield made
 
@@ -43,7 +43,7 @@ SPREAD = {
 ALONE = {"test_two_whole_nights_of_the_sample"}
 
 # files whose tests share what a fixture of the whole session makes: they stay together
-TOGETHER = {"test_hardship.py": "test_power_cut.py"}
+TOGETHER = {"test_hardship.py": "test_power_cut.py", "test_interrupts.py": "test_power_cut.py"}
 
 
 class ByFile(LoadGroupScheduling):  # type: ignore[misc]

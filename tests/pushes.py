@@ -317,7 +317,7 @@ def add_changes(
         "file": name,
         "rows": rows,
         "bytes": (folder / name).stat().st_size,
-        "sha256": sha256(folder / name),
+        "sha256": sha256(folder / name, folder),
     }
     listed = next(told for told in manifest["campaigns"] if told["campaign_id"] == campaign)
     counts = {"added": 0, "changed": rows, "removed": 0, "unchanged": listed["rows"] - rows}

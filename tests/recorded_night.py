@@ -26,12 +26,15 @@ from sendworthy import night, warehouse
 from sendworthy.changes import create_deliveries
 from sendworthy.destinations import choose_destinations
 from sendworthy.errors import SendworthyError
+from sendworthy.foundation import interrupts
 from sendworthy.gate import judge_lists
 from sendworthy.project import Project
 from sendworthy.stages import Stages
 
 # whose statements are counted
-TRACED = {f"{name}.py" for name in ("night", "warehouse", "exports", "delivery", "lasting", "lock")}
+TRACED = {
+    f"{name}.py" for name in ("night", "warehouse", "exports", "delivery", "lasting", "lock", "safe_files")
+}
 
 
 def change(**names: Any) -> None:
@@ -113,6 +116,9 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
             )
     except SendworthyError as error:
         return {"exit_code": error.exit_code, "words": "\n".join([*error.details, error.what, error.fix])}
+    except KeyboardInterrupt:
+        # before the night has begun; the command line says it
+        return {"exit_code": 130, "words": "nothing was published"}
     return {"exit_code": result.exit_code, "words": "\n".join(result.warnings)}
 
 
@@ -121,7 +127,8 @@ def trace(at_statement: Callable[[str, int], None]) -> None:
 
     def tracer(frame: Any, event: str, argument: Any) -> Any:
         path = frame.f_code.co_filename
-        if not (os.path.basename(path) in TRACED and os.path.basename(os.path.dirname(path)) == "sendworthy"):
+        folder = os.path.basename(os.path.dirname(path))
+        if not (os.path.basename(path) in TRACED and folder in ("sendworthy", "foundation")):
             return None
         if event == "line":
             at_statement(os.path.basename(path), frame.f_lineno)
@@ -140,15 +147,15 @@ def kill_in(function: str) -> None:
     trace(look)
 
 
-def kill_before(number: int) -> None:
-    """Die before the statement with this number, counted from 0."""
+def kill_before(number: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Die, or be interrupted, before the statement with this number, counted from 0."""
     left = number
 
     def count(file: str, line: int) -> None:
         nonlocal left
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
         left -= 1
+        if left == -1:
+            os.kill(os.getpid(), how)
 
     trace(count)
 
@@ -199,6 +206,9 @@ def child(told: dict[str, Any]) -> None:
         trace(lambda file, line: statements.append((file, line)))
     if told.get("kill_before") is not None:
         kill_before(told["kill_before"])
+    interrupts.install()
+    if told.get("interrupt_before") is not None:
+        kill_before(told["interrupt_before"], signal.SIGINT)
     if told.get("kill_in"):
         kill_in(told["kill_in"])
     if told.get("watch_flushes"):
@@ -222,9 +232,10 @@ def serve() -> None:
                 code = 0
             finally:
                 os._exit(code)
-        if told.get("kill_after") is not None:
-            time.sleep(told["kill_after"])
-            os.kill(process, signal.SIGKILL)
+        for what, how in (("kill_after", signal.SIGKILL), ("interrupt_after", signal.SIGINT)):
+            if told.get(what) is not None:
+                time.sleep(told[what])
+                os.kill(process, how)
         os.waitpid(process, 0)
         print("ended", flush=True)
 

@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from sendworthy.errors import BuildError, SettingsError
 from sendworthy.every import render_every
 from sendworthy.gate import GateResult, load_suites, run_gate
 from sendworthy.project import Project
-from sendworthy.proof import load_messages
+from sendworthy.proof import Messages, load_messages
+from sendworthy.templates import analyse_template
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -399,6 +401,29 @@ def test_an_empty_list_is_fine(world: World, tmp_path: Path) -> None:
     result = world.audit(tmp_path / "docs")
     assert result.passed and result.campaigns == {} and result.released == ()
     assert (tmp_path / "docs" / "index.html").is_file()
+
+
+def test_lists_of_which_no_template_prints_a_merge_field_are_judged_like_any_other(world: World) -> None:
+    world.sql("update intermediate.int_campaigns__variants set printed_fields = [], required_fields = []")
+    world.sql("update marts.send_list set merge_values = '{}'")
+    variants = world.sql("select distinct campaign_id, variant from marts.send_list")
+    plain = analyse_template("---\nsubject: News\n---\nThe news of June", "default.liquid")
+    torn = analyse_template(
+        "---\nsubject: News\n---\nThe news {{ nosuchthing }}of June{{ city }}", "default.liquid"
+    )
+    world.connection.close()
+    result = run_gate(
+        world.database, PROJECT, messages=Messages({variant: plain for variant in variants}, 150)
+    )
+    # one kind of message a variant
+    assert result.passed and {
+        name: verdict.patterns for name, verdict in result.campaigns.items()
+    } == Counter(campaign for campaign, _ in variants)
+    # and what they would show is looked at
+    result = run_gate(
+        world.database, PROJECT, messages=Messages({variant: torn for variant in variants}, 150)
+    )
+    assert set(result.held_back) == {campaign for campaign, _ in variants}
 
 
 @pytest.mark.parametrize("relation", ["audit.audit_messages", "audit.audit_merge_values"])

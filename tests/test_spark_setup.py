@@ -139,6 +139,12 @@ def test_spark_is_quiet_and_closed_on_this_machine_and_somebody_s_own_settings_s
     assert Path(added["SPARK_LOCAL_DIRS"]).parent == tmp_path
     elsewhere = setup.quiet_environment(tmp_path, "spark://a.example:7077", {"SPARK_CONF_DIR": "/etc/spark"})
     assert elsewhere["SPARK_CONF_DIR"] == "/etc/spark" and "SPARK_LOCAL_IP" not in elsewhere
+    # but how it logs: a row must not get into a log
+    for environment in (added, elsewhere):
+        assert (
+            f"-Dlog4j2.configurationFile={(setup.CONF / 'log4j2.properties').as_uri()}"
+            in environment["SPARK_SUBMIT_OPTS"]
+        )
 
 
 def a_night_checks(

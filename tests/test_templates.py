@@ -13,7 +13,7 @@ from liquid.builtin.output import Output, OutputNode
 from liquid.context import RenderContext
 from liquid.exceptions import LiquidError
 from liquid.stringify import to_liquid_string
-from liquid_writer import NAMES, templates
+from liquid_writer import NAMES, PRELUDE, templates
 from liquid_writer import PARTIALS as PARTIALS_OF_WRITER
 from sendworthy.message_language import MAX_NESTING, MessageAborted, MessageEnvironment
 from sendworthy.templates import MAX_TEMPLATE_BYTES, Language, Partial, TemplateAnalysis, analyse_template
@@ -353,6 +353,27 @@ def test_a_field_that_is_not_required_never_leaves_a_hole(text: str) -> None:
     # comparing a constant with a list or the like fails for everybody, and is said so
     assert all(problem.what.startswith("cannot be rendered") for problem in analysis.problems)
     assume(not analysis.problems)
+    assert_no_hole(text, analysis)
+
+
+# g and h are names of the template that no path sets
+UNSET = "{% if false %}{% assign g = 'set' %}{% assign h = 'set' %}{% endif %}"
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+@given(text=templates())
+def test_a_name_that_nothing_has_set_leaves_no_hole_or_is_warned_of(text: str) -> None:
+    text = UNSET + text.removeprefix(PRELUDE)
+    analysis = analyse_template(text, "t.liquid", merge_fields=FIELDS, language=WRITERS)
+    assume(not analysis.problems)
+    assume(not any("nothing has set" in warning.what for warning in analysis.warnings))
+    assert_no_hole(text, analysis)
+
+
+def assert_no_hole(text: str, analysis: TemplateAnalysis) -> None:
+    """Render with every field that is not required blank, and not."""
     template = HOLES.from_string(text)
     choices = [
         (name.upper(), "x") if name in analysis.required else (name.upper(), "x", None) for name in NAMES

@@ -61,9 +61,11 @@
     {% endfor %}
     {% set columns = {} %}
     {% set types = {} %}
+    {% set torn = [] %}
     {% for chunk in queries.csv | batch(100) %}
         {% for path, line in run_query(chunk | join(" union all ")).rows %}
             {% do columns.update({path: csv_header(line or "")}) %}
+            {% do torn.append(path) if csv_header_is_torn(line or "") %}
         {% endfor %}
     {% endfor %}
     {% set inside = {} %}
@@ -90,6 +92,7 @@
             "format": "parquet" if path.endswith(".parquet") else "csv",
             "columns": columns.get(path, []),
             "types": types.get(path, []),
+            "is_torn": path in torn,
         }) %}
     {% endfor %}
     {{ return(files) }}
@@ -99,13 +102,33 @@
 {% macro csv_header(line) %}
     {#- the names in the first line of a CSV file, without white space around them; a column without a name is column<its place> -#}
     {% set names = [] %}
-    {% set ended = namespace(value=false) %}
-    {% for name, separator in modules.re.findall('("(?:[^"]|"")*"|[^,]*)(,|$)', line.lstrip("\ufeff").rstrip("\r\n")) if not ended.value %}
-        {% set name = name[1:-1] | replace('""', '"') if name.startswith('"') and name.endswith('"') and name | length > 1 else name %}
+    {% for cell in csv_header_cells(line) %}
+        {% set name = cell[1:-1] | replace('""', '"') if modules.re.fullmatch('"(?:[^"]|"")*"', cell) else cell %}
         {% do names.append(name.strip() or "column" ~ loop.index0) %}
-        {% set ended.value = separator == "" %}
     {% endfor %}
     {{ return(names if line.strip("\ufeff\r\n\t ") else []) }}
+{% endmacro %}
+
+
+{% macro csv_header_is_torn(line) %}
+    {#- whether a quote opens a name in the first line of a CSV file and is not closed where the name ends -#}
+    {% set torn = [] %}
+    {% for cell in csv_header_cells(line) if cell.startswith('"') and not modules.re.fullmatch('"(?:[^"]|"")*"', cell) %}
+        {% do torn.append(cell) %}
+    {% endfor %}
+    {{ return(torn | length > 0) }}
+{% endmacro %}
+
+
+{% macro csv_header_cells(line) %}
+    {#- the cells of the first line as they stand, with their quotes -#}
+    {% set cells = [] %}
+    {% set ended = namespace(value=false) %}
+    {% for cell, separator in modules.re.findall('("(?:[^"]|"")*"|[^,]*)(,|$)', line.lstrip("\ufeff").rstrip("\r\n")) if not ended.value %}
+        {% do cells.append(cell) %}
+        {% set ended.value = separator == "" %}
+    {% endfor %}
+    {{ return(cells) }}
 {% endmacro %}
 
 

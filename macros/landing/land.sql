@@ -171,7 +171,7 @@
             errors, table.name, where, "its header has no comma: the columns are separated by another character.",
             "deliver it again with commas.",
         ) %}
-    {% elif file.format == "csv" and '"' in names | join("") %}
+    {% elif file.is_torn %}
         {% do landing_error(
             errors, table.name, where, "its header is broken: a quote in it is never closed.",
             "deliver it again with the header in one line.",
@@ -181,7 +181,7 @@
             {% do landing_error(
                 errors, table.name, where,
                 "the required column " ~ column.name ~ " is missing"
-                ~ (" (found: " ~ file.columns | join(", ") ~ ")." if known else ": no name in its header is one of the table's; is there a header?"),
+                ~ (" (found: " ~ shown_columns(file.columns) ~ ")." if known else ": no name in its header is one of the table's; is there a header?"),
                 "deliver the file again with that column, or remove the file from the landing zone.",
             ) %}
         {% endfor %}
@@ -193,6 +193,26 @@
             ) %}
         {% endfor %}
     {% endif %}
+    {% for name in names if known and name not in wanted and modules.re.fullmatch("[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ].*)?|[0-9]{10}([0-9]{3}){0,2}", name) %}
+        {% do landing_error(
+            errors, table.name, where,
+            "a time stands among the names in its header: the first row stands in it, perhaps, and would be lost.",
+            "deliver it again with a line break after the header; a column that is called like a time gets another name.",
+        ) %}
+    {% endfor %}
+{% endmacro %}
+
+
+{% macro shown_columns(names, separator=", ") %}
+    {#-
+        The names of columns for people and logs. Where one of them looks like a value (it begins like a number or a time, or holds
+        an @ or a brace, or is very long), the line may be a row, or a header and a row in one: then only how many there are.
+    -#}
+    {% set values = [] %}
+    {% for name in names if modules.re.search("^[-+]?[0-9]|[@{]", name) or name | length > 64 %}
+        {% do values.append(name) %}
+    {% endfor %}
+    {{ return(names | length ~ " that look like values" if values else names | join(separator)) }}
 {% endmacro %}
 
 
@@ -208,9 +228,9 @@
             {% for column in file.columns if column | lower not in known[item.table.name] %}
                 {% do unknown.append(column) %}
             {% endfor %}
-            {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), unknown | join(",")]) %}
+            {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")]) %}
             {% if unknown %}
-                {% do log("landing zone: " ~ item.table.name ~ ", " ~ relative_to_landing(file.path) ~ ": ignored unknown columns " ~ unknown | join(", "), info=true) %}
+                {% do log("landing zone: " ~ item.table.name ~ ", " ~ relative_to_landing(file.path) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
         {% endfor %}
     {% endfor %}

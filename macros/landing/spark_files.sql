@@ -38,7 +38,7 @@
             {% do columns.append(row[0]) %}
             {% do types.append(row[1] | lower) %}
         {% endfor %}
-        {% do files.append({"path": path, "format": format, "columns": columns, "types": types}) %}
+        {% do files.append({"path": path, "format": format, "columns": columns, "types": types, "is_torn": "\n" in columns | join("")}) %}
     {% endfor %}
     {{ return(files) }}
 {% endmacro %}

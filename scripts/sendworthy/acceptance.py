@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import getpass
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +14,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.errors import SettingsError, did_you_mean
+from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.limits import Found
 from sendworthy.project import Project
 from sendworthy.times import iso
@@ -57,8 +59,8 @@ def read_acceptance(
 
 def _known_campaigns(project: Project) -> set[str]:
     try:
-        with project.compiled_campaigns.open(encoding="utf-8", newline="") as file:
-            return {row.get("campaign_id") or "" for row in csv.DictReader(file)}
+        text = read_file(project.compiled_campaigns, project.root, MAX_SEED).decode("utf-8")
+        return {row.get("campaign_id") or "" for row in csv.DictReader(io.StringIO(text, newline=""))}
     except (OSError, UnicodeDecodeError, csv.Error):
         raise SettingsError("the compiled campaigns cannot be read.", "run: sendworthy compile") from None
 

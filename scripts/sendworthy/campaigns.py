@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from pydantic_core import PydanticCustomError
 
 from sendworthy.errors import Problem, did_you_mean
+from sendworthy.foundation.safe_files import KB, MAX_SEED, UnsafeFile, read_file
+from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
 from sendworthy.names import normalise_name
 from sendworthy.placeholders import find_in_template, find_placeholder, letters_of
 from sendworthy.same_text import Text, find_same_texts
@@ -45,6 +48,7 @@ from sendworthy.templates import (
 
 CAMPAIGNS_DIR = "campaigns"
 MERGE_FIELDS_CSV = "seeds/merge_fields.csv"
+MAX_CAMPAIGN_BYTES = 64 * KB
 MAX_AGE_HOURS = 90 * 24
 MAX_AUDIENCE = 1_000_000_000
 SIGN_UP_KINDS = ("welcome", "onboarding")
@@ -280,8 +284,9 @@ def read_known(project_dir: Path) -> tuple[Known, list[Problem]]:
         problems.append(Problem(SEGMENT_FLAGS_SQL, "segments", what, fix))
     fields: set[str] = set()
     try:
-        with (project_dir / MERGE_FIELDS_CSV).open(encoding="utf-8-sig", newline="") as file:
-            fields = {(row.get("merge_field") or "").strip() for row in csv.DictReader(file)} - {""}
+        text = read_file(project_dir / MERGE_FIELDS_CSV, project_dir, MAX_SEED).decode("utf-8-sig")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        fields = {(row.get("merge_field") or "").strip() for row in rows} - {""}
     except (OSError, UnicodeDecodeError):
         problems.append(Problem(MERGE_FIELDS_CSV, "merge_field", "the list of merge fields is missing", fix))
     tags = read_merge_tags(project_dir)
@@ -374,7 +379,7 @@ def _load_folder(
 # --- campaign.yml -------------------------------------------------------------------------------------
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """Safe YAML; `on`, `off`, `yes` and `no` stay text, so that nobody's topic turns into a boolean."""
 
 
@@ -390,15 +395,14 @@ _Loader.yaml_implicit_resolvers = {
 def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> object:
     where = f"{folder.path}/campaign.yml"
     try:
-        folder.source = file.read_bytes()
+        folder.source = read_file(file, file.parents[1], MAX_CAMPAIGN_BYTES)
     except FileNotFoundError:
         fix = "add it (sendworthy new-campaign writes one to start from), or remove the folder"
         problems.append(Problem(where, "campaign.yml", "the file is missing", fix))
         return None
     except OSError as error:
-        problems.append(
-            Problem(where, "campaign.yml", f"cannot be read: {error.strerror}", "check its permissions")
-        )
+        fix = error.fix if isinstance(error, UnsafeFile) else "check its permissions"
+        problems.append(Problem(where, "campaign.yml", f"cannot be read: {error.strerror}", fix))
         return None
     try:
         text = folder.source.decode("utf-8-sig")
@@ -406,15 +410,16 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
         line = folder.source.count(b"\n", 0, error.start) + 1
         problems.append(Problem(f"{where}:{line}", "campaign.yml", "not UTF-8", "save the file as UTF-8"))
         return None
-    if len(text) > 64 * 1024:
-        problems.append(Problem(where, "campaign.yml", "longer than 64 KB", "shorten it"))
-        return None
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
             _check_plain(node, (), folder, problems, where)
         data = loader.construct_document(node) if node is not None else None
+    except RefusedYaml as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problems.append(Problem(f"{where}:{line}", "campaign.yml", str(error.problem), error.fix))
+        return None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
@@ -438,8 +443,6 @@ def _check_plain(
 ) -> None:
     """Notes the line of every key in `folder.lines`, and finds keys that are given twice."""
     folder.lines.setdefault(key, node.start_mark.line + 1)
-    if len(key) > 10:
-        raise ValueError("nested too deep")
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:

@@ -19,7 +19,7 @@ from sendworthy.destinations import Destination, load_destinations, with_others
 from sendworthy.engines import DuckdbEngine
 from sendworthy.errors import BuildError, SettingsError
 from sendworthy.hardship import machine_failures, places_of
-from sendworthy.landing import refuse_long_rows
+from sendworthy.landing import check_files
 from sendworthy.lasting import make_folder
 from sendworthy.project import Project
 from sendworthy.settings import validate_settings
@@ -106,7 +106,7 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
         )
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
-    refuse_long_rows(wanted.raw)
+    check_files(wanted.raw)
     warehouse.check_limits()
 
 

@@ -1,7 +1,8 @@
 """Why a node of dbt failed, in words for the person who is woken by it: the cause, and the SQL around it.
 
 What an engine says of a value that did not fit may quote the value, and that can be somebody's: only what is said of
-names (tables, columns, files) and of memory is passed on, of the rest its kind and the line.
+names (tables, columns, files) and of memory is passed on, of the rest its kind and the line. What an engine says is read from
+its beginning, because a row that it quotes may hold anything, words like its own too.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import duckdb
@@ -19,26 +21,38 @@ HEAD = 12
 # of how many failed nodes the SQL is shown
 SHOWN = 3
 
-_WITHHELD = "what it says may quote somebody's data, and is only in the log"
+_WITHHELD = "what it says may quote somebody's data, so nobody sees it"
+
+# what the machine lacks, as the system and engines say it
+NO_ROOM = (
+    *("No space left on device", "Disk quota exceeded", "File too large"),
+    *("failed to offload", "max_temp_directory_size"),
+)
+NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
 
 # what dbt says itself: an error of a macro or a setting, a test that found rows
 _OF_DBT = re.compile(r"(?:Compilation|Parsing|Validation|Contract) Error\b|Got \d+ results?\b")
 # how it heads what the engine said, if it heads it at all
 _HEAD = re.compile(r"(Runtime|Database) Error(?: in (.+))?$")
 
-# what a macro of ours ends the night with (`fail_with`)
-_OUR_WORDS = re.compile(r"\b(the landing zone holds no valid event[^\n]*)")
+# what a macro of ours ends the night with (`fail_with`), and what was made of a file's error before
+_OUR_WORDS = re.compile(
+    r"(?:Invalid Input Error: )?(the landing zone holds no valid event[^\n]*|landing zone[,:] [^\n]*)"
+)
+_OUR_WORDS_IN_SPARK = re.compile(
+    r"Exception: \[USER_RAISED_EXCEPTION\] (the landing zone holds no valid event[^\n]*)"
+)
 
 # DuckDB: what it says of names, files and room
-_DUCKDB_ERROR = re.compile(r"^([A-Z][A-Za-z ]*? Error): ?(.*)", re.MULTILINE | re.DOTALL)
+_DUCKDB_ERROR = re.compile(r"([A-Z][A-Za-z ]*? Error): ?(.*)", re.DOTALL)
 _DUCKDB_OF_NAMES = (
     *("Catalog Error", "Binder Error", "Parser Error", "Syntax Error", "IO Error", "Permission Error"),
     *("Not implemented Error", "Out of Memory Error", "Dependency Error"),
 )
-_DUCKDB_LINE = re.compile(r"^\s*LINE (\d+): (.*)", re.MULTILINE)
+_LINE = re.compile(r"^\s*LINE (\d+):(?: (.*))?", re.MULTILINE)
 
 # DuckDB of a file that it cannot read: what is wrong, in our words (its own quote the row), and what to do
-_CSV_ROW = re.compile(r"\bCSV Error on Line: (\d+)")
+_CSV_ROW = re.compile(r"(?:Invalid Input|Conversion) Error: CSV Error on Line: (\d+)")
 _CSV_STATE = "The CSV Parser state machine reached an invalid state"
 _CSV_FILE = re.compile(r"^\s*file = (.+?)\s*$", re.MULTILINE)
 _CSV_COLUMNS = re.compile(r"^\s*Expected Number of Columns: (\d+) Found: (\d+)\s*$", re.MULTILINE)
@@ -53,7 +67,7 @@ _CSV_FAULTS = (
     ("Invalid unicode", "it is not UTF-8", "save the file as UTF-8"),
 )
 _PARQUET_FILE = re.compile(
-    r"^\s*Invalid Input Error: (?:"
+    r"Invalid Input Error: (?:"
     r"(?P<cut>No magic bytes found at end of file '(?P<file1>[^\n]+)'|File '(?P<file2>[^\n]+)' too small to be a Parquet file)"
     r"|Footer length error in file '(?P<file3>[^\n]+)'|Failed to read file \"(?P<file4>[^\n]+)\": [^\n]*"
     r"|File '(?P<file5>[^\n]+)' is encrypted[^\n]*)$",
@@ -67,12 +81,16 @@ _PARQUET_DAMAGED = re.compile(r"^\s*(?:Error: )?(?:don't know what type|TProtoco
 _SPARK_ERROR = re.compile(
     r"\[([A-Z][A-Z0-9_]{3,}(?:\.[A-Z0-9_]+)*)\] (.*?)\s*SQLSTATE: ([0-9A-Z]{5})", re.DOTALL
 )
+_SPARK_BEGINS = re.compile(
+    r"(?:An error occurred while calling \S+\s*:\s*)?(?:(?:[a-z]\w*\.)+[A-Z]\w*: )*\[[A-Z][A-Z0-9_.]+\]"
+)
+_SPARK_STATE = re.compile(r"SQLSTATE: ([0-9A-Z]{5})")
 _SPARK_LINE = re.compile(r"\bline (\d+),? pos(?:ition)? \d+")
 # classes of SQLSTATE whose words are about names and what is supported: syntax, features, connections, catalogues, limits
 _SPARK_OF_NAMES = ("42", "0A", "07", "08", "3D", "3F", "46", "54", "58")
 # these only wrap the cause
 _SPARK_WRAPPERS = {"TASK_WRITE_FAILED", "FAILED_READ_FILE.NO_HINT", "INTERNAL_ERROR"}
-_JAVA_ERROR = re.compile(r"\b(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b")
+_JAVA_ERROR = re.compile(r"^(?:Caused by: |: )?(?:[a-z]\w*\.)+([A-Z]\w*(?:Exception|Error))\b", re.MULTILINE)
 _HINTS = {
     "OutOfMemoryError": "Spark ran out of memory: give it more (SENDWORTHY_SPARK_MEMORY), or cut the work finer (SENDWORTHY_SPARK_PARTITIONS)",
     "ExecutorLostFailure": "a worker was lost again and again while it was at it",
@@ -80,13 +98,6 @@ _HINTS = {
     "No space left on device": "No space left on device: there is no room left on the disk",
 }
 
-
-# what the machine fails at where it has no room or no memory, in the words of all that may say so
-NO_ROOM = (
-    *("No space left on device", "Disk quota exceeded", "File too large"),
-    *("failed to offload", "max_temp_directory_size"),
-)
-NO_MEMORY = ("Out of Memory", "bad_alloc", "MemoryError", "Cannot allocate memory", "OutOfMemory", "SIGKILL")
 
 _OTHER_VERSION = "another version of the project wrote it, or a model was changed: CHANGELOG.md has what an upgrade needs, `git status` what was changed"
 
@@ -160,6 +171,9 @@ class Cause:
     of_a_file: bool = False
 
 
+_UNKNOWN = Cause(f"an error ({_WITHHELD})")
+
+
 @dataclass(frozen=True)
 class FailedNode:
     """A node that failed: its kind (model, test, seed, operation), its name and its path, and dbt's whole message."""
@@ -177,30 +191,56 @@ class FailedNode:
         return found[1] if found else f"{self.kind} {self.name} ({self.path})"
 
 
-def find_cause(message: str) -> Cause:
+def find_cause(message: str, is_redacted: bool = False) -> Cause:
     """What an engine's message says, without stack traces, plans and values.
 
-    `message` is dbt's: the engine's words, most times below a line that names the node. What dbt itself says (a test that
-    found rows, an error of a macro) is passed on whole.
+    `message` is an engine's, or dbt's: the same below lines that name the node. What dbt itself says (a test that found rows,
+    an error of a macro, no profile) is passed on, and so is the first line of whatever `is_redacted`.
     """
     lines = message.strip().splitlines() or [""]
     if _OF_DBT.match(lines[0]):
         return Cause("\n".join(line.strip() for line in lines[1:]) or lines[0])
-    said = "\n".join(line for line in lines if not _HEAD.match(line.strip())).strip()
-    ours = _OUR_WORDS.search(said)
+    heads = len(list(takewhile(lambda line: _HEAD.match(line.strip()), lines)))
+    said = "\n".join(lines[heads:]).strip()
+    found = _cause_of_engine(said)
+    if found is None and said and (heads or is_redacted):
+        return _words_of_dbt(said)
+    return found or _UNKNOWN
+
+
+def _cause_of_engine(said: str) -> Cause | None:
+    """The cause in the words of an engine, without anything before them; None where they are of no known form."""
+    ours = _OUR_WORDS.match(said)
     if ours:
-        return Cause(ours[1].partition(" SQLSTATE")[0].strip(), of_a_file=True)
-    return _file_cause(said) or _spark_cause(said) or _duckdb_cause(said) or _other_cause(said)
+        return Cause(ours[1].strip(), of_a_file=True)
+    return _file_cause(said) or _duckdb_cause(said) or _spark_cause(said) or _known_cause(said)
+
+
+def redact(said: str) -> str:
+    """What an engine says, without what could be somebody's: for logs, for records, and for `find_cause`, which finds the same."""
+    cause = _cause_of_engine(said.strip()) or _UNKNOWN
+    line = f"\n\nLINE {cause.line}: {cause.piece}".rstrip() if cause.line is not None else ""
+    return cause.words + line
+
+
+def redact_exception(error: BaseException) -> str:
+    """What an exception of Python's says, without what could be somebody's: its kind, and the file that it is about."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+    if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb", "pyspark", "py4j"):
+        return redact(str(error))
+    return f"{type(error).__name__} ({_WITHHELD})"
 
 
 def _file_cause(said: str) -> Cause | None:
     """DuckDB cannot read a file of the landing zone: the file, the row where it is known, and what to do."""
-    row = _CSV_ROW.search(said)
+    first = said.partition("\n")[0]
+    row = _CSV_ROW.match(first)
     named = _CSV_FILE.findall(said)
-    if named and (row or _CSV_STATE in said):
+    if named and (row or _CSV_STATE in first):
         # the last one: before it the row is quoted, which may hold anything
         return _of_file(named[-1], int(row[1]) if row else None, *_csv_fault(said))
-    parquet = _PARQUET_FILE.search(said)
+    parquet = _PARQUET_FILE.match(said)
     if parquet:
         file = next(path for name, path in parquet.groupdict().items() if path and name != "cut")
         what = "it is no Parquet file, or only a piece of one" if parquet["cut"] else "it is damaged"
@@ -241,32 +281,53 @@ def _spark_cause(said: str) -> Cause | None:
     if not errors:
         return None
     own = [error for error in errors if error[0] not in _SPARK_WRAPPERS] or errors
-    kind, words, state = own[0]
+    kind, words, _ = own[0]
+    if kind == "USER_RAISED_EXCEPTION" and (ours := _OUR_WORDS_IN_SPARK.search(said)):
+        return Cause(ours[1].partition(" SQLSTATE")[0].strip(), of_a_file=True)
     line = _SPARK_LINE.search(said)
-    told = f"{kind}: {_one_line(words)}" if state[:2] in _SPARK_OF_NAMES else f"{kind} ({_WITHHELD})"
+    # what is wrong with names comes first, before a row is read; a row that is quoted may look like it, but is quoted by another
+    # error, whose state stands behind it
+    states = _SPARK_STATE.findall(said)
+    is_first = own[0] == errors[0] and _SPARK_BEGINS.match(said)
+    is_of_names = is_first and all(state[:2] in _SPARK_OF_NAMES for state in states)
+    told = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
     return Cause(told, int(line[1]) if line else None)
 
 
 def _duckdb_cause(said: str) -> Cause | None:
-    found = _DUCKDB_ERROR.search(said)
+    found = _DUCKDB_ERROR.match(said)
     if not found:
         return None
     kind, words = found[1], found[2]
-    line = _DUCKDB_LINE.search(words)
+    words, line, piece = _without_line(words)
     if kind in _DUCKDB_OF_NAMES:
-        kind += ": " + _one_line(words[: line.start()] if line else words).partition(" Possible solutions")[0]
-    else:
-        kind += f" ({_WITHHELD})"
-    return Cause(kind, int(line[1]) if line else None, line[2].strip(" .") if line else "")
+        return Cause(f"{kind}: {_one_line(words).partition(' Possible solutions')[0]}", line, piece)
+    # what DuckDB says of room may stand within something else, such as a transaction that it could not end
+    sign = next((sign for sign in (*NO_ROOM, *NO_MEMORY) if sign in words), None)
+    return Cause(f"{kind}: {sign}" if sign else f"{kind} ({_WITHHELD})", line)
 
 
-def _other_cause(said: str) -> Cause:
+def _without_line(words: str) -> tuple[str, int | None, str]:
+    """The words, the line of the statement that they end with, and the piece of the statement there."""
+    lines = list(_LINE.finditer(words))
+    if not lines:
+        return words, None, ""
+    return words[: lines[-1].start()], int(lines[-1][1]), (lines[-1][2] or "").strip(" .")
+
+
+def _known_cause(said: str) -> Cause | None:
     for sign, hint in _HINTS.items():
         if sign in said:
             return Cause(hint)
     java = _JAVA_ERROR.findall(said)
     # the last one named is the innermost cause
-    return Cause(java[-1]) if java else Cause(said.splitlines()[0] if said else "no cause was given")
+    return Cause(java[-1]) if java else None
+
+
+def _words_of_dbt(said: str) -> Cause:
+    """What dbt says below a line that names its own kind of error, or what was made of an engine's words before."""
+    words, line, piece = _without_line(said)
+    return Cause(words.strip().partition("\n")[0], line, piece)
 
 
 def _one_line(words: str) -> str:
@@ -278,7 +339,7 @@ def describe(failed: FailedNode, target_path: Path, shown_from: Path, with_sql: 
 
     `target_path` is where dbt wrote the statements; paths are shown relative to `shown_from` where they are below it.
     """
-    cause = find_cause(failed.message)
+    cause = find_cause(failed.message, is_redacted=True)
     lines = [failed.title, *(f"  {line}" for line in cause.words.splitlines())]
     if cause.of_a_file:
         return "\n".join(lines)

@@ -15,7 +15,8 @@ import typer
 
 from sendworthy.child import leave_no_garbage
 from sendworthy.console import err, new_bar, new_table, out, styled, working
-from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_USAGE, SettingsError
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, SettingsError
+from sendworthy.foundation import interrupts
 from sendworthy.private import keep_to_owner
 from sendworthy.project import Project, find_project
 from sendworthy.show import (
@@ -38,7 +39,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent; 4 reports that stop messages could not be landed, or a vendor has not confirmed rows.",
+    epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent; 4 reports that stop messages could not be landed, or a vendor has not confirmed rows; 130 interrupted.",
 )
 cluster_app = typer.Typer(
     help="A small Spark cluster on this machine, to try out what a night does on one (`nightly --target spark_cluster`).",
@@ -860,8 +861,13 @@ def _given(**options: str | None) -> dict[str, Any]:
 
 def main() -> NoReturn:
     """The entry point of the command `sendworthy`."""
+    interrupts.install()
     with leave_no_garbage():
-        app()
+        try:
+            app()
+        except SystemExit as ended:
+            # where no command was at work yet, its framework ends with 1
+            raise SystemExit(EXIT_INTERRUPTED if interrupts.was_requested() else ended.code) from None
     raise SystemExit(EXIT_USAGE)
 
 

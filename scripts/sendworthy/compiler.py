@@ -20,6 +20,7 @@ from sendworthy.campaigns import (
     read_known,
 )
 from sendworthy.errors import Problem, SettingsError
+from sendworthy.foundation.safe_files import MAX_SEED, MAX_SETTINGS, read_file, write_file
 from sendworthy.project import Project
 from sendworthy.settings import validate_settings
 
@@ -115,7 +116,7 @@ def compile_project(project_dir: Path) -> CompileResult:
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(path.name + ".new")
-        scratch.write_bytes(data)
+        write_file(scratch, data)
         scratch.replace(path)
         result.changed.append(name)
     return result
@@ -174,7 +175,7 @@ def check_fresh(project_dir: Path) -> list[Problem]:
     stale: list[Problem] = []
     for name, key in ((CAMPAIGNS_SEED, ("campaign_id",)), (REQUIREMENTS_SEED, ("campaign_id", "variant"))):
         try:
-            committed = (project_dir / name).read_text(encoding="utf-8")
+            committed = read_file(project_dir / name, project_dir, MAX_SEED).decode("utf-8")
         except (OSError, UnicodeDecodeError):
             stale.append(Problem(name, "", "the compiled seed is missing or unreadable", _FIX))
             continue
@@ -194,11 +195,11 @@ def check_fresh(project_dir: Path) -> list[Problem]:
             stale.append(Problem(name, row, what, _FIX))
         if not differing:
             stale.append(Problem(name, "", "differs from what the folders compile to: edited by hand?", _FIX))
-    schema = project_dir / SCHEMA_FILE
-    if (
-        not schema.is_file()
-        or schema.read_text(encoding="utf-8").replace("\r\n", "\n") != outputs[SCHEMA_FILE]
-    ):
+    try:
+        schema = read_file(project_dir / SCHEMA_FILE, project_dir, MAX_SETTINGS)
+    except OSError:
+        schema = b""
+    if schema.replace(b"\r\n", b"\n") != outputs[SCHEMA_FILE].encode("utf-8"):
         stale.append(Problem(SCHEMA_FILE, "", "the JSON schema is missing or out of date", _FIX))
     return stale
 

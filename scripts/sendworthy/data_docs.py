@@ -6,7 +6,6 @@ list without them.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from sendworthy.foundation.night_folders import refuse_link
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.times import iso
 
 INDEX = "index.html"
@@ -80,11 +81,12 @@ def write_data_docs(folder: Path, as_of: datetime, made_by: str, lists: Sequence
     # what failed first, then the list as a whole
     ordered = sorted(lists, key=lambda item: (not item.failed, not item.is_whole, item.title))
     night = {"night": iso(as_of), "made_by": made_by, "lists": ordered}
+    refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         old = folder / part
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old)
+        if old.is_dir():
+            remove_folder(old)
         else:
             old.unlink(missing_ok=True)
     (folder / VALIDATIONS).mkdir()

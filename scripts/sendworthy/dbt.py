@@ -140,17 +140,17 @@ def run_dbt(
                     for number, failed in enumerate(run.failed)
                 ),
             ]
-            or _last_words(other_output),
+            or _words_of_usage(other_output)
+            or ["dbt could not begin, and has not said why."],
         )
     return run
 
 
-def _last_words(output: Sequence[str]) -> list[str]:
-    """What a dbt that could not even begin has said: of a stack trace only its last line."""
-    lines = [line for line in output if line.strip()]
-    if any(line.startswith("Traceback (most recent call last)") for line in lines):
-        return [f"dbt could not begin: {lines[-1]}"]
-    return lines[-15:] or ["dbt could not begin, and has not said why."]
+def _words_of_usage(output: Sequence[str]) -> list[str]:
+    """What dbt's command line says of how it was called. Whatever else stands there may be of a library that quotes a row."""
+    return [
+        line for line in output if line.startswith(("Usage: ", "Error: ", "Try ", "ModuleNotFoundError: "))
+    ]
 
 
 def _failed_node(data: Mapping[str, Any]) -> FailedNode:
@@ -188,7 +188,7 @@ def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
         ).removeprefix("Encountered an error:\n")
         if "Traceback (most recent call last)" in text:
             # dbt itself has failed, and its stack helps nobody at night
-            text = find_cause(text.strip().splitlines()[-1]).words
+            text = find_cause(re.sub(r"^[\w.]+: ", "", text.strip().splitlines()[-1])).words
         noise = ("Completed with", "Done. PASS", "Failure in")
         if (
             text

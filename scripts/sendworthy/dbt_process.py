@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from sendworthy.child import end_with_parent, leave_no_garbage
+from sendworthy.foundation.safe_files import write_file
 
 
 def main() -> None:
@@ -19,8 +20,13 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 1000)
     keep_parsed(Path.cwd(), Path(os.environ.get("DBT_TARGET_PATH", "target")))
     log_what_is_kept()
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
 
+    from sendworthy.dbt_redaction import redact_dbt
+
+    # profiles.yml names it too; somebody's own may not
+    redact_dbt(DuckDBConnectionManager)
     with leave_no_garbage():
         cli()
 
@@ -62,7 +68,7 @@ def keep_parsed(root: Path, target: Path) -> None:
     if not mark.is_file() or mark.read_text(encoding="utf-8") != str(root):
         (target / "partial_parse.msgpack").unlink(missing_ok=True)
         target.mkdir(parents=True, exist_ok=True)
-        mark.write_text(str(root), encoding="utf-8")
+        write_file(mark, str(root).encode())
 
 
 if __name__ == "__main__":

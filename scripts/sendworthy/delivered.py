@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.destinations import Form
+from sendworthy.foundation.safe_files import MAX_LIST, is_safe
 from sendworthy.manifest import ListedCampaign, ListedFile, Manifest
 from sendworthy.warehouse import identifier, literal
 
@@ -47,7 +48,7 @@ def load_lists(
     for tables, listed in ((_LISTS, manifest.files), (_CHANGES, manifest.changes)):
         connection.execute(_TABLES.format(rows=tables[0], loaded=tables[1]))
         for campaign, file in listed:
-            if not (folder / file.file).is_file():
+            if not is_safe(folder / file.file, folder, MAX_LIST):
                 continue
             try:
                 form = manifest.forms[file.destination]

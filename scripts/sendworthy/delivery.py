@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.night_folders import NightFolder
+from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file, remove_folder
 from sendworthy.lasting import flush_tree, make_folder, swap_in
 from sendworthy.lock import hold
 
 MANIFEST = "manifest.json"
-_CANCELLATIONS = re.compile(r"(\d{4}-\d{2}-\d{2})\.cancellations")
-_LEFT_BEHIND = re.compile(r"\.(\d{4}-\d{2}-\d{2}(?:\.cancellations)?)\.(writing|retired)")
 
 
 def manifest_bytes(manifest: Mapping[str, Any]) -> bytes:
@@ -35,13 +34,17 @@ def cancellations_of(date: str) -> str:
 
 def is_cancellations(folder: Path) -> bool:
     """Whether a folder is called like one of what was taken back."""
-    return _CANCELLATIONS.fullmatch(folder.name) is not None
+    parsed = night_folders.parse_name(folder)
+    return parsed is not None and parsed[1:] == (True, "")
 
 
 def cancellations_in(out: Path) -> dict[Path, str]:
     """The folders of what was taken back, each with the date of its night."""
-    found = {path: _CANCELLATIONS.fullmatch(path.name) for path in out.iterdir()} if out.is_dir() else {}
-    return {path: match[1] for path, match in sorted(found.items()) if match and path.is_dir()}
+    return {
+        found.path: found.date
+        for found in night_folders.walk(out)
+        if found.is_cancellations and not found.state and not found.is_link
+    }
 
 
 @contextmanager
@@ -59,10 +62,10 @@ def writing_aside(out: Path, name: str) -> Iterator[Path]:
     It is empty, outlives a power cut once it is filled, and is gone where filling it fails. What killed nights have left
     is removed; beside a night's cancellations it stays, for the night may still be delivered.
     """
-    for path in out.iterdir():
-        left = _LEFT_BEHIND.fullmatch(path.name)
-        if left and (left[1] == name or not _CANCELLATIONS.fullmatch(name)):
-            shutil.rmtree(path)
+    night_folders.refuse_link(out / name)
+    for left in _left_behind(out):
+        if left.name == name or not is_cancellations(out / name):
+            remove_folder(left.path)
     aside = out / f".{name}.writing"
     aside.mkdir()
     try:
@@ -70,8 +73,13 @@ def writing_aside(out: Path, name: str) -> Iterator[Path]:
         flush_tree(aside)
     except BaseException:
         # half a night is of no use to anybody, and the disk may be full of it
-        shutil.rmtree(aside, ignore_errors=True)
+        remove_folder(aside, ignore_errors=True)
         raise
+
+
+def _left_behind(out: Path) -> list[NightFolder]:
+    """What killed nights have left of writing a folder, or of putting it in place."""
+    return [found for found in night_folders.walk(out) if found.state in ("writing", "retired")]
 
 
 def put_in_place(aside: Path) -> Path:
@@ -80,15 +88,14 @@ def put_in_place(aside: Path) -> Path:
     It is never half of one and half of the other. Killed between the two renames, neither is there, and the night can
     be finished (`unfinished`).
     """
-    found = _LEFT_BEHIND.fullmatch(aside.name)
-    assert found is not None
-    folder, retired = aside.with_name(found[1]), aside.with_name(f".{found[1]}.retired")
-    if retired.exists():
-        shutil.rmtree(retired)
+    name = aside.name.removeprefix(".").removesuffix(".writing")
+    folder, retired = aside.with_name(name), aside.with_name(f".{name}.retired")
+    night_folders.refuse_link(folder)
+    remove_folder(retired)
     if folder.exists():
         folder.rename(retired)
     swap_in(aside, folder)
-    shutil.rmtree(retired, ignore_errors=True)
+    remove_folder(retired, ignore_errors=True)
     return folder
 
 
@@ -97,12 +104,13 @@ def unfinished(out: Path, run_id: str | None) -> tuple[Path, dict[str, Any]] | N
 
     They are whole: a manifest is written last, and all of it is flushed before the run is published.
     """
-    for path in sorted(out.glob(".*.writing")) if run_id and out.is_dir() else ():
-        try:
-            manifest = json.loads((path / MANIFEST).read_bytes())
-        except (OSError, ValueError):
+    for left in _left_behind(out) if run_id else ():
+        if left.state != "writing" or left.is_cancellations or left.is_link:
             continue
-        left = _LEFT_BEHIND.fullmatch(path.name)
-        if left and not _CANCELLATIONS.fullmatch(left[1]) and manifest.get("run_id") == run_id:
-            return path, manifest
+        try:
+            manifest = json.loads(read_file(left.path / MANIFEST, left.path, MAX_MANIFEST))
+            if manifest["run_id"] == run_id:
+                return left.path, manifest
+        except (OSError, ValueError, TypeError, KeyError):
+            continue
     return None

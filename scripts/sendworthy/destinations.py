@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
 
 from sendworthy.errors import Problem, SettingsError, did_you_mean
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.project import Project
 
 FOLDER = Path("models") / "exports"
@@ -201,7 +202,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     for path in sorted((root / FOLDER).glob("*.yml")):
         where = path.relative_to(root).as_posix()
         try:
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+            read = read_dbt_yaml(path, root)
             models = [(str(model["name"]), model) for model in (read or {}).get("models", [])]
         except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
             problems.append(

@@ -13,6 +13,8 @@ EXIT_USAGE = 2
 EXIT_HELD_BACK = 3
 # done as far as it goes: what is left open is named and kept (reports that stop messages; rows that a vendor has not confirmed)
 EXIT_UNRESOLVED = 4
+# as shells and schedulers know it: 128 + SIGINT
+EXIT_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,12 @@ class BuildError(SendworthyError):
     """The night failed before publishing: what was published stays as it was."""
 
     exit_code = EXIT_BUILD_FAILED
+
+
+class Interrupted(SendworthyError):
+    """Somebody has interrupted the command (Ctrl-C): the words say what had happened by then."""
+
+    exit_code = EXIT_INTERRUPTED
 
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str) -> str:

@@ -19,6 +19,7 @@ from sendworthy.delivery import (
 )
 from sendworthy.destination_check import check_described
 from sendworthy.destinations import Destination, as_form
+from sendworthy.foundation.safe_files import MAX_LIST, open_file
 from sendworthy.list_files import Part, write_changes, write_parts
 from sendworthy.warehouse import rows
 
@@ -111,7 +112,7 @@ def describe_file(folder: Path, destination: str, part: Part) -> dict[str, Any]:
         "destination": destination,
         "file": part.file,
         "rows": part.rows,
-        "sha256": sha256(path),
+        "sha256": sha256(path, folder),
     }
 
 
@@ -141,10 +142,10 @@ def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, c
     return int(left_out)
 
 
-def sha256(path: Path) -> str:
-    """A file's sha256 in hexadecimal digits; OSError where it cannot be read."""
+def sha256(path: Path, night: Path) -> str:
+    """The sha256, in hexadecimal digits, of a file in a night's folder; OSError where it cannot be read."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_file(path, night, MAX_LIST) as file:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

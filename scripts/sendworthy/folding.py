@@ -53,7 +53,7 @@ def open_night(
         with warehouse.connect(published, read_only=True) as connection:
             yield connection
         return
-    with duckdb.connect() as connection:
+    with warehouse.closing(duckdb.connect()) as connection:
         warehouse.prepare(connection)
         warehouse.attach(connection, published, "published")
         for schema in ("staging", "ops", "settings", "intermediate"):

@@ -48,9 +48,10 @@ def machine_failures(places: Mapping[str, Path], give_back: Callable[[], object]
         left = room_left(places) if no_room else []
         if no_room:
             give_back()
+        fix = error.fix if isinstance(error, UnsafeFile) else find_fix(words) or _UNKNOWN
         raise BuildError(
             f"the night could not be finished: {words}. Nothing was published.",
-            f"{find_fix(words) or _UNKNOWN}. Then run the night again.",
+            f"{fix.rstrip('.')}. Then run the night again.",
             details=left,
         ) from None
 

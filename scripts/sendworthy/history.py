@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,6 +25,7 @@ from sendworthy import warehouse
 from sendworthy.erasure import NOBODY, Erased
 from sendworthy.errors import Problem, SettingsError
 from sendworthy.folding import PARTS, fold, holds, open_night, sources
+from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file, remove_folder
 from sendworthy.lasting import flush_tree, make_folder, swap_in
 from sendworthy.leftovers import places_of_histories
 from sendworthy.project import Project
@@ -118,8 +118,7 @@ class Past:
 
     def forget(self) -> None:
         """Remove every history; whatever is needed of it is in the landing zone."""
-        if self._place.is_dir():
-            shutil.rmtree(self._place)
+        remove_folder(self._place)
 
     def find(self, as_of: datetime | None) -> History | None:
         """The newest history that holds for a night (None: that of the newest event). Those that never can again are removed."""
@@ -127,7 +126,7 @@ class Past:
         for folder in _folders(self._place):
             described = _read(folder)
             if described is None or not self._is_made_of_these(described):
-                shutil.rmtree(folder)
+                remove_folder(folder)
                 continue
             if as_of is None or as_of >= described.holds_from:
                 found.append(History(folder, described.horizon))
@@ -135,14 +134,14 @@ class Past:
 
     def forget_damaged(self, history: History) -> bool:
         """Read a history to its end, for a night that has failed; remove it and return True where that cannot be done."""
-        with duckdb.connect() as connection:
+        with warehouse.closing(duckdb.connect()) as connection:
             warehouse.prepare(connection)
             try:
                 for part in PARTS:
                     path = literal(history.folder / f"{part}.parquet")
                     connection.execute(f"select max(hash(columns(*))) from read_parquet({path})")
             except duckdb.Error:
-                shutil.rmtree(history.folder)
+                remove_folder(history.folder)
                 return True
         return False
 
@@ -200,7 +199,7 @@ class Past:
             )
             make_folder(self._place)
             aside = self._place / _WRITING
-            shutil.rmtree(aside, ignore_errors=True)
+            remove_folder(aside, ignore_errors=True)
             aside.mkdir()
             try:
                 fold(
@@ -217,12 +216,12 @@ class Past:
                 )
                 flush_tree(aside)
                 place = self._place / horizon.isoformat()
-                shutil.rmtree(place, ignore_errors=True)
+                remove_folder(place, ignore_errors=True)
                 swap_in(aside, place)
             finally:
-                shutil.rmtree(aside, ignore_errors=True)
+                remove_folder(aside, ignore_errors=True)
         for folder in _folders(self._place)[_KEPT:]:
-            shutil.rmtree(folder)
+            remove_folder(folder)
 
     def _was_read(
         self, connection: duckdb.DuckDBPyConnection, files: Mapping[str, Stat], until: date
@@ -241,7 +240,7 @@ def forget_erased(database: Path, erased: Erased) -> list[str]:
     for folder in (folder for place in places_of_histories(database) for folder in _folders(place)):
         if holds(folder, erased):
             try:
-                shutil.rmtree(folder)
+                remove_folder(folder)
             except OSError as error:
                 problems.append(f"{error.filename}: {error.strerror}")
     return problems
@@ -252,7 +251,7 @@ def forget_other_engines(database: Path, place: Path) -> None:
     for other in places_of_histories(database):
         if other != place:
             for folder in _folders(other):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_folder(folder, ignore_errors=True)
 
 
 def _folders(place: Path) -> list[Path]:
@@ -312,7 +311,7 @@ def _measured(project: Project) -> list[tuple[str, ...]]:
 def _read(folder: Path) -> _Described | None:
     """What a history says of itself; None where it is none, or not whole."""
     try:
-        described = _Described.model_validate_json((folder / "history.json").read_bytes())
+        described = _Described.model_validate_json(read_file(folder / "history.json", folder, MAX_MANIFEST))
     except (OSError, ValueError):
         return None
     return described if all((folder / f"{part}.parquet").is_file() for part in PARTS) else None

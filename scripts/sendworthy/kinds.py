@@ -68,7 +68,8 @@ def values_of(pattern: str, text: str | None, fields: Sequence[str]) -> dict[str
     found = read_values(text)
     if found is None:
         return None
-    keys = dict(zip(fields, pattern.split(_SEPARATOR), strict=True))
+    # without fields, a pattern has no keys; split, it would have an empty one
+    keys = dict(zip(fields, pattern.split(_SEPARATOR), strict=True)) if fields else {}
     return {name: None if key == "-" else found.get(name) for name, key in keys.items() if key}
 
 

@@ -2,15 +2,69 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
 from sendworthy.errors import BuildError
+from sendworthy.settings import SOURCES
 
 BUFFER = 32_000_000
 LONGEST_ROW = 2_000_000
 _STEP = 64_000
+
+
+def check_files(raw: Path) -> None:
+    """BuildError where DuckDB would pass over a file of the landing zone, or a row of it, without a word."""
+    refuse_unread(raw)
+    refuse_long_rows(raw)
+
+
+def refuse_unread(raw: Path) -> None:
+    """BuildError with all that is called like a table's data and that no engine reads: it is passed over, and nothing is said.
+
+    Those are pipes and devices, links to nothing, links to folders within a table's folder, folders that cannot be opened. An
+    opt-out or a request for erasure that stands there would not be known.
+    """
+    found = [
+        f"landing zone, {path}: {what}, so nobody reads it."
+        for place in sorted(raw.iterdir())
+        if place.name.partition(".")[0] in SOURCES
+        for path, what in _unread(place)
+    ]
+    if found:
+        raise BuildError(
+            "the landing zone holds what cannot be read. Nothing was published.",
+            "put files and folders there in place of what is named above, or move it away.",
+            details=found,
+        )
+
+
+def _unread(place: Path) -> Iterator[tuple[Path, str]]:
+    """What is not read at a table's place, or in its folder, and why."""
+    if not place.is_dir():
+        if what := _no_file(place):
+            yield place, what
+        return
+    errors: list[OSError] = []
+    for folder, folders, files in os.walk(place, onerror=errors.append):
+        paths = [Path(folder) / name for name in (*folders, *files) if not name.startswith(("_", "."))]
+        for path in paths:
+            if path.is_symlink() and path.is_dir():
+                yield path, "it is a link to a folder"
+            elif not path.is_dir() and (what := _no_file(path)):
+                yield path, what
+    for error in errors:
+        yield Path(error.filename), f"it cannot be opened ({error.strerror})"
+
+
+def _no_file(path: Path) -> str:
+    """Why a path is no file; empty where it is one."""
+    if path.is_file():
+        return ""
+    return "it is a link to nothing" if path.is_symlink() and not path.exists() else "it is no file"
 
 
 def refuse_long_rows(raw: Path) -> None:

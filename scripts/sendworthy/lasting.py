@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 
@@ -16,10 +17,11 @@ def flush(path: Path) -> None:
 
 
 def flush_tree(folder: Path) -> None:
-    """The same for a folder and everything below it; a folder comes after what is in it."""
+    """The same for a folder and everything below it; a folder comes after what is in it. Only files have a content of their own."""
     for place, _, files in os.walk(folder, topdown=False):
-        for name in files:
-            flush(Path(place) / name)
+        for path in (Path(place) / name for name in files):
+            if stat.S_ISREG(path.lstat().st_mode):
+                flush(path)
         flush(Path(place))
 
 

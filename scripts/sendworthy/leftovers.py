@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from sendworthy.foundation.safe_files import remove_folder
 
 # says that a folder is a lake of ours, so that wiping it takes nothing away from anybody
 LAKE_MARK = ".sendworthy-lake"
@@ -47,17 +48,15 @@ def wipe_lake(lake: Path) -> None:
     for old in lake.iterdir():
         if old == histories_in(lake):
             continue
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old)
+        if old.is_dir():
+            remove_folder(old)
         else:
             old.unlink()
 
 
 def remove_previews(project_root: Path) -> None:
     """Remove the pages of `preview`, which show people as they were. OSError where it cannot."""
-    previews = project_root / PREVIEWS
-    if previews.is_dir():
-        shutil.rmtree(previews)
+    remove_folder(project_root / PREVIEWS)
 
 
 def empty_lake(database: Path) -> None:

@@ -69,8 +69,9 @@ from liquid.builtin.tags.unless_tag import UnlessNode
 from liquid.exceptions import LiquidError
 from liquid.expression import Expression
 from liquid.stringify import to_liquid_string
+from liquid.undefined import is_undefined
 
-from sendworthy.message_language import AbortNode, is_visible, partial_variable
+from sendworthy.message_language import AbortNode, Equals, is_visible, nil_as_unset, partial_variable
 
 STEP_LIMIT = 25_000
 """Nodes visited for one field before the template is called too complex."""
@@ -183,6 +184,8 @@ def _is_solid(alt: Alt) -> bool:
 
 def _bounded(value: object, tainted: bool) -> Alt:
     """A known value, or an unknown one when it is too large to carry along."""
+    if is_undefined(value):
+        return Alt(True, None, tainted)
     if value is None or isinstance(value, (bool, float, range, Blank, Empty)):
         return Alt(True, value, tainted)
     if isinstance(value, int):
@@ -461,7 +464,7 @@ class FieldFlow:
                 if current is None:
                     return None
                 truth = self._compare(
-                    EqExpression(choice.token, choice, choice), left, self._evaluate(choice, current)
+                    Equals(choice.token, choice, choice), left, self._evaluate(choice, current)
                 )
                 steering = steering or self._mentions(choice, current)
                 if truth is False:
@@ -673,9 +676,9 @@ class FieldFlow:
             return _unknown(tainted)  # the wall clock is no constant
         try:
             result = self._context.filter(applied.name, token=applied.token)(
-                left.value,
-                *[alt.value for alt in positional],
-                **{name: alt.value for name, alt in keywords.items()},
+                nil_as_unset(left.value),
+                *[nil_as_unset(alt.value) for alt in positional],
+                **{name: nil_as_unset(alt.value) for name, alt in keywords.items()},
             )
         except _RENDER_ERRORS:  # what it would print then, nobody can know
             return _unknown(tainted)
@@ -699,7 +702,7 @@ class FieldFlow:
         marker = object()
         try:
             result = self._context.filter("default", token=applied.token)(
-                left.value, marker, **{name: alt.value for name, alt in keywords.items()}
+                nil_as_unset(left.value), marker, **{name: alt.value for name, alt in keywords.items()}
             )
         except _RENDER_ERRORS:
             return left, other

@@ -103,7 +103,7 @@ class DuckdbLists:
         self._numbers: dict[str, int] = {}
         try:
             self._connection = duckdb.connect(str(self._snapshot))
-            self._opened.callback(self._connection.close)
+            self._opened.enter_context(warehouse.closing(self._connection))
             warehouse.prepare(self._connection)
             self._connection.execute("set preserve_insertion_order = false")
             warehouse.attach(self._connection, database, "build")
@@ -118,7 +118,7 @@ class DuckdbLists:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._opened.__exit__(kind, error, trace)
 
     @property
     def as_of(self) -> datetime:

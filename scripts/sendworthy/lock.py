@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +25,7 @@ def hold(path: Path, what: str, wait: bool = False) -> Iterator[int]:
     Yields the lock's descriptor. A process that gets it too (`pass_fds`) keeps the lock until it ends, whatever becomes of
     this one: so nobody begins while something that a killed process has started is still at work.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    descriptor = _open(path)
     try:
         if wait:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -31,11 +33,34 @@ def hold(path: Path, what: str, wait: bool = False) -> Iterator[int]:
             _take(descriptor, path, what)
         # the lock holds without these words, also where the disk has no room for them
         with suppress(OSError):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()} {iso(utc_now().replace(microsecond=0))}\n".encode(), 0)
+            _sign(descriptor)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    """The lock's own file, made if need be; BuildError where something else has its name, for it is going to be written."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
+            raise
+    else:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise BuildError(
+        f"the lock {path} is a link, or no file at all: what it leads to would be overwritten. Nothing was changed.",
+        f"remove it: rm {path}",
+    )
+
+
+def _sign(descriptor: int) -> None:
+    """Say in the lock who holds it, unless the file has another name too: that may be somebody's."""
+    if os.fstat(descriptor).st_nlink == 1:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()} {iso(utc_now().replace(microsecond=0))}\n".encode(), 0)
 
 
 def _take(descriptor: int, path: Path, what: str) -> None:

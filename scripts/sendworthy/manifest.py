@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, StringConstra
 from sendworthy.delivery import MANIFEST, is_cancellations
 from sendworthy.destinations import CHANGES, Folder, Form, Places, list_path
 from sendworthy.errors import SettingsError
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file
 from sendworthy.times import parse_time
 
 Released = Literal["released", "held_back"]
-_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 # what a campaign's folder may be called, and so a file: no way out of the night's folder
 _FILE_STEM = re.compile(r"[a-z0-9_]+")
 _RUN_ID = re.compile(r"[A-Za-z0-9-]+")
@@ -192,8 +193,7 @@ def find_night(folder: Path) -> Path:
             "name the folder of its night; `sendworthy cancellations` writes this one again.",
         )
     if not (folder / MANIFEST).exists():
-        nights = [path for path in folder.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir()]
-        night = max(nights, default=folder)
+        night = _newest_night(folder)
         if not (night / MANIFEST).exists():
             raise SettingsError(
                 f"{night} holds no {MANIFEST}: nothing says which of its files count. Do not send them.",
@@ -203,10 +203,24 @@ def find_night(folder: Path) -> Path:
     return folder
 
 
+def _newest_night(folder: Path) -> Path:
+    """The newest night, or the folder itself without any. SettingsError for a link: an older night must not take its place."""
+    nights = [found for found in night_folders.walk(folder) if found.is_night]
+    if not nights:
+        return folder
+    if nights[-1].is_link:
+        raise SettingsError(
+            f"{nights[-1].path}, the newest night, is a link, and links are not followed.",
+            "name the folder that it leads to, or remove the link.",
+        )
+    return nights[-1].path
+
+
 def read_manifest(path: Path) -> tuple[Manifest, dict[str, Any]]:
     """The manifest, and the same as plain JSON values. UnknownForm where it is none; OSError where it cannot be read."""
     try:
-        plain = json.loads(path.read_bytes().decode("utf-8"), object_pairs_hook=_each_key_once)
+        content = read_file(path, path.parent, MAX_MANIFEST).decode("utf-8")
+        plain = json.loads(content, object_pairs_hook=_each_key_once)
         manifest = Manifest.model_validate(plain)
     except ValidationError as error:
         raise UnknownForm([f"{_place(item['loc'])}: {item['msg']}" for item in error.errors()]) from None

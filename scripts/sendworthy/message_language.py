@@ -1,11 +1,11 @@
 """The Liquid that messages are written in: strict, with shared partials, and with a trace of what came out where.
 
-It is python-liquid with five differences, each so that a rendering here says what an ESP's would:
+It is python-liquid with these differences, each so that a rendering here says what an ESP's would (docs/liquid.md lists them):
 
-- `nil` is `blank`, as in the reference implementation (Shopify/liquid issues 642 and 1807) and at Braze, so that
-  `{% if first_name != blank %}` guards a merge field whose value is null. (`!= ""` and `!= empty` do not.)
+- nil, a blank merge field and a name that nothing has set are the same everywhere, as in the reference implementation (Shopify/liquid
+  issues 642 and 1807) and at Braze: `{% if first_name != blank %}` guards a merge field whose value is null (`!= ""` and `!= empty` do
+  not), and no filter makes the word "None" of it.
 - a text that looks like a number is compared with a number as one: `{% if loyalty_points > 100 %}`.
-- nil is the empty text for filters that take texts: `{{ "Hi " | append: first_name }}` prints no "None".
 - `{% abort_message %}` ends the message: Braze then sends nothing.
 - each output statement tells the rendering's trace what it printed, and which merge fields it printed it from.
 """
@@ -25,17 +25,27 @@ from typing import Any, TextIO
 from liquid import BoundTemplate, CachingDictLoader, Mode, RenderContext
 from liquid import Environment as LiquidEnvironment
 from liquid.ast import BlockNode, Node
-from liquid.builtin.expressions import Path, parse_primitive, tokenize
+from liquid.builtin.expressions import (
+    Filter,
+    FilteredExpression,
+    Literal,
+    Path,
+    parse_primitive,
+    tokenize,
+)
 from liquid.builtin.expressions.logical import (
+    EqExpression,
     GeExpression,
     GtExpression,
     LeExpression,
     LtExpression,
+    NeExpression,
 )
 from liquid.builtin.expressions.primitive import Blank, RangeLiteral
 from liquid.builtin.output import Output, OutputNode
 from liquid.builtin.tags.assign_tag import AssignNode, AssignTag
 from liquid.builtin.tags.capture_tag import CaptureNode, CaptureTag
+from liquid.builtin.tags.case_tag import MultiExpressionBlockNode
 from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.builtin.tags.for_tag import ForNode, ForTag
 from liquid.builtin.tags.if_tag import IfTag
@@ -48,6 +58,7 @@ from liquid.stream import TokenStream
 from liquid.stringify import to_liquid_string
 from liquid.tag import Tag
 from liquid.token import TOKEN_EXPRESSION, Token
+from liquid.undefined import Undefined, is_undefined
 
 MAX_NESTING = 12
 MAX_LOOPS = 10_000
@@ -173,6 +184,15 @@ def walk_nodes(nodes: Iterable[Node], context: RenderContext) -> Iterator[Node]:
 # --- literals and comparisons ---------------------------------------------------------------------------
 
 
+UNSET = Undefined("nil")
+"""What filters get for nil: python-liquid writes the word "None" where it is None, and nothing where it is this."""
+
+
+def nil_as_unset(value: object) -> object:
+    """A value as filters get it."""
+    return UNSET if value is None else value
+
+
 class _NilIsBlank(Blank):
     __slots__ = ()
 
@@ -180,6 +200,67 @@ class _NilIsBlank(Blank):
         return other is None or super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _is_equal(token: Token, left: object, right: object, context: RenderContext) -> bool:
+    """As python-liquid compares, and with what the reference implementation says of `blank`."""
+    sides = [None if is_undefined(side) else side for side in (left, right)]
+    if any(isinstance(side, Blank) for side in sides) and any(side is False for side in sides):
+        return True
+    return bool(EqExpression(token, *(Literal(token, side) for side in sides)).evaluate(context))
+
+
+class Equals(EqExpression):
+    """An equality that takes nil, blank and what is unset for the same."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        """Whether both sides are equal."""
+        return _is_equal(self.token, self.left.evaluate(context), self.right.evaluate(context), context)
+
+
+class _Ne(NeExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return not _is_equal(self.token, self.left.evaluate(context), self.right.evaluate(context), context)
+
+
+class _When(Expression):
+    """The values of a `when`; how often it is rendered is how many of them are that of the `case`."""
+
+    __slots__ = ("expressions", "left")
+
+    def __init__(self, token: Token, left: Expression, expressions: list[Expression]) -> None:
+        super().__init__(token)
+        self.left = left
+        self.expressions = expressions
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.expressions))
+
+    def evaluate(self, context: RenderContext) -> list[bool]:
+        left = self.left.evaluate(context)
+        return [_is_equal(self.token, left, right.evaluate(context), context) for right in self.expressions]
+
+    def children(self) -> list[Expression]:
+        return self.expressions
+
+
+class _Filter(Filter):
+    """A filter that gets nothing for nil."""
+
+    __slots__ = ()
+
+    def evaluate(self, left: object, context: RenderContext) -> object:
+        return super().evaluate(nil_as_unset(left), context)
+
+    def evaluate_args(self, context: RenderContext) -> tuple[list[object], dict[str, object]]:
+        positional, named = super().evaluate_args(context)
+        return [nil_as_unset(value) for value in positional], {
+            name: nil_as_unset(value) for name, value in named.items()
+        }
 
 
 def _number(value: object) -> float | None:
@@ -240,6 +321,8 @@ class _Range(RangeLiteral):
 _OURS: Mapping[type, type] = {
     Blank: _NilIsBlank,
     RangeLiteral: _Range,
+    EqExpression: Equals,
+    NeExpression: _Ne,
     LtExpression: _Lt,
     LeExpression: _Le,
     GtExpression: _Gt,
@@ -247,22 +330,14 @@ _OURS: Mapping[type, type] = {
 }
 
 
-# filters whose arguments are texts
-_WITH_TEXTS = (
-    *("append", "join", "prepend", "remove", "remove_first", "remove_last"),
-    *("replace", "replace_first", "replace_last", "split"),
-)
+def _bounded(replace: Callable[..., Any]) -> Callable[..., Any]:
+    """The filter `replace`, which could make a long text of a short one many times over."""
 
-
-def _nothing_for_nil(named: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter for which nil among its arguments is the empty text: python-liquid would write "None"."""
-
-    @wraps(named)
-    def call(value: object, *arguments: object) -> Any:
-        texts = ["" if argument is None else argument for argument in arguments]
-        if len(texts) == 2 and str(value).count(str(texts[0])) * len(str(texts[1])) > MAX_LOCALS:
+    @wraps(replace)
+    def call(value: object, old: object, new: object = "") -> Any:
+        if str(value).count(str(old)) * len(str(new)) > MAX_LOCALS:
             raise FilterArgumentError("the text would become too long", token=None)
-        return named(value, *texts)
+        return replace(value, old, new)
 
     return call
 
@@ -450,8 +525,18 @@ class _AbortTag(Tag):
         return AbortNode(token, parsed)
 
 
+# blocks whose content is no Liquid
+_BLOCK_OF_TEXT = re.compile(r"\{%-?\s*(end)?(raw|doc|comment)\b[^%]*%\}")
+# openings in comments that are closed nowhere: python-liquid looks for the end of each to the end of the text
+_MAX_UNCLOSED = 20
+
+
 def find_unclosed(source: str) -> int | None:
-    """The first place behind the last end of its kind where an output, a tag, a raw or a doc block is opened."""
+    """The first place behind the last end of its kind where an output, a tag, a raw or a doc block is opened.
+
+    What stands in a raw, doc or comment block is only text, and may hold anything.
+    """
+    source = _without_texts(source)
     found = []
     for opening, closing in (("{{", "}}"), ("{%", "%}")):
         place = source.find(opening, source.rfind(closing) + 1)
@@ -461,6 +546,23 @@ def find_unclosed(source: str) -> int | None:
         begins = re.finditer(rf"\{{%-?\s*{name}\b", source)
         found += [match.start() for match in begins if match.start() > (ends[-1] if ends else -1)][:1]
     return min(found, default=None)
+
+
+def _without_texts(source: str) -> str:
+    """The source with white space in place of what stands in raw, doc and comment blocks."""
+    pieces, kept = [], 0
+    name, depth, begin = "", 0, 0
+    for match in _BLOCK_OF_TEXT.finditer(source):
+        is_end, block = bool(match[1]), match[2]
+        if not depth and not is_end:
+            name, depth, begin = block, 1, match.end()
+        elif depth and block == name and (is_end or name == "comment"):
+            depth += -1 if is_end else 1
+            text = source[begin : match.start()]
+            if not depth and (name != "comment" or text.count("{{") + text.count("{%") <= _MAX_UNCLOSED):
+                pieces += [source[kept:begin], " " * len(text)]
+                kept = match.start()
+    return "".join([*pieces, source[kept:]])
 
 
 def partial_variable(node: IncludeNode | RenderNode) -> str:
@@ -491,8 +593,7 @@ class MessageEnvironment(LiquidEnvironment):
         super().__init__(tolerance=Mode.STRICT, strict_filters=True, loader=loader)
         for tag in _TAGS:
             self.add_tag(tag)
-        for name in _WITH_TEXTS:
-            self.add_filter(name, _nothing_for_nil(self.filters[name]))
+        self.add_filter("replace", _bounded(self.filters["replace"]))
 
     def from_string(
         self,
@@ -516,6 +617,12 @@ class MessageEnvironment(LiquidEnvironment):
                 # in place: whoever holds it, holds ours
                 if (ours := _OURS.get(type(expression))) is not None:
                     expression.__class__ = ours
+                if isinstance(expression, FilteredExpression):
+                    for applied in expression.filters or ():
+                        applied.__class__ = _Filter
+            if isinstance(node, MultiExpressionBlockNode):
+                when = node.expression
+                node.expression = _When(when.token, when.left, when.expressions)  # type: ignore[assignment]
         return template
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from sendworthy.campaigns import (
     read_known,
 )
 from sendworthy.errors import Problem, SettingsError, did_you_mean
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.placeholders import TO_DO, TO_WRITE
 from sendworthy.settings import Kind, read_kinds
 
@@ -86,7 +86,9 @@ def new_campaign(
         f"{DEFAULT}.liquid": _template(channel, is_personalized=False),
     }
     scratch = project_dir / CAMPAIGNS_DIR / f".new-{campaign_id}"
-    shutil.rmtree(scratch, ignore_errors=True)
+    if "/" in campaign_id or "\\" in campaign_id:
+        raise SettingsError(f"{campaign_id!r} cannot be a campaign id", "leave slashes out of the options")
+    remove_folder(scratch)
     try:
         scratch.mkdir(parents=True)
         for file_name, text in files.items():
@@ -97,7 +99,7 @@ def new_campaign(
             raise SettingsError("no campaign was written", "correct the options", found)
         scratch.rename(folder)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        remove_folder(scratch, ignore_errors=True)
     return folder
 
 

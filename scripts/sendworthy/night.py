@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -47,8 +47,10 @@ from sendworthy.destinations import (
 )
 from sendworthy.engines import Engine, choose_engine
 from sendworthy.erasure import Erased, erase, read_key
-from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, SettingsError
+from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK, BuildError, Interrupted, SettingsError
 from sendworthy.exports import list_changes, write_aside
+from sendworthy.foundation import interrupts, night_folders
+from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.gate import GateResult, judge_lists, load_suites
 from sendworthy.hardship import machine_failures, places_of, refuse_earlier_clock, refuse_future
 from sendworthy.history import (
@@ -61,6 +63,7 @@ from sendworthy.history import (
 from sendworthy.landing import find_damaged
 from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
+from sendworthy.manifest import UnknownForm, read_manifest
 from sendworthy.old_lists import Since, forget
 from sendworthy.project import Project
 from sendworthy.proof import load_messages
@@ -127,24 +130,72 @@ class _Decided:
 
 def run_night(project: Project, options: NightOptions, stages: Stages) -> NightResult:
     """Run the whole night, alone. SettingsError or BuildError leave what was published as it was."""
-    places = places_of(options.database, options.out, options.docs, project.root)
-    with (
-        warehouse.only_night(options.database) as lock,
-        machine_failures(places, lambda: warehouse.forget_build(options.database)),
-    ):
-        result, channels, alerts = _run_night(project, options, stages, lock)
-    # the next night need not wait for it
-    if alerts and (channels.command or channels.webhook):
-        with stages.step("alert", "telling whom it concerns"):
-            result.alerts = send_alerts(alerts, channels)
-        result.stages = [asdict(stage) for stage in stages.done]
-    return result
+    run: dict[str, Any] = {}
+    with interruptions(options, run):
+        places = places_of(options.database, options.out, options.docs, project.root)
+        with (
+            warehouse.only_night(options.database) as lock,
+            machine_failures(places, lambda: warehouse.forget_build(options.database)),
+        ):
+            result, channels, alerts = _run_night(project, options, stages, lock, run)
+        # the next night need not wait for it
+        if alerts and (channels.command or channels.webhook):
+            with stages.step("alert", "telling whom it concerns"):
+                result.alerts = send_alerts(alerts, channels)
+            result.stages = [asdict(stage) for stage in stages.done]
+        return result
+
+
+@contextmanager
+def interruptions(options: NightOptions, run: Mapping[str, Any]) -> Iterator[None]:
+    """Interrupted, where somebody interrupts the night: with what has happened, which the files say; `run` is filled meanwhile."""
+    try:
+        yield
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
+        interrupts.ignore()
+        raise _interrupted(options, run) from None
+
+
+def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
+    if not run or not _is_published(options.database, run["run_id"]):
+        return Interrupted(
+            "interrupted: nothing was published, and what was published before is as it was.",
+            "run the night again.",
+        )
+    folder = options.out / str(run["as_of"])[:10]
+    if not _is_delivered(folder, run["run_id"]):
+        return Interrupted(
+            f"interrupted: the night is published and its messages count as sent, but its lists are not in {folder} yet.",
+            "run `sendworthy export`, or the next night: either puts them there.",
+        )
+    return Interrupted(
+        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists, "
+        "folding old drops and alerts may not have been done.",
+        "the next night does what is missing, but for alerts: the manifest says which campaigns are held back.",
+    )
+
+
+def _is_published(database: Path, run_id: str) -> bool:
+    try:
+        with warehouse.connect(database, read_only=True) as connection:
+            return warehouse.audited_run(connection) == run_id
+    except (BuildError, duckdb.Error):
+        return False
+
+
+def _is_delivered(folder: Path, run_id: str) -> bool:
+    try:
+        return read_manifest(folder / MANIFEST)[0].run_id == run_id
+    except (OSError, UnknownForm):
+        return False
 
 
 def _run_night(
-    project: Project, options: NightOptions, stages: Stages, lock: int
+    project: Project, options: NightOptions, stages: Stages, lock: int, run: dict[str, Any]
 ) -> tuple[NightResult, Channels, list[dict[str, Any]]]:
-    """The night, and what there is to tell of it by which channels."""
+    """The night, and what there is to tell of it by which channels; `run` is filled with what the manifest says of it."""
     started_at = utc_now()
     with stages.step("settings", "checking the settings"):
         check_settings(project)
@@ -180,7 +231,7 @@ def _run_night(
             error.fix = "run the night again: it reads all drops."
         raise
     build, as_of, warnings = night.build, night.as_of, night.warnings
-    run = _describe_run(options, engine, as_of, started_at)
+    run.update(_describe_run(options, engine, as_of, started_at))
     with only_writer(options.out):
         # the folder of an earlier run of the night is replaced as a whole
         folder = night_folder(options.out, run)
@@ -209,7 +260,6 @@ def _run_night(
             for campaign in campaigns:
                 campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
             warnings += tell(connection, destinations, campaigns, as_of)
-            warnings += still_known(erased)
             forms = {name: as_form(destination.form) for name, destination in known.items()}
             record_run(connection, {**run, "destinations": forms}, campaigns, as_of, started_at)
             warehouse.mark_audited(connection, run["run_id"])
@@ -225,7 +275,8 @@ def _run_night(
         if erased.users:
             with stages.step("erase", "erasing people from what lies about"):
                 since = Since(run["run_id"], run_before, runs, erased.named, erased.ledgers_from)
-                warnings += erase_elsewhere(project, options, erased, since)
+                left = erase_elsewhere(project, options, erased, since)
+                warnings += still_known(erased, no_list_names_them=not left) + left
     if replay is None:
         warnings += remember(past, options.database, history, night.staged, erased, stages)
     if erased.users:
@@ -415,11 +466,12 @@ def still_there(remove: Callable[[], None]) -> list[str]:
     return []
 
 
-def still_known(erased: Erased) -> list[str]:
+def still_known(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
+    nowhere = " No list names them any more." if no_list_names_them else ""
     return [
         f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
-        "ids, which are those of your erasure requests. No list names them any more."
+        f"ids, which are those of your erasure requests.{nowhere}"
         for destination, people in erased.told
     ]
 
@@ -440,6 +492,14 @@ def check_places(project: Project, options: NightOptions) -> None:
             raise SettingsError(
                 f"{option}: the folder {folder} cannot be used, because {nearest} {why}.",
                 fixes.get(option[:2], f"see what {nearest} is, and move it away."),
+            )
+    tonight = options.as_of.date().isoformat() if options.as_of else ""
+    for link in (path for folder in (options.out, options.docs) for path in night_folders.links(folder)):
+        # of a night without a name, it is seen when its lists are written
+        if link.name == tonight:
+            raise SettingsError(
+                f"{link} is a link, and the folder of a night has to be a folder.",
+                "move what the link leads to there, or remove the link.",
             )
 
 

@@ -24,19 +24,26 @@ import duckdb
 
 from sendworthy.delivery import MANIFEST, cancellations_in, manifest_bytes
 from sendworthy.destinations import Envelope, Form
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.safe_files import (
+    MAX_LIST,
+    MAX_MANIFEST,
+    UnsafeFile,
+    is_safe,
+    read_file,
+    remove_folder,
+    special_files,
+    write_file,
+)
 from sendworthy.lasting import flush, flush_tree, swap_in
 from sendworthy.manifest import UnknownForm, read_manifest
-from sendworthy.warehouse import identifier, literal
+from sendworthy.warehouse import closing, identifier, literal
 
 # which nights were searched, see `Since`; it says nothing about anybody
 SEARCHED = ".erasures.json"
 
 # so many words are looked for one by one sooner than among all words of a file
 _FEW = 40
-
-_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
-# not those of a night that is being delivered: `delivery` takes these away
-_ASIDE = re.compile(r"\.(\d{4}-\d{2}-\d{2})\.(erasing|replaced)")
 
 
 @dataclass(frozen=True)
@@ -66,17 +73,16 @@ class Since:
 
 def nights_in(out: Path) -> list[Path]:
     """The folders of nights, oldest first; what a crash left half done is finished or put back before."""
-    if not out.is_dir():
-        return []
-    _mend(out)
-    return sorted(path for path in out.iterdir() if _NIGHT.fullmatch(path.name) and path.is_dir())
+    _finish_swaps(out)
+    return night_folders.nights(out)
 
 
 def forget(out: Path, users: Collection[str], since: Since | None = None) -> Forgotten:
     """Take people out of every night's lists below `out`. Can be interrupted at any time and run again."""
     if not users:
         return Forgotten(0, [], [])
-    problems = _remove_cancellations(out)
+    problems = [f"{link}: it is a link" for link in night_folders.links(out)]
+    problems += _remove_cancellations(out)
     searched = _read_searched(out, since.run_before) if since and since.run_before else {}
     still = {}
     rows, nights = 0, []
@@ -86,11 +92,18 @@ def forget(out: Path, users: Collection[str], since: Since | None = None) -> For
             if left and (taken := _forget_in_night(night, left)):
                 rows += taken
                 nights.append(night.name)
-            still[night.name] = _digest(night / MANIFEST)
+            unsearched = (
+                [f"{night / name}: it is {kind}" for name, kind in special_files(night)] if left else []
+            )
+            if not unsearched:
+                still[night.name] = _digest(night)
+            problems += unsearched
         except UnknownForm:
             problems.append(f"{night / MANIFEST}: it is not one that this version writes")
         except _Unreadable as error:
             problems.append(f"{night / str(error)}: it cannot be read as the list that its manifest names")
+        except UnsafeFile as error:
+            problems.append(f"{error.filename}: {error.strerror}")
         except OSError as error:
             problems.append(f"{night}: {error.strerror or type(error).__name__}")
     if since:
@@ -107,7 +120,7 @@ def _remove_cancellations(out: Path) -> list[str]:
     problems = []
     for folder in cancellations_in(out):
         try:
-            shutil.rmtree(folder)
+            remove_folder(folder)
         except OSError as error:
             problems.append(f"{folder}: {error.strerror or type(error).__name__}")
     return problems
@@ -123,7 +136,7 @@ def _who_may_be_in(
     """Which of the people a night's lists have to be searched for."""
     if since is None:
         return users
-    manifest = (night / MANIFEST).read_bytes()
+    manifest = read_file(night / MANIFEST, night, MAX_MANIFEST)
     try:
         run = json.loads(manifest)["run_id"]
     except (ValueError, TypeError, KeyError):
@@ -135,14 +148,14 @@ def _who_may_be_in(
     return since.users if is_known and is_as_it_was and run in since.runs else users
 
 
-def _digest(manifest: Path) -> str:
-    return hashlib.sha256(manifest.read_bytes()).hexdigest()
+def _digest(night: Path) -> str:
+    return hashlib.sha256(read_file(night / MANIFEST, night, MAX_MANIFEST)).hexdigest()
 
 
 def _read_searched(out: Path, run: str) -> dict[str, str]:
     """By night, the digest of its manifest when a run had searched it; empty where another run was the last to search."""
     try:
-        read = json.loads((out / SEARCHED).read_text(encoding="utf-8"))
+        read = json.loads(read_file(out / SEARCHED, out, MAX_MANIFEST))
         return dict(read["nights"]) if read["run"] == run else {}
     except (OSError, ValueError, TypeError, KeyError):
         return {}
@@ -151,21 +164,27 @@ def _read_searched(out: Path, run: str) -> dict[str, str]:
 def _write_searched(out: Path, searched: Mapping[str, Any]) -> None:
     aside = out / f"{SEARCHED}.writing"
     with suppress(OSError):  # then the next night searches once more
-        aside.write_text(json.dumps(searched, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        write_file(aside, (json.dumps(searched, indent=2, sort_keys=True) + "\n").encode())
         flush(aside)
         swap_in(aside, out / SEARCHED)
 
 
-def _mend(out: Path) -> None:
-    """A night's folder is swapped in two renames: finish or undo what a crash has left between them."""
-    found = [(match[1], match[2]) for path in out.iterdir() if (match := _ASIDE.fullmatch(path.name))]
-    for name in sorted({name for name, _ in found}):
+def _finish_swaps(out: Path) -> None:
+    """A night's folder is swapped in two renames: finish or undo what a crash has left between them.
+
+    What is left of a night that is being delivered is not touched: `delivery` takes that away.
+    """
+    left = [found for found in night_folders.walk(out) if found.state in ("erasing", "replaced")]
+    for found in left:
+        if found.is_link:
+            remove_folder(found.path)
+    for name in sorted({found.date for found in left if not found.is_link}):
         folder, aside, replaced = out / name, out / f".{name}.erasing", out / f".{name}.replaced"
         whole = aside if (aside / MANIFEST).is_file() else replaced
         if not folder.exists() and whole.exists():
             swap_in(whole, folder)
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        remove_folder(aside, ignore_errors=True)
+        remove_folder(replaced, ignore_errors=True)
 
 
 def _forget_in_night(night: Path, users: Collection[str]) -> int:
@@ -179,7 +198,7 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
             for user in users
         }
         # a file that is not there holds nobody; that it should be there is for `verify` to say
-        if path.is_file():
+        if is_safe(path, night, MAX_LIST):
             try:
                 form = manifest.forms[file.destination]
                 if file in campaign.files:
@@ -193,7 +212,7 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
     if not changed:
         return 0
     aside = night.with_name(f".{night.name}.erasing")
-    shutil.rmtree(aside, ignore_errors=True)
+    remove_folder(aside)
     written = {*changed, MANIFEST}
     shutil.copytree(
         night,
@@ -213,7 +232,7 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
     replaced = night.with_name(f".{night.name}.replaced")
     night.rename(replaced)
     swap_in(aside, night)
-    shutil.rmtree(replaced, ignore_errors=True)
+    remove_folder(replaced, ignore_errors=True)
     return sum(taken for _, taken in changed.values())
 
 
@@ -355,7 +374,10 @@ def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[byte
         value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
     theirs = f"coalesce(list_contains(?, {value}::varchar), false)"
     source = f"read_parquet({literal(glob.escape(str(path)))})"
-    with duckdb.connect() as connection, tempfile.TemporaryDirectory(prefix="sendworthy-erase-") as folder:
+    with (
+        closing(duckdb.connect()) as connection,
+        tempfile.TemporaryDirectory(prefix="sendworthy-erase-") as folder,
+    ):
         ((taken,),) = connection.execute(
             f"select count(*) from {source} where {theirs}", [sorted(ids)]
         ).fetchall()

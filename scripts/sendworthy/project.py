@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Project:
     def variable(self, name: str) -> Any:
         """A variable of dbt_project.yml; SettingsError where it is not there."""
         try:
-            found = yaml.safe_load((self.root / "dbt_project.yml").read_text(encoding="utf-8"))
+            found = read_dbt_yaml(self.root / "dbt_project.yml", self.root)
             return found["vars"][name]
         except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
             raise SettingsError(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from sendworthy import warehouse
 from sendworthy.changes import LEDGER
 from sendworthy.delivery import cancellations_in
 from sendworthy.errors import SettingsError
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.lasting import flush
 from sendworthy.leftovers import PREVIEWS
 from sendworthy.old_lists import nights_in
@@ -30,9 +30,6 @@ TABLES = (
     ("dispatches", LEDGER),
     ("runs", "ops.runs"),
 )
-
-_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
-_REMOVING = re.compile(r"\.\d{4}-\d{2}-\d{2}\.removing")
 
 
 @dataclass(frozen=True)
@@ -68,6 +65,7 @@ def retain(places: Places, now: datetime | None, clock: datetime, dry_run: bool 
         raise SettingsError(
             "the settings are not in order; nothing was removed.", "mend what is named above.", problems
         )
+    _refuse_links(places.out, places.docs)
     keep = read_retention(places.project.root)
     warehouse.open_published(places.database)
     with warehouse.only_night(places.database):
@@ -90,6 +88,17 @@ def retain(places: Places, now: datetime | None, clock: datetime, dry_run: bool 
             ),
         }
         return [Removed(what, days, before[what], *counts[what]) for what, days in keep.items()]
+
+
+def _refuse_links(*folders: Path) -> None:
+    """SettingsError for nights that are links: without the link, nobody would remove what it leads to."""
+    found = [link for folder in folders for link in night_folders.links(folder)]
+    if found:
+        raise SettingsError(
+            "these nights are links, which are not followed; nothing was removed.",
+            "move what they lead to there, or remove the links, and what they lead to when it is time.",
+            details=[str(link) for link in found],
+        )
 
 
 def _nights_to_stay(database: Path) -> set[datetime]:
@@ -136,10 +145,9 @@ def _remove_nights(folder: Path, before: datetime, stay: set[str], dry_run: bool
     if not folder.is_dir():
         return 0
     if not dry_run:
-        for half in [path for path in folder.iterdir() if _REMOVING.fullmatch(path.name)]:
-            shutil.rmtree(half)
-    nights = nights_in(folder) if not dry_run else sorted(p for p in folder.iterdir() if p.is_dir())
-    dates = [night for night in nights if _NIGHT.fullmatch(night.name)]
+        for half in [found for found in night_folders.walk(folder) if found.state == "removing"]:
+            remove_folder(half.path)
+    dates = night_folders.nights(folder) if dry_run else nights_in(folder)
     # the newest one of this folder too: it may be of another database
     newest = dates[-1].name if dates else ""
     old = [
@@ -149,7 +157,7 @@ def _remove_nights(folder: Path, before: datetime, stay: set[str], dry_run: bool
         for night in old:
             aside = night.with_name(f".{night.name}.removing")
             night.rename(aside)
-            shutil.rmtree(aside)
+            remove_folder(aside)
         _remove_cancellations(folder)
         flush(folder)
     return len(old)
@@ -159,7 +167,7 @@ def _remove_cancellations(folder: Path) -> None:
     """What was taken back goes with the lists of its night."""
     for path, date in cancellations_in(folder).items():
         if not (folder / date).exists():
-            shutil.rmtree(path)
+            remove_folder(path)
 
 
 def _logs(project: Project) -> Iterator[Path]:
@@ -171,8 +179,8 @@ def _remove_files(paths: Iterator[Path], before: datetime, dry_run: bool) -> int
     old = [
         path
         for path in paths
-        if path.is_file()
-        and datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).replace(tzinfo=None) < before
+        if (path.is_symlink() or path.is_file())
+        and datetime.fromtimestamp(path.lstat().st_mtime, timezone.utc).replace(tzinfo=None) < before
     ]
     if not dry_run:
         for path in old:

@@ -8,6 +8,7 @@ arguments give the same bytes, whatever the number of threads.
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_files import MAX_SEED, read_file
 
 SQL_DIR = Path(__file__).resolve().parent / "sample"
 DEFAULT_UNTIL = datetime(2026, 6, 1)
@@ -154,8 +156,8 @@ def _read_campaigns(path: Path, begin: str) -> list[tuple[str, str, str, str, st
     Each is (campaign_id, channel, kind, topic, trigger_event).
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        text = read_file(path, path.parent, MAX_SEED).decode("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except OSError as error:
         raise SettingsError(
             f"{path} cannot be read: {error.strerror}", "run `sendworthy compile`, or name another list"

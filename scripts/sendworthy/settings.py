@@ -15,6 +15,8 @@ import yaml
 
 from sendworthy.dialects import DIALECTS
 from sendworthy.errors import Problem, did_you_mean
+from sendworthy.foundation.safe_files import MAX_SEED, MAX_SETTINGS, UnsafeFile, read_file
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.names import normalise_name, split_names
 
 SEEDS_DIR = "seeds"
@@ -59,6 +61,8 @@ class Seed:
     checks: tuple[Check, ...]
     may_be_empty: bool = False
     vocabulary: bool = False
+    is_personal: bool = False
+    """Its rows are about people: no value of them is shown."""
 
     @property
     def path(self) -> str:
@@ -66,14 +70,16 @@ class Seed:
         return f"{SEEDS_DIR}/{self.name}.csv"
 
 
-def _matches(column: str, pattern: str, fix: str) -> Check:
+def _matches(column: str, pattern: str, fix: str, *, is_personal: bool = False) -> Check:
+    """A check of one column. `is_personal`: a row is about somebody, and no value of it is shown, in whichever column it stands."""
     compiled = re.compile(pattern)
 
     def check(row: Row) -> tuple[str, str, str] | None:
         value = row[column]
         if compiled.fullmatch(value):
             return None
-        return column, f"{value!r} is not allowed" if value else "empty", fix
+        shown = "the value" if is_personal else repr(value)
+        return column, f"{shown} is not allowed" if value else "empty", fix
 
     return check
 
@@ -217,7 +223,7 @@ def _timestamp(row: Row) -> tuple[str, str, str] | None:
     except ValueError:
         return (
             "added_at",
-            f"{value!r} is not a time" if value else "empty",
+            "not a time" if value else "empty",
             "write it as 2024-03-11 09:30:00 (UTC)",
         )
     return None
@@ -437,7 +443,7 @@ SEEDS: tuple[Seed, ...] = (
             _matches("name", r".*\S.*", "give the place the name that customers read"),
             _number("latitude", -90, 90, whole=False),
             _number("longitude", -180, 180, whole=False),
-            _number("radius_m", 1, 100_000, whole=False),
+            _number_or_empty("radius_m", 1, 100_000, whole=False, empty="then it is 50"),
         ),
         may_be_empty=True,
     ),
@@ -446,12 +452,18 @@ SEEDS: tuple[Seed, ...] = (
         ("channel", "user_id", "address", "reason", "added_at"),
         ("channel", "user_id", "address"),
         (
-            _matches("channel", "email|sms|push|all", _CHANNEL_FIX),
+            _matches("channel", "email|sms|push|all", _CHANNEL_FIX, is_personal=True),
             _suppressed,
-            _matches("reason", r".*\S.*", "say why, so that somebody can lift it one day"),
+            _matches(
+                "reason",
+                r".*\S.*",
+                "say in one line why, so that somebody can lift it one day",
+                is_personal=True,
+            ),
             _timestamp,
         ),
         may_be_empty=True,
+        is_personal=True,
     ),
     Seed(
         "esp_campaigns",
@@ -510,7 +522,7 @@ def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
 def _landing_columns(project_dir: Path) -> dict[str, dict[str, str]]:
     """The columns of the landing contract with their types, by table; none where it cannot be read."""
     try:
-        found = yaml.safe_load((project_dir / LANDING_CONTRACT).read_text(encoding="utf-8"))
+        found = read_dbt_yaml(project_dir / LANDING_CONTRACT, project_dir)
         return {
             table["name"]: {column["name"]: column["data_type"] for column in table["columns"]}
             for source in found["sources"]
@@ -643,7 +655,7 @@ def read_topics(project_dir: Path) -> set[str]:
 def read_segments(project_dir: Path) -> set[str]:
     """The segments, from the SQL that flags them; none when it cannot be read."""
     try:
-        sql = (project_dir / SEGMENT_FLAGS_SQL).read_text(encoding="utf-8")
+        sql = read_file(project_dir / SEGMENT_FLAGS_SQL, project_dir, MAX_SETTINGS).decode("utf-8")
     except (OSError, UnicodeDecodeError):
         return set()
     return set(re.findall(r"\bas is_(\w+)", re.sub(r"--[^\n]*", "", sql)))
@@ -652,7 +664,7 @@ def read_segments(project_dir: Path) -> set[str]:
 def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
     """The rows of a seed as they stand; none when the file cannot be read."""
     try:
-        text = (project_dir / SEEDS_DIR / f"{name}.csv").read_bytes().decode("utf-8-sig")
+        text = read_file(project_dir / SEEDS_DIR / f"{name}.csv", project_dir, MAX_SEED).decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
     except (OSError, UnicodeDecodeError, csv.Error):
         return []
@@ -660,9 +672,11 @@ def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
 
 def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
     try:
-        text = (project_dir / seed.path).read_bytes().decode("utf-8-sig")
+        text = read_file(project_dir / seed.path, project_dir, MAX_SEED).decode("utf-8-sig")
     except UnicodeDecodeError:
         return [Problem(seed.path, "", "not UTF-8", "save the file as UTF-8 (in a spreadsheet: CSV UTF-8)")]
+    except UnsafeFile as error:
+        return [Problem(seed.path, "", str(error.strerror), error.fix)]
     except OSError:
         fix = "restore it from version control, or give the right --project-dir"
         return [Problem(seed.path, "", "the file is missing", fix)]
@@ -673,7 +687,8 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
     try:
         header = next(reader, [])
         if tuple(header) != seed.columns:
-            what = f"the header is {','.join(header) or 'missing'}"
+            shown = "another one" if seed.is_personal else ",".join(header)
+            what = f"the header is {shown if header else 'missing'}"
             return [Problem(f"{seed.path}:1", "header", what, f"write {','.join(seed.columns)}")]
         while True:
             line = reader.line_num + 1

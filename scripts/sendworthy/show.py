@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
 import duckdb
 import typer
 from rich.console import Group
 from rich.padding import Padding
 from rich.text import Text
 
-from sendworthy.causes import find_fix, words_of
+from sendworthy.causes import find_fix, redact_exception, words_of
 from sendworthy.console import Row, err, new_table, note, out, print_groups, say, styled, warning
-from sendworthy.errors import EXIT_BUILD_FAILED, Problem, SendworthyError
+from sendworthy.errors import BuildError, Interrupted, Problem, SendworthyError
+from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.times import iso
 
 if TYPE_CHECKING:
@@ -43,31 +46,53 @@ def failures(as_json: bool) -> Iterator[None]:
     """Expected failures in words, with their exit code and without a stack trace."""
     try:
         yield
-    except (OSError, duckdb.Error) as failure:
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except SendworthyError as error:
+        _show_error(error, as_json)
+    except BaseException as failure:
+        if isinstance(failure, SystemExit):
+            raise
+        _show_error(_as_error(failure), as_json)
+
+
+def _as_error(failure: BaseException) -> SendworthyError:
+    """An interrupt, an error of the system or an engine, or one that nobody expected, in words that quote nobody's data."""
+    if is_interrupt(failure):
+        return Interrupted(
+            "interrupted; what was finished by then stays.", "run the command again: it does the rest."
+        )
+    if isinstance(failure, (OSError, MemoryError, duckdb.Error)):
         words = f"{words_of(failure)}."
         fix = getattr(failure, "fix", "") or find_fix(words) or ""
-        fix = fix and f"{fix.rstrip('.')}. Then run it again."
-        if as_json:
-            print_json({"error": words, "fix": fix, "exit_code": EXIT_BUILD_FAILED})
-        show_error(words, fix)
-        raise typer.Exit(EXIT_BUILD_FAILED) from None
-    except SendworthyError as error:
-        if as_json:
-            print_json(
-                {
-                    "error": error.what,
-                    "fix": error.fix,
-                    "exit_code": error.exit_code,
-                    "problems": [asdict(problem) for problem in error.problems],
-                    "details": error.details,
-                }
-            )
-        for problem in error.problems:
-            err.print(str(problem))
-        for detail in error.details:
-            err.print(detail)
-        show_error(error.what, error.fix)
-        raise typer.Exit(error.exit_code) from None
+        return BuildError(words, fix and f"{fix.rstrip('.')}. Then run it again.")
+    frames = [
+        frame for frame in traceback.extract_tb(failure.__traceback__) if "sendworthy" in frame.filename
+    ]
+    places = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
+    return SendworthyError(
+        f"an error that should not happen: {redact_exception(failure)}, at {places}.",
+        "please report it with this line, in which nothing is anybody's data.",
+    )
+
+
+def _show_error(error: SendworthyError, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(
+            {
+                "error": error.what,
+                "fix": error.fix,
+                "exit_code": error.exit_code,
+                "problems": [asdict(problem) for problem in error.problems],
+                "details": error.details,
+            }
+        )
+    for problem in error.problems:
+        err.print(str(problem))
+    for detail in error.details:
+        err.print(detail)
+    show_error(error.what, error.fix)
+    raise typer.Exit(error.exit_code) from None
 
 
 def show_error(what: str, fix: str = "") -> None:

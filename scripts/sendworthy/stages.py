@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sendworthy.console import working
+from sendworthy.foundation import interrupts
 
 # ru_maxrss counts kibibytes on Linux and bytes on macOS
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -61,6 +62,8 @@ class Stages:
                 )
                 stage.peak_mb = round(peak / 1e6)
                 self.done.append(stage)
+        # whatever was interrupted may have taken it for a failure that it can do without
+        interrupts.check()
         self.console.print(Text.assemble(("✓", "green"), f" {words}  ", (f"{stage.seconds:.1f} s", "dim")))
 
     def say(self, words: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_files import MAX_SETTINGS, read_file
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.project import Project
 
 PROFILE = "sendworthy"
@@ -34,8 +36,12 @@ def dbt_environment(project: Project, environment: Mapping[str, str]) -> dict[st
 
     Kept are those that say where dbt writes, and those that profiles.yml asks for.
     """
-    path = project.root / "profiles.yml"
-    profile = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    try:
+        content = read_file(project.root / "profiles.yml", project.root, MAX_SETTINGS)
+    except OSError:
+        # `read_target` says why
+        content = b""
+    profile = content.decode("utf-8", errors="replace")
     kept = {*WHERE_DBT_WRITES, *_ASKED_FOR.findall(profile)}
     return {name: value for name, value in environment.items() if not name.startswith("DBT_") or name in kept}
 
@@ -46,8 +52,14 @@ def read_target(project: Project, wanted: str | None, environment: Mapping[str, 
     `environment` is what `env_var` sees. SettingsError for a target that is not there, or that asks for a variable
     that is not set.
     """
-    profile = yaml.safe_load((project.root / "profiles.yml").read_text(encoding="utf-8"))[PROFILE]
-    outputs = profile["outputs"]
+    try:
+        profile = read_dbt_yaml(project.root / "profiles.yml", project.root)[PROFILE]
+        outputs = profile["outputs"]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+        why = getattr(error, "strerror", None) or getattr(error, "problem", None) or type(error).__name__
+        raise SettingsError(
+            f"profiles.yml cannot be read: {why}.", "restore it from version control, or mend it."
+        ) from None
     name = wanted or _render(profile.get("target", "default"), environment)
     if name not in outputs:
         raise SettingsError(

@@ -35,6 +35,8 @@ from liquid.exceptions import BlockNestingError, LiquidError
 
 from sendworthy.dialects import DIALECTS, to_liquid
 from sendworthy.errors import Problem, did_you_mean
+from sendworthy.foundation.safe_files import UnsafeFile, read_file
+from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
 from sendworthy.liquid_flow import (
     TooComplexError,
     compared_and_measured,
@@ -222,11 +224,11 @@ def read_partials(
 def read_text(file: Path, where: str, what: str) -> tuple[str | None, list[Problem]]:
     """A text file as UTF-8, or what keeps it from being read; `what` it is, in a word."""
     try:
-        if file.stat().st_size > MAX_TEMPLATE_BYTES:
-            return None, [_too_long(file.stat().st_size, where)]
-        raw = file.read_bytes()
+        # a link to the text of another campaign is fine, one out of campaigns/ is not
+        raw = read_file(file, file.parents[1], MAX_TEMPLATE_BYTES)
     except OSError as error:
-        return None, [Problem(where, what, f"cannot be read: {error.strerror}", "check its permissions")]
+        fix = error.fix if isinstance(error, UnsafeFile) else "check its permissions"
+        return None, [Problem(where, what, f"cannot be read: {error.strerror}", fix)]
     try:
         return raw.decode("utf-8-sig"), []
     except UnicodeDecodeError as error:
@@ -333,10 +335,10 @@ def _front_matter(
     """Reads the front matter into `result`; returns the line of each key in the file."""
     quoting = 'put a value that holds {{ }} or a colon in double quotes: subject: "Hello {{ first_name }}"'
     try:
-        node = yaml.compose(source, Loader=yaml.SafeLoader)
-    except RecursionError:
-        what = "brackets or lists are nested too deep"
-        result.problems.append(Problem(f"{path}:2", "front matter", what, quoting))
+        node = yaml.compose(source, Loader=BoundedLoader)
+    except RefusedYaml as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
+        result.problems.append(Problem(f"{path}:{line}", "front matter", str(error.problem), quoting))
         return {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

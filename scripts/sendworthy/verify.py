@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from sendworthy.delivery import MANIFEST, cancellations_of
 from sendworthy.destinations import Form, model_of
 from sendworthy.errors import EXIT_HELD_BACK, EXIT_OK
 from sendworthy.exports import sha256
+from sendworthy.foundation.safe_files import files_below
 from sendworthy.manifest import ListedCampaign, Manifest, UnknownForm, find_night, read_manifest
 from sendworthy.times import iso
 
@@ -127,7 +127,7 @@ def verify(folder: Path, now: datetime, max_age: timedelta, database: Path | Non
             now,
             max_age,
             connection,
-            frozenset(_files_in(night)),
+            frozenset(files_below(night)),
             rows,
             unreadable,
         )
@@ -160,14 +160,6 @@ def _without_manifest(faults: Sequence[str]) -> Iterator[Check]:
     yield Check(*_FORM, "failed", [Finding(MANIFEST, fault) for fault in faults], _NEVER)
     for rule in RULES:
         yield Check(rule.name, rule.words, "not checked", why_not="the manifest does not say what must hold")
-
-
-def _files_in(folder: Path) -> Iterator[str]:
-    """The paths below a folder of all that is no folder; a link is none, wherever it leads."""
-    for place, folders, files in os.walk(folder):
-        links = [name for name in folders if (Path(place) / name).is_symlink()]
-        for name in (*files, *links):
-            yield (Path(place) / name).relative_to(folder).as_posix()
 
 
 def _look_at_night(night: _Night) -> Iterator[Finding]:
@@ -272,13 +264,13 @@ def _look_at_files(night: _Night) -> Iterator[Finding]:
             yield Finding(file.file, "it is a link to another place")
         elif file.bytes is not None and path.stat().st_size != file.bytes:
             yield Finding(file.file, f"it has {path.stat().st_size:,} bytes instead of {file.bytes:,}")
-        elif _sha256(path) != file.sha256:
+        elif _sha256(path, night.folder) != file.sha256:
             yield Finding(file.file, "its content has changed: it has another sha256")
 
 
-def _sha256(path: Path) -> str | None:
+def _sha256(path: Path, night: Path) -> str | None:
     try:
-        return sha256(path)
+        return sha256(path, night)
     except OSError:
         return None
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import duckdb
 
 from sendworthy.causes import find_cause, find_fix
 from sendworthy.errors import BuildError, SettingsError, did_you_mean
+from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.lock import hold
 
@@ -85,10 +86,22 @@ def connect(path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConn
         connection.close()
         raise cannot_open(path, error) from None
     try:
-        yield connection
+        with closing(connection):
+            yield connection
     except (duckdb.BinderException, duckdb.CatalogException) as error:
         if read_only:
             raise other_version(path, error) from None
+        raise
+
+
+@contextmanager
+def closing(connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Close a connection at the end. Where an error ends it, an interrupt say, a statement that is at work is not waited for."""
+    try:
+        yield connection
+    except BaseException:
+        with suppress(duckdb.Error):
+            connection.interrupt()
         raise
     finally:
         connection.close()
@@ -228,8 +241,7 @@ def copy_published(published: Path) -> Path:
 def forget_build(published: Path) -> Path:
     """Remove what an earlier night has left of its build, all of it: DuckDB would replay a log that outlived its file. Returns the folder."""
     folder = published.parent / ".sendworthy" / f"{published.name}.build"
-    if folder.exists():
-        shutil.rmtree(folder)
+    remove_folder(folder)
     return folder
 
 
@@ -495,7 +507,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
         log_of(published).unlink()
         flush(published.parent)
     swap_in(build, published)
-    shutil.rmtree(build.parent, ignore_errors=True)
+    remove_folder(build.parent, ignore_errors=True)
 
 
 def log_of(database: Path) -> Path:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import duckdb
 
 from sendworthy.errors import SettingsError
+from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.project import Project
-from sendworthy.settings import validate_seed
+from sendworthy.settings import read_seed, validate_seed
 from sendworthy.warehouse import attach, cannot_open, other_version
 
 
@@ -73,16 +75,16 @@ def _campaigns(project: Project, source: str) -> list[tuple[str | None, str | No
             "the settings are not in order; nothing has landed.", "correct what is named above.", problems
         )
     found: list[tuple[str | None, str | None, str]] = []
-    with (project.root / "seeds" / "esp_campaigns.csv").open(encoding="utf-8-sig", newline="") as file:
-        found += [
-            (row["esp_campaign_id"], None, row["campaign_id"])
-            for row in csv.DictReader(file)
-            if row["esp"] == source
-        ]
+    found += [
+        (row["esp_campaign_id"], None, row["campaign_id"] or "")
+        for row in read_seed(project.root, "esp_campaigns")
+        if row["esp"] == source
+    ]
     try:
-        with project.compiled_campaigns.open(encoding="utf-8", newline="") as file:
-            found += [(None, row["campaign_id"], row["campaign_id"]) for row in csv.DictReader(file)]
-    except (OSError, KeyError):
+        text = read_file(project.compiled_campaigns, project.root, MAX_SEED).decode("utf-8")
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        found += [(None, row["campaign_id"], row["campaign_id"]) for row in rows]
+    except (OSError, UnicodeDecodeError, KeyError):
         raise SettingsError(
             f"{project.compiled_campaigns} cannot be read.", "run `sendworthy compile`."
         ) from None

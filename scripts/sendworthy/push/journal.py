@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sendworthy.errors import EXIT_BUILD_FAILED, SendworthyError
+from sendworthy.foundation.safe_files import MAX_LIST, read_file
 from sendworthy.lasting import flush, make_folder, swap_in
 from sendworthy.push.rows import Batch, Span
 
@@ -119,6 +120,7 @@ class Journal:
         """Make the file, without what a campaign's later list has made useless."""
         make_folder(self.path.parent)
         aside = self.path.with_suffix(".writing")
+        aside.unlink(missing_ok=True)
         with aside.open("w", encoding="utf-8") as file:
             for campaign, pushed in sorted(self._pushed.items()):
                 file.write(_line({"event": "pushed", "campaign": campaign, **asdict(pushed)}))
@@ -255,7 +257,7 @@ def _line(record: Mapping[str, Any]) -> str:
 def _read(path: Path) -> Iterator[dict[str, Any]]:
     """Every record. The last line may be torn: what it was about to say has not happened yet, or is found out again."""
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = read_file(path, path.parent, MAX_LIST).split(b"\n")
     except FileNotFoundError:
         return
     for number, line in enumerate(lines, start=1):

@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 from sendworthy.delivery import MANIFEST, cancellations_of, is_cancellations
 from sendworthy.destinations import Destination
 from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file
 from sendworthy.manifest import (
     ListedCampaign,
     ListedChanges,
@@ -199,7 +201,7 @@ class _TakenBack(_Read):
 
 def _read_taken_back(folder: Path) -> _TakenBack:
     """The manifest of a folder of cancellations; OSError or ValueError where it is none."""
-    return _TakenBack.model_validate(json.loads((folder / MANIFEST).read_bytes()))
+    return _TakenBack.model_validate(json.loads(read_file(folder / MANIFEST, folder, MAX_MANIFEST)))
 
 
 def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options) -> Plan:
@@ -386,11 +388,9 @@ class _Planner:
     def _nights(self) -> list[tuple[str, set[str]]]:
         """The nights beside this one, each with the campaigns that had anything to tell the destination there."""
         nights = []
-        for path in sorted(self._folder.resolve().parent.glob(f"*/{MANIFEST}")):
-            if is_cancellations(path.parent):
-                continue
+        for folder in night_folders.nights(self._folder.resolve().parent):
             with suppress(UnknownForm, OSError):
-                manifest, _ = read_manifest(path)
+                manifest, _ = read_manifest(folder / MANIFEST)
                 telling = {
                     campaign.campaign_id for campaign in manifest.campaigns if self._had_anything(campaign)
                 }

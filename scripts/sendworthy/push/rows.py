@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from sendworthy.destinations import Envelope, Form, Limits
 from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError
+from sendworthy.foundation.safe_files import MAX_LIST, UnsafeFile, open_file
 from sendworthy.list_files import group_requests
 from sendworthy.times import parse_time
 
@@ -91,7 +92,7 @@ class Source:
         What is read is what was hashed, also where a new night takes the folder's place in between.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_file(self.path, self.path.parent, MAX_LIST) as file:
                 digest = hashlib.sha256()
                 while block := file.read(1 << 20):
                     digest.update(block)
@@ -103,6 +104,8 @@ class Source:
                     yield _row(count - 1, values, self.form)
         except FileNotFoundError:
             raise self._changed("it is not there") from None
+        except UnsafeFile as error:
+            raise self._changed(str(error.strerror)) from None
         except (ValueError, TypeError, KeyError, csv.Error) as error:
             raise self._changed(f"it cannot be read ({type(error).__name__})") from None
         if count != self.rows:

@@ -321,6 +321,7 @@ def _write_rows(path: Path, header: Sequence[str], lines: Sequence[tuple[object,
         path.unlink(missing_ok=True)
         return None
     staged = path.with_suffix(".writing")
+    staged.unlink(missing_ok=True)
     with staged.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

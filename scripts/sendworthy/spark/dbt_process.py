@@ -12,14 +12,23 @@ from typing import NoReturn
 
 from sendworthy.child import end_with_parent
 from sendworthy.errors import EXIT_BUILD_FAILED
-from sendworthy.spark.session import close_session
+from sendworthy.spark.session import QUERY_LOGGERS, close_session
 from sendworthy.spark.watchdog import Watchdog, count_executors
 
 
 def main() -> NoReturn:
     """Run dbt; ends with dbt's exit code, or with 1 where the cluster had no worker for it."""
     end_with_parent()
+    import logging
+
+    from dbt.adapters.spark.connections import SparkConnectionManager
     from dbt.cli.main import cli
+
+    from sendworthy.dbt_redaction import redact_dbt
+
+    redact_dbt(SparkConnectionManager)
+    for name in QUERY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
     watchdog = Watchdog(count_executors, _end).start()
     code: int | str | None = 0

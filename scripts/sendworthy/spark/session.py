@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # how long Spark may take to end, in seconds
 STOP_TIMEOUT = 30.0
+# of pyspark: they print every error, with its stack trace and the values that it quotes
+QUERY_LOGGERS = ("SQLQueryContextLogger", "DataFrameQueryContextLogger")
 
 
 def open_session(
@@ -32,8 +34,7 @@ def open_session(
     from pyspark.java_gateway import launch_gateway
     from pyspark.sql import SparkSession
 
-    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
-        # they print every error, with its stack trace, before we have seen it
+    for name in QUERY_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     conf = SparkConf(loadDefaults=False)
     for key, value in {**settings, "spark.sql.catalogImplementation": "hive"}.items():

@@ -125,8 +125,9 @@ def check_landing(raw: Path) -> None:
 def quiet_environment(lake: Path, master: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What is added to the environment of every process that starts Spark: its logs and its scratch go into the lake.
 
-    A SPARK_CONF_DIR that is set already is somebody's own, and stays.
+    A SPARK_CONF_DIR that is set already is somebody's own, and stays; but how Spark logs is ours: a row must not get into a log.
     """
+    logging = CONF / "log4j2.properties"
     added = {
         "SENDWORTHY_LAKE": str(lake),
         "SENDWORTHY_SPARK_LOG": str(lake / "spark.log"),
@@ -137,6 +138,7 @@ def quiet_environment(lake: Path, master: str, environment: Mapping[str, str] = 
                 None,
                 (
                     environment.get("SPARK_SUBMIT_OPTS"),
+                    f'"-Dlog4j2.configurationFile={logging.as_uri()}"',
                     f'"-Dderby.stream.error.file={lake / "derby.log"}"',
                 ),
             )

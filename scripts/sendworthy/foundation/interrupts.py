@@ -1,0 +1,45 @@
+"""An interrupt (SIGINT, Ctrl-C): it is remembered, because what it ends may turn it into an error of its own."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+_requested = False
+
+
+def install() -> None:
+    """From now on, remember an interrupt, and raise KeyboardInterrupt as Python does."""
+    signal.signal(signal.SIGINT, _remember)
+
+
+def _remember(number: int, frame: FrameType | None) -> None:
+    global _requested
+    _requested = True
+    raise KeyboardInterrupt
+
+
+def was_requested() -> bool:
+    """Whether this process was interrupted."""
+    return _requested
+
+
+def check() -> None:
+    """KeyboardInterrupt where this process was interrupted and something has taken that for a failure of its own."""
+    if _requested:
+        raise KeyboardInterrupt
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an interrupt is what an error comes from: DuckDB makes a RuntimeError of it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def ignore() -> None:
+    """From now on, let interrupts pass: it takes a moment to say what has happened."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
