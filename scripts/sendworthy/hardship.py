@@ -15,6 +15,7 @@ import duckdb
 from sendworthy import warehouse
 from sendworthy.causes import NO_MEMORY, NO_ROOM, find_fix, words_of
 from sendworthy.errors import BuildError
+from sendworthy.foundation.safe_files import UnsafeFile
 from sendworthy.lists import Lists
 from sendworthy.targets import WHERE_DBT_WRITES
 from sendworthy.times import iso
