@@ -14,7 +14,7 @@ from typing import Any
 from .landing import Row, last_moment
 from .profiles import ADDRESS_COLUMN, CHANNELS, OPT_IN_AT_COLUMN, OPT_IN_COLUMN, Profile
 from .reading import IGNORED, UNKNOWN_CHANNEL
-from .words import address_hash
+from .words import address, address_hash
 
 Dispatch = Mapping[str, Any]  # a row of ledger.dispatches, and `cancelled_at` where it was taken back
 
@@ -51,9 +51,12 @@ class AddressBook:
         self._hashes = {row["dispatch_id"]: row.get("address_hash") for row in self.ledger}
 
     def of_report(self, row: Row, channel: str) -> str | None:
-        """The report's own address, else that of its dispatch, else what the user had on the channel then."""
+        """The report's own address, else that of its dispatch, else what the user had on the channel then.
+
+        What cannot be an address on the channel is none: an e-mail address in a report about a text message says nothing.
+        """
         return (
-            address_hash(row.get("address"))
+            address_hash(address(row.get("address"), channel, ()))
             or self._hashes.get(row["dispatch_id"] or "")
             or self.of_user(row["user_id"], channel, row["occurred_at"])
         )
