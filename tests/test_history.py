@@ -52,6 +52,7 @@ THINNED = {
     "int_events__visible",
     "int_events__with_messages",
     "int_messages__reports",
+    "unreadable_values",
 }
 
 
