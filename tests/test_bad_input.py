@@ -297,7 +297,7 @@ TAKEN = [
     Taken(
         "a listed value that is not listed",
         csv(
-            *(f"t{i},u,{status},2026-05-01,2026-05-01" for i, status in enumerate(["open", " Re-Opened ", "sort of", ""])),
+            *(f"t{i},u,{status},2026-05-01,2026-05-01" for i, status in enumerate(["open", " REOPENED ", "sort of", ""])),
             header=HEADERS["support_tickets"],
         ),
         3,
