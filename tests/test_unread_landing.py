@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import duckdb
 import pytest
 from nights import FIRST, ROOT, sendworthy
 from sendworthy.errors import BuildError
-from sendworthy.landing import check_files, refuse_unread
+from sendworthy.landing import MOST_FAULTS, as_setting, check_files, find_faults
 from sendworthy.settings import SOURCES
 
 CONTENT = "user_id,requested_at\nu1,2026-05-01\n"
@@ -54,7 +56,8 @@ def test_what_would_be_passed_over_ends_the_night(
         assert connection.execute("select count(*) from glob(?)", [pattern]).fetchall() == [(0,)]
     with pytest.raises(BuildError) as caught:
         check_files(raw)
-    assert caught.value.details == [f"landing zone, {path}: {words}, so nobody reads it."]
+    fix = "put a file or a folder there in its place, or move it away."
+    assert caught.value.details == [f"landing zone, file {path}: {words}, so nobody reads it. Fix: {fix}"]
     assert caught.value.fix and "Nothing was published" in caught.value.what
 
 
@@ -62,8 +65,38 @@ def test_all_of_it_comes_at_once(raw: Path) -> None:
     for table in SOURCES:
         os.mkfifo(raw / f"{table}.csv")
     with pytest.raises(BuildError) as caught:
-        refuse_unread(raw)
+        check_files(raw)
     assert len(caught.value.details) == len(SOURCES)
+
+
+def test_of_very_many_the_number_is_told(raw: Path) -> None:
+    (raw / "events").mkdir()
+    for number in range(MOST_FAULTS + 3):
+        os.mkfifo(raw / "events" / f"{number:04}.csv")
+    told = json.loads(as_setting(find_faults(raw)))
+    assert len(told) == MOST_FAULTS and [what for what, _ in told.values()][-1].endswith("So are 3 more.")
+    assert as_setting([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_fault"),
+    [
+        (lambda content: content, False),
+        (lambda content: content[:-1], True),
+        (lambda content: content[: len(content) // 2], True),
+        (lambda content: content[:4], True),
+        (lambda content: b"user_id,updated_at\n", True),
+        # an engine says what is wrong with these
+        (lambda content: b"", False),
+        (lambda content: content[:-4] + b"PARE", False),
+    ],
+)
+def test_a_parquet_file_that_is_cut(raw: Path, spoil: Callable[[bytes], bytes], is_fault: bool) -> None:
+    path = raw / "users.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select 'u1' as user_id) to '{path}' (format parquet)")
+    path.write_bytes(spoil(path.read_bytes()))
+    assert [fault.path for fault in find_faults(raw)] == (["users.parquet"] if is_fault else [])
 
 
 def test_what_engines_read_or_nobody_wants_is_left_alone(raw: Path) -> None:
@@ -76,7 +109,7 @@ def test_what_engines_read_or_nobody_wants_is_left_alone(raw: Path) -> None:
     (raw / "message_events" / ".tmp").symlink_to("/")
     os.mkfifo(raw / "users_backup.csv")
     (raw / "orders.csv").symlink_to("gone")
-    refuse_unread(raw)
+    assert find_faults(raw) == []
     with duckdb.connect() as connection:
         for pattern in ("users.*", "events/**/*", "message_events/**/part.csv"):
             assert connection.execute("select count(*) from glob(?)", [f"{raw}/{pattern}"]).fetchall() == [
@@ -87,9 +120,41 @@ def test_what_engines_read_or_nobody_wants_is_left_alone(raw: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open every folder")
 def test_a_folder_that_cannot_be_opened_ends_the_night(raw: Path) -> None:
     (raw / "events").mkdir(mode=0)
-    with pytest.raises(BuildError) as caught:
-        refuse_unread(raw)
-    assert "Permission denied" in caught.value.details[0]
+    assert "Permission denied" in find_faults(raw)[0].what
+
+
+def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) -> None:
+    raw = tmp_path / "landing"
+    shutil.copytree(ROOT / "data/sample", raw)
+    (raw / "users.parquet").unlink()
+    tickets = (raw / "support_tickets.csv").read_text(encoding="utf-8")
+    (raw / "support_tickets.csv").write_text(tickets.replace("status", "state", 1), encoding="utf-8")
+    (raw / "social_mentions.csv").write_bytes(b"")
+    (raw / "erasure_requests.csv").unlink()
+    os.mkfifo(raw / "erasure_requests.csv")
+    cut, *_ = sorted((raw / "events").rglob("*.parquet"))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    (raw / "message_events" / "torn.csv").write_text('message_event_id,"user_id,channel\n', encoding="utf-8")
+    done = sendworthy(
+        *("nightly", "--raw", raw, "--as-of", FIRST, "--docs", tmp_path / "docs"),
+        *("--db", tmp_path / "s.duckdb", "--out", tmp_path / "out"),
+        cwd=ROOT,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("landing zone, table ")]
+    wrong = {
+        "erasure_requests": "it is no file",
+        "events": "only a piece of one",
+        "message_events": "a quote in it is never closed",
+        "social_mentions": "it is empty",
+        "support_tickets": "the required column status is missing",
+        "users": "found neither",
+    }
+    assert len(said) == len(wrong), said
+    for line, (table, words) in zip(said, wrong.items(), strict=True):
+        assert line.startswith(f"landing zone, table {table}, ") and words in line and "Fix: " in line
+    # before anything is built
+    assert not (tmp_path / "out").exists() and "model " not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["nightly", "cancellations"])

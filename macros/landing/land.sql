@@ -19,8 +19,9 @@
         {% do land_history() %}
         {% if is_taking_back() %} {% do ask_the_published() %} {% endif %}
         {% set found = [] %}
+        {% set faults = fromjson(night_setting("file_faults") or "{}") %}
         {% for table in tables %}
-            {% do found.append({"table": table, "files": landing_files(table, errors)}) %}
+            {% do found.append({"table": table, "files": landing_files(table, faults, errors)}) %}
         {% endfor %}
         {% if errors %}
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
@@ -74,8 +75,11 @@
 {% endmacro %}
 
 
-{% macro landing_files(table, errors) %}
-    {#- the files of one table that can be read: each with its path, format and columns; what is wrong with them is added to the errors -#}
+{% macro landing_files(table, faults, errors) %}
+    {#-
+        The files of one table that can be read: each with its path, format and columns; what is wrong with them is added to the
+        errors. faults: what is known of files that nobody can read, {path below the landing zone: [what, fix]}.
+    -#}
     {% set root = landing_folder() %}
     {% set single = [] %}
     {% set drops = [] %}
@@ -108,6 +112,10 @@
             {% endif %}
         {% endif %}
     {% endfor %}
+    {% set listed_paths = listed | map(attribute="path") | list %}
+    {% for path, fault in faults.items() if modules.re.match(table.name ~ "[./]", path) and root ~ "/" ~ path not in listed_paths %}
+        {% do landing_error(errors, table.name, "file " ~ root ~ "/" ~ path, fault[0], fault[1]) %}
+    {% endfor %}
     {% set paths = single + drops %}
     {% if paths | length == 0 and errors | length > known_errors %}
     {% elif paths | length == 0 and not table.optional %}
@@ -130,7 +138,16 @@
     {% if is_taking_back() %}
         {% set paths = files_with_news(table.name, listed | selectattr("path", "in", paths) | list, single) %}
     {% endif %}
-    {% set files = describe_files(paths) %}
+    {% set readable = [] %}
+    {% for path in paths %}
+        {% set fault = faults.get(relative_to_landing(path)) %}
+        {% if fault %}
+            {% do landing_error(errors, table.name, "file " ~ path, fault[0], fault[1]) %}
+        {% else %}
+            {% do readable.append(path) %}
+        {% endif %}
+    {% endfor %}
+    {% set files = describe_files(readable) %}
     {% for file in files %}
         {% do file.update({"folder_columns": folder_columns(table, file)}) %}
         {% do check_header(table, file, errors) %}

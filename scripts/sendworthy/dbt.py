@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import re
@@ -28,6 +29,12 @@ _FOREBODINGS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExcepti
 
 # dbt colours what it says even where nobody sees it
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+# how the lines begin that dbt's command line says of how it was called, and Python of a package that is not there
+_OF_USAGE = ("Usage: ", "Error: ", "Try ", "ModuleNotFoundError: ")
+
+# how a stack begins
+_STACK = "Traceback (most recent call last):"
 
 Progress = Callable[[str, int, int], None]
 
@@ -147,10 +154,31 @@ def run_dbt(
 
 
 def _words_of_usage(output: Sequence[str]) -> list[str]:
-    """What dbt's command line says of how it was called. Whatever else stands there may be of a library that quotes a row."""
-    return [
-        line for line in output if line.startswith(("Usage: ", "Error: ", "Try ", "ModuleNotFoundError: "))
-    ]
+    """What dbt's command line says of how it was called, and what it ended with where it could not begin.
+
+    Whatever else stands there may be of a library that quotes a row.
+    """
+    said = [line for line in output if line.startswith(_OF_USAGE)]
+    ended = _ended_with(output)
+    return said + ([f"dbt could not begin: {ended}"] if ended and not said else [])
+
+
+def _ended_with(output: Sequence[str]) -> str:
+    """The exception that a stack ends with: what the system says of files and the like in its words, of any other the type alone."""
+    begin = max((number for number, line in enumerate(output) if line.startswith(_STACK)), default=None)
+    if begin is None:
+        return ""
+    # the stack itself is indented; behind the line that ends it, there is only more of that one's text
+    last = next((line for line in output[begin + 1 :] if line and not line[0].isspace()), "")
+    name, _, text = last.partition(": ")
+    kind = getattr(builtins, name, None)
+    is_builtin = isinstance(kind, type) and issubclass(kind, BaseException)
+    # a line that only looks like the end of a stack may begin with somebody's name
+    if not is_builtin and not re.fullmatch(r"(?:\w+\.)*[A-Z]\w*(?:Error|Exception)", name):
+        return ""
+    # a number is the system's; libraries raise these kinds with texts of their own, too
+    is_of_system = is_builtin and issubclass(kind, OSError) and text.startswith("[Errno ")
+    return last if is_of_system else name
 
 
 def _failed_node(data: Mapping[str, Any]) -> FailedNode:
@@ -176,6 +204,12 @@ def _log(project: Project) -> str:
     return str(Path(os.environ.get("DBT_LOG_PATH", "logs")) / "dbt.log")
 
 
+def _of_the_landing_zone(text: str) -> str:
+    """What is wrong with delivered files, without the line above it: that dbt was at an operation of its own tells nobody anything."""
+    _, *lines = (line.strip() for line in text.splitlines())
+    return "\n".join(lines) if lines and all(line.startswith("landing zone") for line in lines) else ""
+
+
 def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
     """What dbt says beside its failed nodes, which it says several times over: each cause once, without its table of contents."""
     causes: list[str] = []
@@ -198,7 +232,7 @@ def _causes(errors: Sequence[str], failed: Sequence[FailedNode]) -> list[str]:
             and " ".join(text.split()) not in of_nodes
             and text not in causes
         ):
-            causes.append(
-                find_cause(text).words if text.startswith(("Runtime Error", "Database Error")) else text
-            )
+            if text.startswith(("Runtime Error", "Database Error")):
+                text = find_cause(text).words
+            causes.append(_of_the_landing_zone(text) or text)
     return causes

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
-from sendworthy.landing import check_files
+from sendworthy.landing import refuse_long_rows
 from sendworthy.leftovers import histories_beside
 from sendworthy.lists import DuckdbLists, Lists
 from sendworthy.project import Project
@@ -78,8 +78,8 @@ class DuckdbEngine:
         self.histories = histories_beside(database)
 
     def check(self, raw: Path) -> None:
-        """Nothing is needed that is not always there; dbt looks at the files, all but what DuckDB would pass over."""
-        check_files(raw)
+        """Nothing is needed that is not always there; dbt looks at the files, all but the rows that DuckDB would lose."""
+        refuse_long_rows(raw)
 
     def prepare(self, build: Path) -> Mapping[str, str]:
         """The path of the build file: the ledgers are in it."""

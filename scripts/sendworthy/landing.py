@@ -1,9 +1,11 @@
-"""What DuckDB leaves unsaid about the files of the landing zone: rows that it would lose, and which file is damaged."""
+"""What engines leave unsaid about the files of the landing zone: what they pass over, what they would lose, and which file is damaged."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,31 +17,76 @@ BUFFER = 32_000_000
 LONGEST_ROW = 2_000_000
 _STEP = 64_000
 
+# a Parquet file begins and ends with these bytes; before the last ones stands how long its footer is, in 4 bytes
+_PARQUET_MARK = b"PAR1"
+_FOOTER_END = 8
+
+# more than so many files are named by their number: the environment of a process holds no more than 128 kB in one variable
+MOST_FAULTS = 200
+
+_REPLACE = "put a file or a folder there in its place, or move it away."
+_AGAIN = "deliver it again, or remove the file from the landing zone."
+
+
+@dataclass(frozen=True)
+class FileFault:
+    """Why nobody can read what stands at a path below the landing zone."""
+
+    path: str
+    what: str
+    fix: str
+
+
+def find_faults(raw: Path) -> list[FileFault]:
+    """All that is called like a table's data and that no engine reads, by path; nothing is read but the ends of files.
+
+    Some of it would be passed over without a word (pipes and devices, links to nothing, links to folders within a table's folder,
+    folders that cannot be opened), and some would hide what is wrong with the files after it (a Parquet file that is cut).
+    """
+    found = []
+    for place in sorted(raw.iterdir()):
+        if place.name.partition(".")[0] in SOURCES:
+            found += [
+                FileFault(path.relative_to(raw).as_posix(), f"{what}, so nobody reads it.", _REPLACE)
+                for path, what in _unread(place)
+            ]
+            found += [
+                FileFault(
+                    path.relative_to(raw).as_posix(), "it is no Parquet file, or only a piece of one.", _AGAIN
+                )
+                for path in _files(place)
+                if path.suffix == ".parquet" and _is_no_parquet(path)
+            ]
+    return found
+
+
+def as_setting(faults: Sequence[FileFault]) -> str:
+    """The faults as `land` reads them: a JSON object of what is wrong and how to mend it, by path."""
+    told = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
+    if len(faults) > MOST_FAULTS:
+        last = told[faults[MOST_FAULTS - 1].path]
+        last[0] += f" So are {len(faults) - MOST_FAULTS:,} more."
+    return json.dumps(told) if told else ""
+
 
 def check_files(raw: Path) -> None:
-    """BuildError where DuckDB would pass over a file of the landing zone, or a row of it, without a word."""
-    refuse_unread(raw)
-    refuse_long_rows(raw)
-
-
-def refuse_unread(raw: Path) -> None:
-    """BuildError with all that is called like a table's data and that no engine reads: it is passed over, and nothing is said.
-
-    Those are pipes and devices, links to nothing, links to folders within a table's folder, folders that cannot be opened. An
-    opt-out or a request for erasure that stands there would not be known.
-    """
+    """BuildError with every file of the landing zone that cannot be read, where no `land` tells of them."""
     found = [
-        f"landing zone, {path}: {what}, so nobody reads it."
-        for place in sorted(raw.iterdir())
-        if place.name.partition(".")[0] in SOURCES
-        for path, what in _unread(place)
+        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}" for fault in find_faults(raw)
     ]
     if found:
         raise BuildError(
             "the landing zone holds what cannot be read. Nothing was published.",
-            "put files and folders there in place of what is named above, or move it away.",
+            "mend what is named above.",
             details=found,
         )
+    refuse_long_rows(raw)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The data of a table at its place, or in its folder: not the marks of tools."""
+    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return (path for path in paths if path.is_file() and not path.name.startswith(("_", ".")))
 
 
 def _unread(place: Path) -> Iterator[tuple[Path, str]]:
@@ -65,6 +112,24 @@ def _no_file(path: Path) -> str:
     if path.is_file():
         return ""
     return "it is a link to nothing" if path.is_symlink() and not path.exists() else "it is no file"
+
+
+def _is_no_parquet(path: Path) -> bool:
+    """Whether a file that holds something does not begin and end as Parquet files do; one that nobody may open is left to the engine."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_PARQUET_MARK))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _FOOTER_END))
+            end = file.read()
+    except OSError:
+        return False
+    if size == 0:
+        return False
+    footer = int.from_bytes(end[:4], "little")
+    is_whole = size >= len(_PARQUET_MARK) + _FOOTER_END and footer + _FOOTER_END <= size
+    # an encrypted one ends otherwise, and the engine says so
+    return begin[:3] != _PARQUET_MARK[:3] or end[4:7] != _PARQUET_MARK[:3] or not is_whole
 
 
 def refuse_long_rows(raw: Path) -> None:

@@ -60,7 +60,7 @@ from sendworthy.history import (
     forget_erased,
     forget_other_engines,
 )
-from sendworthy.landing import find_damaged
+from sendworthy.landing import as_setting, find_damaged, find_faults
 from sendworthy.leftovers import empty_lake, remove_previews
 from sendworthy.limits import check_window, judge_limits, read_landed, read_window
 from sendworthy.manifest import UnknownForm, read_manifest
@@ -417,6 +417,7 @@ def build_warehouse(
     settings = {
         "raw": str(options.raw),
         "as_of": options.as_of.isoformat(sep=" ") if options.as_of else "",
+        "file_faults": as_setting(find_faults(options.raw)),
         **reads,
     }
     try:

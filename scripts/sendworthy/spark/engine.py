@@ -12,7 +12,6 @@ from types import TracebackType
 from sendworthy import warehouse
 from sendworthy.errors import SettingsError
 from sendworthy.folding import STAGED
-from sendworthy.landing import refuse_unread
 from sendworthy.leftovers import LAKE_MARK, histories_in, lake_of, wipe_lake
 from sendworthy.project import Project
 from sendworthy.spark.gather import gather, rows_in_lake
@@ -62,7 +61,6 @@ class SparkEngine:
         check_packages()
         check_java(os.environ)
         check_master(self._read)
-        refuse_unread(raw)
         check_landing(raw)
         if not self._is_given and not is_on_this_machine(self._master):
             raise SettingsError(
