@@ -120,6 +120,15 @@ def campaign(name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def problem(
+    what: str, effect: str, table: str, detail: str | None, rows: int, users: int | None
+) -> dict[str, Any]:
+    return {
+        **{"problem": what, "effect": effect, "table_name": table, "detail": detail},
+        **{"problem_rows": rows, "problem_users": users},
+    }
+
+
 FAILED = {"expectation": "blank_first_name", "words": "all 43 recipients have first_name", "fix": "see it"}
 
 
@@ -128,6 +137,7 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
         "win_back__lapsed__email", status="held_back", rows=0, gate={"passed": False, "failed": [FAILED]}
     )
     nobody = campaign("abandoned_cart__loyal__sms", rows=0)
+    effect = "no message that is not transactional"
     result = SimpleNamespace(
         run={"as_of": "2026-06-01T00:00:00Z"},
         campaigns=[
@@ -137,7 +147,13 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
             campaign("discount__everyone__email", top_reasons=[], rows=0),
         ],
         warnings=["landing zone: " + "a word or two, " * 12],
-        sources=[{"table": "users", "rows": 10, "quarantined": 5, "reasons": {"bad_signed_up_at": 5}}],
+        input_problems=[
+            *(
+                problem("unreadable rows", effect, "users", f"bad_updated_at_{number}", 1_000 + number, 900)
+                for number in range(show.MOST_PROBLEMS + 2)
+            ),
+            problem("an unknown zone", "the default time zone", "users", None, 0, None),
+        ],
         manifest=Path("/data/lists/2026-06-01/manifest.json"),
         docs=Path("/data/data_docs/2026-06-01/index.html"),
         held_back=["win_back__lapsed__email"],
@@ -155,6 +171,16 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
     assert "abandoned_cart__loyal__sms  exception:order_completed 1,234,567" in why
     assert "discount" not in why and "win_back" not in why
     assert "blank_first_name: all 43 recipients have first_name" in said
+    # what the data lack stands below what follows from it, the most of it first and the rest in one line
+    lacks = said.partition("what the data lack")[2].partition("note")[0]
+    assert f"unreadable rows: {effect}" in lacks and "an unknown zone: the default time zone" in lacks
+    rows = [line.split() for line in lacks.splitlines()]
+    assert [row for row in rows if row[:1] == ["users:"]] == [
+        ["users:", f"bad_updated_at_{number}", f"{1_000 + number:,}", "900"]
+        for number in range(show.MOST_PROBLEMS)
+    ]
+    assert ["and", "2", "more", "2,009"] in rows and ["users", "0"] in rows
+    assert "ops.input_problems has all of it." in lacks
     assert "Data Docs: /data/data_docs/2026-06-01/index.html" in said
     assert "published database: /data/sendworthy.duckdb" in said
     assert "*/" not in said

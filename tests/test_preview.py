@@ -116,7 +116,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             """
             create schema marts; create schema settings; create schema intermediate;
             create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
-            create table intermediate.int_events__newest_by_name (user_id text, event_name text, newest_at timestamp);
+            create table intermediate.int_events__triggers (
+                trigger_event text, min_age_seconds bigint, user_id text, trigger_at timestamp
+            );
             create table settings.campaigns (
                 campaign_id text, name text, channel text, topic text, min_age_hours int, max_age_hours int,
                 cooldown_days int, pilot_percent double, valid_from date, valid_to date, audience_segment text,

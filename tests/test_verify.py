@@ -62,11 +62,13 @@ create table marts.campaign_decisions (
 );
 create table marts.send_list (
     dispatch_id varchar, user_id varchar, campaign_id varchar, channel varchar, address varchar, variant varchar,
-    send_at timestamp, valid_until timestamp, cancel_on varchar, merge_values varchar
+    send_at timestamp, valid_until timestamp, cancel_on varchar, merge_values varchar, journey_started_at timestamp,
+    address_hash varchar
 );
 create view exports.export_generic as
 select
-    * replace (
+    * exclude (journey_started_at, address_hash)
+    replace (
         strftime(send_at, '%Y-%m-%dT%H:%M:%SZ') as send_at,
         strftime(valid_until, '%Y-%m-%dT%H:%M:%SZ') as valid_until
     )
@@ -119,7 +121,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 connection.execute(
                     """
                     insert into marts.send_list values
-                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?)
+                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?, ?, ?)
                     """,
                     [
                         dispatch_id(campaign, user),
@@ -128,6 +130,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                         CHANNELS[campaign],
                         f"{user}@x.example",
                         values,
+                        AS_OF - timedelta(hours=3),
+                        hashlib.sha256(f"{user}@x.example".encode()).hexdigest(),
                     ],
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
