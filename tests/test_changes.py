@@ -308,7 +308,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         create table intermediate.int_users__channels (user_id varchar, channel varchar, address varchar, address_key varchar);
         create table intermediate.int_users__erased (user_id varchar);
         create table intermediate.int_users__erased_addresses (address varchar);
-        create table ops.quarantine (raw_row varchar);
+        create table ops.quarantine (table_name varchar, file varchar, reason varchar, user_id varchar, raw_row varchar);
         create table settings.global_suppressions (user_id varchar, address varchar);
         """
     )

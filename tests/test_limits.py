@@ -59,10 +59,12 @@ class World:
     def sources(self, *limits: tuple[str, int | None, object, str]) -> None:
         self.connection.execute(
             "create or replace table settings.source_limits (table_name varchar, max_age_hours integer,"
-            " max_shrink_percent decimal(5, 2), holds_back varchar)"
+            " max_shrink_percent decimal(5, 2), holds_back varchar, max_quarantined_percent decimal(5, 2))"
         )
         for limit in limits:
-            self.connection.execute("insert into settings.source_limits values (?, ?, ?, ?)", list(limit))
+            self.connection.execute(
+                "insert into settings.source_limits values (?, ?, ?, ?, null)", list(limit)
+            )
 
     def night(
         self,
@@ -71,6 +73,7 @@ class World:
         acceptance: Acceptance | None = None,
         gate_fails: tuple[str, ...] = (),
         window: timedelta = 72 * HOUR,
+        unreadable: Mapping[str, tuple[int, int, object]] | None = None,
         segment: Told | None = None,
         everybody: Told | None = None,
     ) -> tuple[dict[str, dict[str, Any]], list[str]]:
@@ -83,6 +86,15 @@ class World:
         run(
             "create or replace table intermediate.int_nights__sources (table_name varchar, rows_staged bigint, newest_at timestamp)"
         )
+        run(
+            "create or replace table intermediate.int_limits__quarantined_tables (table_name varchar, rows_in bigint,"
+            " rows_unreadable bigint, max_quarantined_percent decimal(5, 2))"
+        )
+        for table, counts in (unreadable or {}).items():
+            run(
+                "insert into intermediate.int_limits__quarantined_tables values (?, ?, ?, ?)",
+                [table, *counts],
+            )
         run("create or replace table marts.campaign_decisions (campaign_id varchar)")
         run("create or replace table marts.personalization_completeness (campaign_id varchar, variant varchar,"
             " merge_field varchar, users bigint, blank_users bigint)")  # fmt: skip
@@ -333,6 +345,34 @@ def test_a_source_that_goes_stale(
     failed = world.failed(sources={"events": (50, newest)})
     names = ["limit_source_stale_events"]
     assert failed == ({SEGMENT: names, EVERYBODY: names} if is_held_back else {})
+
+
+def test_a_table_of_which_too_much_cannot_be_read_holds_every_campaign_back_on_a_first_night_too(
+    world: World,
+) -> None:
+    broken: dict[str, tuple[int, int, object]] = {
+        "users": (40_000, 12_345, "20.00"),
+        "support_tickets": (2, 2, "99.99"),
+    }
+    # whatever a campaign asks of its people, and whatever its season
+    campaigns, _ = world.night(unreadable=broken, everybody=Told(0, in_force=False))
+    for campaign in campaigns.values():
+        assert (campaign["status"], campaign["rows"], campaign["compared_with"]) == ("held_back", 0, None)
+        tickets, users = campaign["gate"]["failed"]
+        assert tickets["expectation"] == "limit_source_unreadable_support_tickets"
+        assert "at most 99.99 percent" in tickets["words"] and "2 of 2" in tickets["words"]
+        assert users["expectation"] == "limit_source_unreadable_users" and users["unexpected"] is None
+        assert "at most 20 percent of the rows of users" in users["words"]
+        assert "12,345 of 40,000 were quarantined, 30.86 percent" in users["words"]
+        assert "ops.quarantine" in users["fix"]
+    # a person may release one campaign, who has seen why
+    campaigns, _ = world.night(acceptance=ACCEPT, unreadable=broken)
+    assert {name: campaign["status"] for name, campaign in campaigns.items()} == {
+        SEGMENT: "released",
+        EVERYBODY: "held_back",
+    }
+    # when it can be read again, nothing is left of it
+    assert world.failed() == {}
 
 
 # --- which night is the last one ----------------------------------------------------------------------

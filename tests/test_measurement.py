@@ -499,7 +499,9 @@ def _factors(world: World, user_id: str, at: datetime, onboarding: Any, typical:
             score = json.loads(row["properties"]).get("score")
             if row["event_name"] in ("payment_failed", "return_requested"):
                 found.add(row["event_name"])
-            if row["event_name"] == "feedback_submitted" and isinstance(score, int) and score <= 6:
+            # one that is there and is no number is the worst: nothing unreadable speaks well of anybody
+            worst = score if isinstance(score, int) else 0
+            if row["event_name"] == "feedback_submitted" and score is not None and worst <= 6:
                 found.add("low_feedback_score")
     for row in mine["support_tickets"]:
         if row["category"].lower() in ("billing", "complaint") and within(row["created_at"], 60):
