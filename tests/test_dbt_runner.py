@@ -117,15 +117,52 @@ def test_a_night_beside_another_project_s_variables(tmp_path: Path) -> None:
 # -- where dbt cannot begin
 
 
-def test_a_dbt_that_cannot_begin_says_why_without_its_stack(project: Project) -> None:
+def said_by(project: Project, text: str) -> list[str]:
+    """What is told of a dbt that ends at once."""
     with pytest.raises(BuildError) as raised:
-        run_dbt(project, program("open('/nowhere/at/all')"), ["build"], "local", {}, {})
-    assert raised.value.details == [
+        run_dbt(project, program(text), ["build"], "local", {}, {})
+    return list(raised.value.details)
+
+
+def test_a_dbt_that_cannot_begin_says_why_without_its_stack(project: Project) -> None:
+    assert said_by(project, "open('/nowhere/at/all')") == [
         "dbt could not begin: FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/at/all'"
     ]
-    with pytest.raises(BuildError) as raised:
-        run_dbt(project, program("raise SystemExit(2)"), ["build"], "local", {}, {})
-    assert raised.value.details == ["dbt could not begin, and has not said why."]
+    assert said_by(project, "import os; os.listdir('/dev/null')") == [
+        "dbt could not begin: NotADirectoryError: [Errno 20] Not a directory: '/dev/null'"
+    ]
+    assert said_by(project, "import no_such_package") == [
+        "ModuleNotFoundError: No module named 'no_such_package'"
+    ]
+    assert said_by(project, "raise SystemExit(2)") == ["dbt could not begin, and has not said why."]
+
+
+SOMEBODY = "erika.mustermann@somewhere.example"
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        (f"raise ValueError('bad row: {SOMEBODY}')", "ValueError"),
+        (f"raise KeyError('{SOMEBODY}')", "KeyError"),
+        # a library's own words in an error of the system's kind
+        (f"raise OSError('cannot decode {SOMEBODY}')", "OSError"),
+        (f"import json; json.loads('{SOMEBODY}')", "json.decoder.JSONDecodeError"),
+        (f"import duckdb; duckdb.sql('select 1 from \"{SOMEBODY}\"')", "_duckdb.CatalogException"),
+        # texts of several lines, of which one may look like the end of a stack
+        (f"raise ValueError('bad row\\nErika: {SOMEBODY}')", "ValueError"),
+        (f"raise ValueError('bad row\\nKeyError: {SOMEBODY}')", "ValueError"),
+        (f"import sys; print('Traceback (most recent call last):\\nErika: {SOMEBODY}'); sys.exit(1)", None),
+        # no stack at all
+        (f"import sys; print('Problem: {SOMEBODY}'); sys.exit(1)", None),
+        (f"import sys; print('KeyError: {SOMEBODY}'); sys.exit(1)", None),
+    ],
+)
+def test_what_an_error_says_of_somebody_is_not_passed_on(
+    project: Project, statement: str, kind: str | None
+) -> None:
+    said = said_by(project, statement)
+    assert said == [f"dbt could not begin: {kind}" if kind else "dbt could not begin, and has not said why."]
 
 
 @pytest.mark.parametrize(
