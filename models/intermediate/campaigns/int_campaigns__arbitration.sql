@@ -171,9 +171,8 @@ with
         from by_content
     ),
 
-    -- 2. as many messages of a channel to an address as its caps leave room for; the smallest room of those
-    -- who
-    -- are still in
+    -- 2. as many messages of a channel to an address as its caps leave room for: the smallest room of those
+    -- who are still in
     by_channel as (
         select
             *,
@@ -215,16 +214,29 @@ with
         from by_user
     ),
 
-    -- whom a loser lost to: those who stayed
+    -- whom a loser lost to: those who stayed; two users of one address can have a transactional message of
+    -- one campaign
+    by_winner as (
+        select
+            *,
+            row_number() over (
+                partition by address_key, channel, campaign_id, has_channel order by user_id
+            ) as winner_number
+        from in_user
+    ),
+
     with_channel_winners as (
         select
             *,
             {{
                 ordered_list_in_partition(
-                    "campaign_id", "has_channel", by_priority ~ ", user_id", "address_key, channel"
+                    "campaign_id",
+                    "has_channel and winner_number = 1",
+                    by_priority,
+                    "address_key, channel",
                 )
             }} as channel_winners
-        from in_user
+        from by_winner
     ),
 
     with_winners as (
