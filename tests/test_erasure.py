@@ -31,11 +31,12 @@ EMAIL, OLD_EMAIL = "zerlinde.quuxbury@erasure.example", "zq.formerly@erasure.exa
 PHONE, SHARED_PHONE, TOKEN = "+15559871234", "+15559870000", "token-of-zerlinde-0123456789"
 TEXTS = (PERSON, EMAIL, OLD_EMAIL, PHONE, TOKEN, "Zerlinde", "Quuxbury")
 
-QUARANTINED_EVENTS = f"""event_id,user_id,event_name,occurred_at,properties
-bad1,{PERSON},product_viewed,the other day,"{{""product_name"": ""Zerlinde's lamp""}}"
-bad2,,product_viewed,2026-05-30 10:00:00,"{{""mail"": ""{EMAIL.upper()}""}}"
-bad3,,product_viewed,2026-05-30 10:00:00,"{{""friend"": ""{PERSON}""}}"
-bad4,,product_viewed,2026-05-30 10:00:00,"{{""mail"": ""somebody.else@erasure.example""}}"
+# the one that names them is old: a newer one would keep every message from them, so that no list would hold them
+QUARANTINED_EVENTS = f"""event_id,user_id,event_name,occurred_at,received_at,properties
+bad1,{PERSON},product_viewed,the other day,2026-01-10 10:00:00,"{{""product_name"": ""Zerlinde's lamp""}}"
+bad2,,product_viewed,2026-05-30 10:00:00,,"{{""mail"": ""{EMAIL.upper()}""}}"
+bad3,,product_viewed,2026-05-30 10:00:00,,"{{""friend"": ""{PERSON}""}}"
+bad4,,product_viewed,2026-05-30 10:00:00,,"{{""mail"": ""somebody.else@erasure.example""}}"
 """
 # a mention without a user is staged
 MENTIONS = f"""
