@@ -99,7 +99,9 @@ def test_every_macro_and_argument_is_described(project: Project) -> None:
         where = f"{macro['original_file_path']}: {macro['name']}"
         if not macro["description"].strip():
             wrong.append(f"{where} is not described")
-        signature = re.search(rf"macro\s+{macro['name']}\(([^)]*)\)", macro["macro_sql"])
+        # a default may be a text with a comma or a bracket in it
+        without_texts = re.sub(r"""=\s*("[^"]*"|'[^']*')""", "=", macro["macro_sql"])
+        signature = re.search(rf"macro\s+{macro['name']}\(([^)]*)\)", without_texts)
         taken = (
             [item.split("=")[0].strip() for item in signature[1].split(",") if item.strip()]
             if signature
