@@ -79,6 +79,11 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
         for _ in range(rng.choice((0, 10))):
             what = rng.choice(("sent", "delivered", "opened", "opened", "clicked", "unsubscribed"))
             maker.message(user_id, what, AS_OF - timedelta(seconds=rng.randint(1, 420 * 86400)))
+        if rng.random() < 0.3:
+            # once without a time that can be read, and once again with the right one, of long ago: nobody is stopped
+            maker.event(user_id, "page_viewed", AS_OF - rng.randint(100, 400) * DAY, {})
+            readable = maker.rows["events"][-1]
+            maker.rows["events"].insert(-1, {**readable, "occurred_at": "soon", "received_at": None})
     maker.spoil()
     waiting: dict[str, dict[date, list[dict[str, Any]]]] = {}
     for table in TABLES:

@@ -43,6 +43,16 @@ inner join success_windows
     and reports.occurred_at < success_windows.ends_at
 where reports.quarantine_reason is null and reports.occurred_at < getvariable('cutoff');
 
+-- a readable row of one of these takes the place of the one that nobody can read, and so it stops nobody, however old it is
+create or replace temp table unreadable_ids as
+select 'events' as table_name, event_id as id
+from staging.base_landing__events
+where quarantine_reason like 'missing!_%' escape '!' or quarantine_reason like 'bad!_%' escape '!'
+union
+select 'message_events' as table_name, message_event_id as id
+from staging.base_landing__message_events
+where quarantine_reason like 'missing!_%' escape '!' or quarantine_reason like 'bad!_%' escape '!';
+
 -- who did what first and last, before the cutoff
 create or replace temp table event_edges as
 select user_id, event_name, min(occurred_at) as first_at, max(occurred_at) as newest_at
@@ -60,7 +70,8 @@ select
     event_edges.user_id is null
     or events.occurred_at >= getvariable('cutoff')
     or events.occurred_at in (event_edges.first_at, event_edges.newest_at)
-    or events.event_id in (select event_id from measured_events) as is_kept
+    or events.event_id in (select event_id from measured_events)
+    or events.event_id in (select id from unreadable_ids where table_name = 'events') as is_kept
 from staging.base_landing__events as events
 left join event_edges using (user_id, event_name)
 where events.quarantine_reason is null and events.file in (select file from folded_files);
@@ -82,7 +93,8 @@ select
     report_edges.user_id is null
     or reports.occurred_at >= getvariable('cutoff')
     or reports.occurred_at = report_edges.newest_at
-    or reports.message_event_id in (select message_event_id from measured_reports) as is_kept
+    or reports.message_event_id in (select message_event_id from measured_reports)
+    or reports.message_event_id in (select id from unreadable_ids where table_name = 'message_events') as is_kept
 from staging.base_landing__message_events as reports
 left join report_edges
     on reports.user_id = report_edges.user_id
