@@ -177,7 +177,7 @@ def _ended_with(output: Sequence[str]) -> str:
     if not is_builtin and not re.fullmatch(r"(?:\w+\.)*[A-Z]\w*(?:Error|Exception)", name):
         return ""
     # a number is the system's; libraries raise these kinds with texts of their own, too
-    is_of_system = is_builtin and issubclass(kind, OSError) and text.startswith("[Errno ")
+    is_of_system = isinstance(kind, type) and issubclass(kind, OSError) and text.startswith("[Errno ")
     return last if is_of_system else name
 
 
