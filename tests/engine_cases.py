@@ -496,9 +496,10 @@ UNSAFE: dict[bool, list[str | None]] = {
 }
 BLANK: dict[bool, list[str | None]] = {
     True: [None, "", " ", "\u00a0", "\u200b\ufeff", "\u3164", "\u2800", "\t\n", ".", "-", "***", "🙂", "$€", "¿?", "{{ x }}", "{{", "}}", "Anna {% x", "*|FNAME|*", "*|", "%%x%%", "[[x]]", "${x}", "Anna ${", "<% x %>", "<%", "%>",
-           "#" + "{x}", "%FNAME%", "A %LAST_NAME2% B", "{first_name}", " {x}\u00a0", "[FNAME]", "%fname%", "$name", "@FNAME", "{user.name}", "{user-name}", "{_x}", "{имя}", "{x1}"],
-    False: ["Anna", "O'Brien", "J.", "7", "0", "١٢", "王", "می\u200cخواهم", "<3 Anna", "{Anna Maria}", "{Anna} B", "{7up}", "{}a", "$100", "$1", "Ke$ha", "a@b", "100% Anna", "10%off% Anna", "%A", "{ x}", "[x", "x]", "{x", "$name B", "# {x",
-            "< % 7", "%lower% A", "A|B", "* |B", "{x}y", "@a b"],
+           "#" + "{x}", "%FNAME%", "A %LAST_NAME2% B", "{first_name}", " {x}\u00a0", "[FNAME]", "%fname%", "$name", "@FNAME", "{user.name}", "{user-name}", "{_x}", "{имя}", "{x1}", "{7up}", "{a,b}", "{ x}", "[ FNAME ]", "%\u00a0name %", "{\u3000x\u00a0}",
+           "{1}", "$100", "$5.00", "$name!", "@5", "@a@b", "$$x", "%lower% A", "10%off% Anna", "Hi %name_2%"],
+    False: ["Anna", "O'Brien", "J.", "7", "0", "١٢", "王", "می\u200cخواهم", "<3 Anna", "{Anna Maria}", "{Anna} B", "{}a", "{a b}", "{\u00a0a\u3000b }", "$ 1", "Ke$ha", "a@b", "100% Anna", "10% off% Anna", "%A", "%1x% B", "[x", "x]", "{x", "$name B", "# {x",
+            "< % 7", "A|B", "* |B", "{x}y", "@a b"],
 }
 READING: list[Table] = [
     Table("trimmed", ["text"], TEXT,

@@ -233,19 +233,42 @@
 
 
 {% macro describe_unreadable_news(tables) %}
-    {#- landing.unreadable_news: of the files that are read, how many rows, and values of rows, cannot be read -#}
+    {#-
+        landing.unreadable_news: of the files that are read, how many rows, and values of rows, cannot be read. What the published
+        night has told of a file is no news.
+    -#}
     {% set queries = [] %}
     {% for table in tables %}
         {% do queries.append(
-            "select '" ~ table.name ~ "' as table_name, problem as detail from landing.landed_" ~ table.name ~ " where problem is not null"
-            ~ " union all select '" ~ table.name ~ "' as table_name, unnest(unreadable_columns) as detail from landing.landed_" ~ table.name
+            "select '" ~ table.name ~ "' as table_name, file, problem as detail from landing.landed_" ~ table.name ~ " where problem is not null"
+            ~ " union all select '" ~ table.name ~ "' as table_name, file, unnest(unreadable_columns) as detail from landing.landed_" ~ table.name
             ~ " where problem is null and unreadable_columns is not null"
         ) %}
     {% endfor %}
-    {% do run_query(
-        "create or replace table landing.unreadable_news as select table_name, detail, count(*) as unreadable_rows from ("
-        ~ queries | join(" union all ") ~ ") as unreadable group by table_name, detail"
-    ) %}
+    {% set sql %}
+        create or replace table landing.unreadable_news as
+        with
+            tonight as (
+                select table_name, file, detail, count(*) as unreadable_rows
+                from ({{ queries | join(" union all ") }}) as unreadable
+                group by table_name, file, detail
+            ),
+            told as (
+                select table_name, file, reason as detail, count(*) as unreadable_rows
+                from published.ops.quarantine
+                group by table_name, file, reason
+                union all
+                select table_name, file, column_name as detail, sum(unreadable_rows) as unreadable_rows
+                from published.ops.unreadable_values
+                group by table_name, file, column_name
+            )
+        select table_name, detail, sum(tonight.unreadable_rows - coalesce(told.unreadable_rows, 0))::bigint as unreadable_rows
+        from tonight
+        left join told using (table_name, file, detail)
+        where tonight.unreadable_rows > coalesce(told.unreadable_rows, 0)
+        group by table_name, detail
+    {% endset %}
+    {% do run_query(sql) %}
 {% endmacro %}
 
 

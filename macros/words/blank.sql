@@ -30,15 +30,19 @@
 
 {% macro is_blank(text, placeholder=none) -%}
     {# whoever has worked out is_placeholder already gives it, for it is expensive #}
-    {%- set word = "[^\\s0-9{}\\[\\]%$@][^\\s{}\\[\\]%$@]*" -%}
+    {%- set space = "\\s\\p{Z}" -%}
+    {%- set words = [] -%}
+    {%- for begin, end in [("\\{", "\\}"), ("\\[", "\\]"), ("%", "%")] -%}
+        {%- do words.append(begin ~ "[" ~ space ~ "]*[^" ~ space ~ begin ~ end ~ "]+[" ~ space ~ "]*" ~ end) -%}
+    {%- endfor -%}
     (
         {{ text }} is null
         {# no letter and no digit of any script is left when what is invisible is taken away #}
         or not {{ matches(text, "[^\\P{L}" ~ invisible_letters() ~ "]|\\p{Nd}|[" ~ later_letters() ~ "]") }}
         or {{ placeholder or is_placeholder(text) }}
         {# template syntax that an import did not fill, or one word that is nothing but a placeholder of some template language #}
-        or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[|\\$\\{|<%|%>|#\\{|%[A-Z][A-Z0-9_]*%") }}
-        or {{ matches(trimmed(text), "^(\\{" ~ word ~ "\\}|\\[" ~ word ~ "\\]|%" ~ word ~ "%|[$@]" ~ word ~ ")\\z") }}
+        or {{ matches(text, "\\{\\{|\\}\\}|\\{%|\\*\\||%%|\\[\\[|\\$\\{|<%|%>|#\\{|%[A-Za-z_][A-Za-z0-9_]*%") }}
+        or {{ matches(trimmed(text), "^(" ~ words | join("|") ~ "|[$@][^" ~ space ~ "]+)\\z") }}
     )
 {%- endmacro %}
 

@@ -22,10 +22,7 @@ _INVISIBLE = (
 _TEMPLATE_SYNTAX = ("{{", "}}", "{%", "*|", "%%", "[[", "${", "<%", "%>", "#{")
 _PERCENT_NAME = re.compile(r"%[A-Za-z_][A-Za-z0-9_]*%")
 # "is, as a whole, one word between braces, brackets or per cents, or behind $ or @"
-_ONE_WORD = r"[\w.\-]+"
-_PLACEHOLDER_WORD = re.compile(
-    rf"\{{\s*{_ONE_WORD}\s*\}}|\[\s*{_ONE_WORD}\s*\]|%\s*{_ONE_WORD}\s*%|[$@]{_ONE_WORD}"
-)
+_PLACEHOLDER_WORD = re.compile(r"\{\s*[^\s{}]+\s*\}|\[\s*[^\s\[\]]+\s*\]|%\s*[^\s%]+\s*%|[$@]\S+")
 _NAMED_REFERENCES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": "\u00a0"}
 _REFERENCE = re.compile(r"&(?:#([0-9]+)|#[xX]([0-9A-Fa-f]+)|([A-Za-z][A-Za-z0-9]*));")
 

@@ -41,6 +41,7 @@ with
             {{
                 joined_lists(
                     [
+                        -- a night of an older version could list what expired before it was due
                         list_of(
                             [
                                 "case when valid_until < send_at then 'expired' end",
