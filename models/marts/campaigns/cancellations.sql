@@ -35,13 +35,13 @@ with
         left join erased on dispatches.user_id = erased.user_id
     ),
 
+    -- a night of an older version could list what expired before it was due
     judged as (
         select
             *,
             {{
                 joined_lists(
                     [
-                        -- a night of an older version could list what expired before it was due
                         list_of(
                             [
                                 "case when valid_until < send_at then 'expired' end",
