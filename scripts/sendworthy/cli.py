@@ -107,7 +107,7 @@ def nightly(
         str | None,
         typer.Option(
             "--as-of",
-            help="The night's logical time, UTC. Default: the first midnight after the newest valid event.",
+            help="The night's logical time, UTC. Default: the first midnight after the newest valid event, or the last midnight where that is earlier.",
         ),
     ] = None,
     db: Database = None,

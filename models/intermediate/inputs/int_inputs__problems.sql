@@ -53,18 +53,32 @@ with
 
     found as (
         select
-            case when users_by_reason.problem_users > 0 then 1 else 8 end as harm,
+            case
+                when users_by_reason.problem_users > 0
+                then 1
+                when
+                    rows_by_reason.table_name = 'erasure_requests'
+                    and rows_by_reason.reason = 'missing_user_id'
+                then 1
+                else 8
+            end as harm,
             'unreadable rows' as problem,
             rows_by_reason.table_name,
             rows_by_reason.reason as detail,
             rows_by_reason.problem_rows,
             coalesce(users_by_reason.problem_users, 0) as problem_users,
             case
+                when
+                    rows_by_reason.table_name = 'erasure_requests'
+                    and rows_by_reason.reason = 'missing_user_id'
+                then 'nobody is erased by it'
                 when rows_by_reason.table_name = 'erasure_requests'
                 then 'who is named is erased'
                 when users_by_reason.problem_users > 0
                 then 'no marketing to them'
-                else 'names nobody who could be stopped'
+                {%- if var("unreadable_days") == 0 %} else 'stops nobody: unreadable_days is 0'
+                {%- else %} else 'stops nobody: it names no customer, is old, or is replaced'
+                {%- endif %}
             end as effect
         from rows_by_reason
         left join
