@@ -41,13 +41,13 @@ test: $(READY) lint ## every check and every test, but those of whole nights by 
 
 test-hard: $(READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (20 minutes)
 	$(BIN)/python -m pytest -m hard
-	SENDWORTHY_TEST_WORLDS=100 $(BIN)/python -m pytest tests/test_worlds.py
+	SENDWORTHY_TEST_WORLDS=100 $(BIN)/python -m pytest tests/models/test_worlds.py
 
 test-spark: $(SPARK_READY) ## the same night on DuckDB and on Spark: no row may differ (20 minutes; SPARK_TESTS chooses)
 	$(BIN)/python -m pytest -m spark $(SPARK_TESTS)
 
 test-kills: $(READY) ## sixty whole nights are killed, and hundreds while they publish (25 minutes; SENDWORTHY_KILLS=60)
-	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 -m hard tests/test_power_cut.py
+	SENDWORTHY_KILLS=$${SENDWORTHY_KILLS:-60} $(BIN)/python -m pytest -s -n 0 -m hard tests/night/test_power_cut.py
 
 bench: $(BENCH_READY) ## nights beside other ways to the same lists: benchmarks/RESULTS.md (ARGS chooses sizes and who takes part)
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -56,6 +56,7 @@ lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff check scripts expectations dev tests benchmarks
 	$(BIN)/ruff format --check scripts expectations dev tests benchmarks
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/sqlfmt --check --quiet models tests
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run

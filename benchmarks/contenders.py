@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from sendworthy.destinations import choose_destinations
-from sendworthy.project import Project
+from sendworthy.foundation.project import Project
+from sendworthy.settings.destinations import choose_destinations
 
 from benchmarks import floor
 from benchmarks.case import Case, Stage
@@ -22,7 +22,7 @@ from benchmarks.compare import Results
 # a night that holds campaigns back has still run to its end
 NIGHT_CODES = (0, 3)
 
-PROGRAM = (sys.executable, "-c", "from sendworthy.cli import main; main()")
+PROGRAM = (sys.executable, "-c", "from sendworthy.cli.main import main; main()")
 
 # how a contender calls its own database, and that of the recorded night, while they are compared
 OWN, NIGHT_DATABASE = "own", "night"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.warehouse import literal
+from sendworthy.warehouse.database import literal
 
 from benchmarks import floor
 from benchmarks.case import Case

@@ -27,8 +27,8 @@ def main() -> None:
         record_dbt(Path(os.environ[FILE]))
         return
     os.environ[FILE] = sys.argv.pop(1)
-    from sendworthy.cli import main as cli
-    from sendworthy.engines import DuckdbEngine
+    from sendworthy.build.engines import DuckdbEngine
+    from sendworthy.cli.main import main as cli
 
     DuckdbEngine.program = (sys.executable, "-m", "benchmarks.recording")
     cli()
@@ -38,7 +38,7 @@ def record_dbt(file: Path) -> None:
     """Run dbt and write each statement into `file`, a line each: {node, sql, parameters}."""
     from dbt.adapters.duckdb.environments import Environment
     from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
-    from sendworthy import dbt_process
+    from sendworthy.build import dbt_main as dbt_process
 
     lock = threading.Lock()
     wrapper_class: Any = DuckDBCursorWrapper

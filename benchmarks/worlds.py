@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
-from sendworthy.sample import make_sample
-from sendworthy.warehouse import literal
+from sendworthy.sample.generator import make_sample
+from sendworthy.warehouse.database import literal
 
 # the night of the first part; the second part is of this day
 NIGHT = datetime(2026, 6, 1)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import Warehouse
-from parity import Compared, compared
-from recorded import World, make_world
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+from tests.support.engine_parity import Compared, compared
+from tests.support.model_harness import Warehouse
+from tests.support.recorded_worlds import World, make_world
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ SPREAD = {
     "test_worlds.py",
     "test_arbitration.py",
     "test_real_data.py",
-    "test_templates.py",
+    "test_parser.py",
     "test_oracle.py",
     "test_night_faults.py",
 }
@@ -43,7 +44,7 @@ SPREAD = {
 ALONE = {"test_two_whole_nights_of_the_sample"}
 
 # files whose tests share what a fixture of the whole session makes: they stay together
-TOGETHER = {"test_hardship.py": "test_power_cut.py", "test_interrupts.py": "test_power_cut.py"}
+TOGETHER = {"test_resource_failures.py": "test_power_cut.py", "test_interrupts.py": "test_power_cut.py"}
 
 
 class ByFile(LoadGroupScheduling):  # type: ignore[misc]

@@ -16,9 +16,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from nights import ROOT
-from oracle.decisions import send_time
-from sendworthy.sample import make_sample
+from sendworthy.sample.generator import make_sample
 
 from benchmarks import floor
 from benchmarks.children import run
@@ -30,6 +28,8 @@ from benchmarks.recording import of_node
 from benchmarks.report import growth_rows, keep_night, promises, slowest
 from benchmarks.rivals.settings import send_times
 from benchmarks.worlds import NIGHT, World, land, make_world
+from tests.oracle.decisions import send_time
+from tests.support.projects import ROOT
 
 
 @pytest.fixture

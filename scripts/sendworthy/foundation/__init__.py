@@ -1,4 +1,1 @@
-"""What every other folder may use: opening files that others wrote, and walking the folder of nights.
-
-Modules here import only each other, `sendworthy.errors` and libraries.
-"""
+"""What everything else stands on: errors, the clock, the project folder, files that last, locks, progress. It uses nothing else of ours."""

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.errors import EXIT_OK, EXIT_UNRESOLVED, SettingsError, did_you_mean
+from sendworthy.foundation.errors import EXIT_OK, EXIT_UNRESOLVED, SettingsError, did_you_mean
+from sendworthy.foundation.project import Project
 from sendworthy.ingest.documents import read_documents, read_kept, report_files, unreadable
 from sendworthy.ingest.drops import (
     StagedFile,
@@ -29,8 +30,7 @@ from sendworthy.ingest.drops import (
     promote_all,
 )
 from sendworthy.ingest.lookups import fill_lookups
-from sendworthy.project import Project
-from sendworthy.warehouse import literal
+from sendworthy.warehouse.database import literal
 
 HERE = Path(__file__).resolve().parent
 SOURCES = tuple(sorted(path.stem for path in (HERE / "sources").glob("*.sql")))

@@ -13,8 +13,8 @@ from typing import IO
 
 import duckdb
 
-from sendworthy.errors import SendworthyError, SettingsError
-from sendworthy.warehouse import literal
+from sendworthy.foundation.errors import SendworthyError, SettingsError
+from sendworthy.warehouse.database import literal
 
 _GZIP, _AVRO, _BOM = b"\x1f\x8b", b"Obj\x01", b"\xef\xbb\xbf"
 

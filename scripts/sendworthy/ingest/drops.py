@@ -11,9 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.errors import SettingsError
-from sendworthy.lasting import flush, swap_in
-from sendworthy.warehouse import literal
+from sendworthy.foundation.durable_files import flush, swap_in
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.warehouse.database import literal
 
 TABLE = "message_events"
 # beside the tables of the landing zone, and none of them: no night reads it

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.errors import SettingsError
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_SEED, read_file
-from sendworthy.project import Project
-from sendworthy.settings import read_seed, validate_seed
-from sendworthy.warehouse import attach, cannot_open, other_version
+from sendworthy.settings.seed_files import read_seed, validate_seed
+from sendworthy.warehouse.database import attach, cannot_open, other_version
 
 
 def fill_lookups(

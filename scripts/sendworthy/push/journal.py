@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sendworthy.errors import EXIT_BUILD_FAILED, SendworthyError
+from sendworthy.foundation.durable_files import flush, make_folder, swap_in
+from sendworthy.foundation.errors import EXIT_BUILD_FAILED, SendworthyError
 from sendworthy.foundation.safe_files import MAX_LIST, read_file
-from sendworthy.lasting import flush, make_folder, swap_in
-from sendworthy.push.rows import Batch, Span
+from sendworthy.push.batches import Batch, Span
 
 FILE = "journal.jsonl"
 

@@ -13,12 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
-from sendworthy.delivery import MANIFEST, cancellations_of, is_cancellations
-from sendworthy.destinations import Destination
-from sendworthy.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
-from sendworthy.foundation import night_folders
-from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file
-from sendworthy.manifest import (
+from sendworthy.delivery.manifest import (
     ListedCampaign,
     ListedChanges,
     ListedFile,
@@ -28,13 +23,18 @@ from sendworthy.manifest import (
     find_night,
     read_manifest,
 )
-from sendworthy.push.calls import seconds_for
+from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, is_cancellations
+from sendworthy.delivery.verify import Check, verify
+from sendworthy.foundation import night_folders
+from sendworthy.foundation.clock import parse_time
+from sendworthy.foundation.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
+from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file
+from sendworthy.push.batches import Row, Source, batches, told
 from sendworthy.push.journal import Journal, Pushed
-from sendworthy.push.masks import masked
-from sendworthy.push.rows import Row, Source, batches, told
+from sendworthy.push.redact import masked
+from sendworthy.push.retry import seconds_for
 from sendworthy.push.vendors import VENDORS, Vendor
-from sendworthy.times import parse_time
-from sendworthy.verify import Check, verify
+from sendworthy.settings.destinations import Destination
 
 # beside the nights, and not in one: a night's folder holds what its manifest names, and is replaced whole
 FOLDER = "push"

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sendworthy.destinations import Destination
-from sendworthy.errors import Problem, SettingsError
-from sendworthy.push.calls import Answer, Request, Unclear
-from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.foundation.errors import Problem, SettingsError
+from sendworthy.push.batches import Batch, Row, Shape
+from sendworthy.push.retry import Answer, Request, Unclear
+from sendworthy.settings.destinations import Destination
 
 # these will be the same for every request: the account, its rights, or the address is wrong
 NOT_ALLOWED = frozenset({300, 301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 407, 410})

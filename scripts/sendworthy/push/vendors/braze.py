@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, NonNegativeInt
 
-from sendworthy.destinations import Envelope
-from sendworthy.push.rows import Batch, Shape
+from sendworthy.push.batches import Batch, Shape
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -21,7 +20,8 @@ from sendworthy.push.vendors.base import (
     in_form,
     judge,
 )
-from sendworthy.push.vendors.plain import Plain
+from sendworthy.push.vendors.http import Plain
+from sendworthy.settings.destinations import Envelope
 
 
 class _Tracked(VendorForm):

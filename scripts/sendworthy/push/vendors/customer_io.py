@@ -12,9 +12,8 @@ import requests
 from pydantic import ConfigDict, Field
 from requests.adapters import HTTPAdapter
 
-from sendworthy.destinations import Envelope
-from sendworthy.push.calls import READ_SECONDS, Answer, NoAnswer
-from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.push.batches import Batch, Row, Shape
+from sendworthy.push.retry import READ_SECONDS, Answer, NoAnswer
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -29,7 +28,8 @@ from sendworthy.push.vendors.base import (
     judge,
     missing_extra,
 )
-from sendworthy.push.vendors.plain import answer_of, no_answer
+from sendworthy.push.vendors.http import answer_of, no_answer
+from sendworthy.settings.destinations import Envelope
 
 
 class _Batched(VendorForm):

@@ -17,9 +17,8 @@ import urllib3
 from pydantic import Field, NonNegativeInt
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, SSLError
 
-from sendworthy.destinations import Envelope
-from sendworthy.push.calls import CONNECT_SECONDS, READ_SECONDS, Answer, Unclear, unanswered
-from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.push.batches import Batch, Row, Shape
+from sendworthy.push.retry import CONNECT_SECONDS, READ_SECONDS, Answer, Unclear, unanswered
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -37,6 +36,7 @@ from sendworthy.push.vendors.base import (
     judge,
     missing_extra,
 )
+from sendworthy.settings.destinations import Envelope
 
 # a column of the list that is a property of Klaviyo's own, and where it stands in a profile
 _OWN = {"Email Address": "email", "First Name": "first_name", "Last Name": "last_name"}

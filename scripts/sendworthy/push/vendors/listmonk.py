@@ -14,9 +14,8 @@ from collections.abc import Collection
 
 from pydantic import NonNegativeInt
 
-from sendworthy.destinations import Envelope
-from sendworthy.push.calls import NOT_TAKEN, Answer, NoAnswer
-from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.push.batches import Batch, Row, Shape
+from sendworthy.push.retry import NOT_TAKEN, Answer, NoAnswer
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -31,7 +30,8 @@ from sendworthy.push.vendors.base import (
     in_form,
     judge,
 )
-from sendworthy.push.vendors.plain import Plain
+from sendworthy.push.vendors.http import Plain
+from sendworthy.settings.destinations import Envelope
 
 _COLUMNS = ("email", "name", "attributes")
 _IMPORT = "/api/import/subscribers"

@@ -8,9 +8,8 @@ from typing import Any
 
 from pydantic import NonNegativeInt
 
-from sendworthy.destinations import Envelope
-from sendworthy.errors import SettingsError
-from sendworthy.push.rows import Batch, Shape
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.push.batches import Batch, Shape
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -25,7 +24,8 @@ from sendworthy.push.vendors.base import (
     in_form,
     judge,
 )
-from sendworthy.push.vendors.plain import Plain
+from sendworthy.push.vendors.http import Plain
+from sendworthy.settings.destinations import Envelope
 
 _DATA_CENTRE = re.compile(r"[a-z]{2,3}\d{1,3}")
 

@@ -16,10 +16,9 @@ from typing import Any
 
 from pydantic import Field, NonNegativeInt
 
-from sendworthy.destinations import Destination, Envelope
-from sendworthy.errors import SettingsError
-from sendworthy.push.calls import READ_SECONDS, Answer, unanswered
-from sendworthy.push.rows import Batch, Row, Shape
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.push.batches import Batch, Row, Shape
+from sendworthy.push.retry import READ_SECONDS, Answer, unanswered
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -38,7 +37,8 @@ from sendworthy.push.vendors.base import (
     judge,
     missing_extra,
 )
-from sendworthy.push.vendors.plain import Plain
+from sendworthy.push.vendors.http import Plain
+from sendworthy.settings.destinations import Destination, Envelope
 
 _RESERVED = ("email", "first_name", "last_name", "city", "country")
 _PLACE = re.compile(r"contacts\[(\d+)\]")

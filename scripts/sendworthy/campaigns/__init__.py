@@ -1,0 +1,1 @@
+"""Campaign folders: read, checked, compiled into seeds, and begun from the rules of a kind."""

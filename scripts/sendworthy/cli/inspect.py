@@ -1,0 +1,118 @@
+"""Questions about a published night."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sendworthy.cli.options import (
+    AsJson,
+    Database,
+    ProjectDir,
+)
+from sendworthy.cli.output import (
+    failures,
+    print_json,
+    show_coverage,
+    show_explained,
+    show_preview,
+)
+from sendworthy.foundation.clock import iso, parse_time
+from sendworthy.foundation.console import err
+from sendworthy.foundation.project import find_project
+
+
+def explain(
+    user: Annotated[str, typer.Argument(help="The user's id.")],
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    night: Annotated[
+        str | None,
+        typer.Option("--night", help="An older night, from the ledger. Default: the published one."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Why a user gets, or does not get, each message: the decision and every reason in words."""
+    from sendworthy.inspect.explain import explain as explain_user
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        as_of, explained = explain_user(
+            project.resolve(db, "sendworthy.duckdb"),
+            user,
+            campaign,
+            parse_time(night, "--night") if night else None,
+        )
+        if as_json:
+            print_json(
+                {"user_id": user, "as_of": iso(as_of), "campaigns": [asdict(item) for item in explained]}
+            )
+        else:
+            show_explained(user, as_of, explained)
+
+
+def coverage(
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """What keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
+    from sendworthy.inspect.coverage import coverage as coverage_of
+
+    with failures(as_json):
+        as_of, campaigns = coverage_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
+        if as_json:
+            print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
+        else:
+            show_coverage(as_of, campaigns)
+
+
+def preview(
+    campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--user", help="A user of the published file. Default: a made-up one, nothing personal."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", help="The page to write. Default: target/preview/<campaign>.html in the project."
+        ),
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what would go out: a page with each variant of a campaign, rendered for a user."""
+    from sendworthy.inspect.preview import preview as preview_campaign
+    from sendworthy.inspect.preview import verdicts
+    from sendworthy.inspect.preview_page import write_page
+    from sendworthy.warehouse import database as warehouse
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        database = project.resolve(db, "sendworthy.duckdb")
+        # a made-up user needs no night
+        if user is not None or db is not None or database.is_file():
+            warehouse.open_published(database)
+        shown = preview_campaign(project, campaign, user, database if database.is_file() else None)
+        page = project.resolve(output, f"target/preview/{campaign}.html")
+        write_page(shown, page)
+        if as_json:
+            print_json({"page": str(page), **verdicts(shown)})
+        else:
+            show_preview(shown, page)
+        if open_it and typer.launch(page.as_uri()) != 0:
+            err.print("no browser could be opened; open the page yourself.")

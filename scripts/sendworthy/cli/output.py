@@ -1,0 +1,377 @@
+"""What people see of a command: tables, errors in words, JSON for machines. Everything fits 80 columns."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+import duckdb
+import typer
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+
+from sendworthy.foundation.clock import iso
+from sendworthy.foundation.console import Row, err, new_table, note, out, print_groups, say, styled, warning
+from sendworthy.foundation.errors import BuildError, Interrupted, Problem, SendworthyError
+from sendworthy.foundation.interrupts import is_interrupt
+from sendworthy.warehouse.failure_causes import find_fix, redact_exception, words_of
+
+if TYPE_CHECKING:
+    from sendworthy.audit.alerts import Told
+    from sendworthy.delivery.verify import Check, Verified
+    from sendworthy.inspect.coverage import Coverage
+    from sendworthy.inspect.explain import Explanation
+    from sendworthy.night.cancellations import TakenBack
+    from sendworthy.night.run import NightResult
+    from sendworthy.privacy.retention import Removed
+
+# how many lines a night has for each kind of problem of its data
+MOST_PROBLEMS = 4
+
+# from this width on, the reasons of each campaign stand behind its figures
+WIDE = 110
+
+
+@contextmanager
+def failures(as_json: bool) -> Iterator[None]:
+    """Expected failures in words, with their exit code and without a stack trace."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, click.ClickException):
+        raise
+    except SendworthyError as error:
+        _show_error(error, as_json)
+    except BaseException as failure:
+        if isinstance(failure, SystemExit):
+            raise
+        _show_error(_as_error(failure), as_json)
+
+
+def _as_error(failure: BaseException) -> SendworthyError:
+    """An interrupt, an error of the system or an engine, or one that nobody expected, in words that quote nobody's data."""
+    if is_interrupt(failure):
+        return Interrupted(
+            "interrupted; what was finished by then stays.", "run the command again: it does the rest."
+        )
+    if isinstance(failure, (OSError, MemoryError, duckdb.Error)):
+        words = f"{words_of(failure)}."
+        fix = getattr(failure, "fix", "") or find_fix(words) or ""
+        return BuildError(words, fix and f"{fix.rstrip('.')}. Then run it again.")
+    frames = [
+        frame for frame in traceback.extract_tb(failure.__traceback__) if "sendworthy" in frame.filename
+    ]
+    places = ", ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-4:])
+    return SendworthyError(
+        f"an error that should not happen: {redact_exception(failure)}, at {places}.",
+        "please report it with this line, in which nothing is anybody's data.",
+    )
+
+
+def _show_error(error: SendworthyError, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json(
+            {
+                "error": error.what,
+                "fix": error.fix,
+                "exit_code": error.exit_code,
+                "problems": [asdict(problem) for problem in error.problems],
+                "details": error.details,
+            }
+        )
+    for problem in error.problems:
+        err.print(str(problem))
+    for detail in error.details:
+        err.print(detail)
+    show_error(error.what, error.fix)
+    raise typer.Exit(error.exit_code) from None
+
+
+def show_error(what: str, fix: str = "") -> None:
+    """What went wrong, and what to do now."""
+    say(err, styled("error", "bold red"), *filter(None, (what, fix)))
+
+
+def print_json(value: object) -> None:
+    """JSON on standard output; times in ISO-8601."""
+    encode: Callable[[object], object] = lambda item: iso(item) if isinstance(item, datetime) else str(item)  # noqa: E731
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=encode) + "\n")
+
+
+def show_warnings(warnings: Sequence[Problem]) -> None:
+    """Print what does not keep a template from being used."""
+    for item in warnings:
+        out.print(styled("warning", "yellow"), str(item))
+
+
+def show_night(result: NightResult, database: Path) -> None:
+    """The end of a night: a line a campaign, what to look at, and where everything is."""
+    show_campaigns(result.campaigns, f"night of {result.run['as_of']}")
+    show_input_problems(result.input_problems)
+    for words in result.warnings:
+        note(words)
+    out.print(f"lists and manifest: {result.manifest.parent}")
+    out.print(f"published database: {database}")
+    if result.docs:
+        out.print(f"Data Docs: {result.docs}")
+    for campaign in result.campaigns:
+        if campaign["accepted"]:
+            words = f"{campaign['campaign_id']}, by {campaign['accepted']['by']}: {campaign['accepted']['reason']}"
+            say(err, styled("accepted", "yellow"), words)
+    if result.held_back:
+        show_held_back(result.campaigns)
+
+
+def show_input_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+    """What could not be read, matched or known, and what follows from it, most harmful first."""
+    if not problems:
+        return
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for item in problems:
+        groups.setdefault(f"{item['problem']}: {item['effect']}", []).append(item)
+    shown = [(words, _problem_rows(items)) for words, items in groups.items()]
+    print_groups(out, ("what the data lack", "rows", "people"), shown)
+    if any(len(items) > MOST_PROBLEMS for items in groups.values()):
+        out.print("ops.input_problems has all of it.")
+    out.print()
+
+
+def _problem_rows(items: Sequence[Mapping[str, Any]]) -> list[Row]:
+    lines: list[Row] = []
+    for item in items[:MOST_PROBLEMS]:
+        where = item["table_name"] if item["detail"] is None else f"{item['table_name']}: {item['detail']}"
+        counts = (
+            "" if item[name] is None else f"{item[name]:,}" for name in ("problem_rows", "problem_users")
+        )
+        lines.append((where, *counts))
+    if len(items) > MOST_PROBLEMS:
+        rest = sum(item["problem_rows"] for item in items[MOST_PROBLEMS:])
+        lines.append((f"and {len(items) - MOST_PROBLEMS:,} more", f"{rest:,}", ""))
+    return lines
+
+
+def show_campaigns(campaigns: Sequence[Mapping[str, Any]], title: str) -> None:
+    """A line a campaign, and one for all of them; and why, where nobody gets anything."""
+    reasons = {
+        campaign["campaign_id"]: ", ".join(f"{reason} {users:,}" for reason, users in campaign["top_reasons"])
+        for campaign in campaigns
+    }
+    is_wide = out.width >= WIDE
+    table = new_table("campaign", numbers=("candidates", "send", "control"), title=title)
+    if is_wide:
+        table.expand = True
+        table.add_column("top reasons not to send", ratio=1, no_wrap=True, overflow="ellipsis")
+    for campaign in campaigns:
+        is_held = campaign["status"] == "held_back"
+        send = styled("held back", "bold red") if is_held else f"{campaign['rows']:,}"
+        figures = (f"{campaign['candidates']:,}", send, f"{campaign['control']:,}")
+        table.add_row(
+            campaign["campaign_id"], *figures, *([reasons[campaign["campaign_id"]]] if is_wide else [])
+        )
+    table.add_section()
+    totals = (sum(campaign[name] for campaign in campaigns) for name in ("candidates", "rows", "control"))
+    table.add_row(f"{len(campaigns)} campaigns", *(f"{total:,}" for total in totals), style="bold")
+    out.print(table)
+    out.print()
+    nobody = [
+        campaign["campaign_id"]
+        for campaign in campaigns
+        if campaign["status"] != "held_back" and not campaign["rows"] and campaign["top_reasons"]
+    ]
+    if nobody and not is_wide:
+        table = new_table("nobody gets", "why")
+        for name in nobody:
+            table.add_row(name, reasons[name])
+        out.print(table)
+        out.print()
+
+
+def show_held_back(campaigns: Sequence[Mapping[str, Any]]) -> None:
+    """What stays behind, and why. One cause often holds many back: it is said once."""
+    held = [campaign["campaign_id"] for campaign in campaigns if campaign["status"] == "held_back"]
+    by_words: dict[str, list[str]] = {}
+    for campaign in campaigns:
+        for failed in campaign["gate"]["failed"]:
+            by_words.setdefault(f"{failed['expectation']}: {failed['words']}", []).append(
+                campaign["campaign_id"]
+            )
+    for words, names in by_words.items():
+        whom = names[0] if len(names) == 1 else f"{len(names)} campaigns"
+        say(err, styled(whom, "red"), words)
+    others = "No campaign was" if len(held) == len(campaigns) else "The other campaigns were"
+    say(
+        err,
+        styled("held back:", "bold red"),
+        f"{', '.join(held)}. {others} released; the manifest says what failed, and the Data Docs what the audit found.",
+    )
+
+
+def show_alerts(alerts: Sequence[Told]) -> None:
+    """What became of the alerts: only what did not arrive, on standard error."""
+    for told in alerts:
+        if not told.sent:
+            warning(f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}")
+
+
+def show_explained(user: str, as_of: datetime, explained: Sequence[Explanation]) -> None:
+    """A user's campaigns, each with its decision and the reasons in words beneath it."""
+    table = new_table(title=f"user {user}, night of {iso(as_of)}")
+    table.show_header = False
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for item in explained:
+        words = Padding("\n".join(item.words), (0, 0, 1, 2))
+        table.add_row(coloured(item.decision), Group(styled(item.campaign_id, "bold"), words))
+    out.print(table)
+
+
+def show_preview(shown: Any, page: Path) -> None:
+    """Which variant a user gets, what is wrong with any, and where the page is."""
+    for variant in shown.variants:
+        out.print(Text.assemble((variant.name, "bold"), f": {variant.words}"))
+        for rendering in variant.shown:
+            for fault in rendering.faults if not variant.missing else ():
+                out.print(styled("  fault", "red"), str(fault))
+            if rendering.aborted is not None:
+                out.print(styled(f"  {rendering.heading}: the message ends itself", "yellow"))
+        show_warnings(variant.warnings)
+    for words in shown.notes:
+        note(words)
+    out.print(f"The page: {page}")
+    if shown.person is not None:
+        note(
+            "it holds personal values of a user: only your own account can read it; remove it when you have looked."
+        )
+
+
+def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
+    """Of each campaign what is blank in each field of each variant, and then what filling fields would do."""
+    blanks, lifts = [], []
+    for campaign in campaigns:
+        blank_rows: list[Row] = [
+            (
+                f"{item.variant}: {item.merge_field}{' *' if item.is_required else ''}",
+                f"{item.users:,}",
+                f"{item.blank_users:,}",
+                "" if item.blank_share is None else f"{item.blank_share:.1%}",
+                f"{item.unsafe_users:,}",
+                f"{item.placeholder_users:,}",
+            )
+            for item in campaign.fields
+        ]
+        lift_rows: list[Row] = [
+            (
+                " + ".join(lift.fields),
+                f"{lift.users:,}",
+                f"{lift.users / campaign.users:.1%}",
+                f"{lift.users_without_variant:,}",
+            )
+            for lift in campaign.lifts
+        ]
+        blanks += [(campaign.campaign_id, blank_rows)] if blank_rows else []
+        lifts += [(campaign.campaign_id, lift_rows)] if lift_rows else []
+    if blanks:
+        of_fields = ("field (* is required)", "people", "blank", "share", "unsafe", "place-\nholder")
+        print_groups(out, of_fields, blanks, f"what is blank, night of {iso(as_of)}")
+    else:
+        out.print("no variant prints a merge field.")
+    out.print()
+    if lifts:
+        of_lifts = ("fields", "people", "share", "without\nany now")
+        print_groups(out, of_lifts, lifts, "who would get a better variant if it were filled for everybody")
+    else:
+        out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:
+    """One line for each thing that is kept for a time: how much of it was too old."""
+    table = new_table(
+        *("what", "older than"),
+        numbers=("kept for days", "removed"),
+        title="what would be removed" if dry_run else "what was removed",
+    )
+    for item in removed:
+        table.add_row(item.what, iso(item.before), f"{item.keep_days:,}", f"{item.count:,} {item.unit}")
+    out.print(table)
+
+
+def show_verified(verified: Verified) -> None:
+    """What was checked of a night, one line a check; then whether its lists may be sent."""
+    night = iso(verified.as_of) if verified.as_of else "unknown time"
+    table = new_table("check", "state", "what must hold, and what was found", title=f"night of {night}")
+    for check in verified.checks:
+        table.add_row(check.name, styled(check.state, STATE_COLOURS[check.state]), _words_of(check))
+    out.print(table)
+    out.print(f"lists: {verified.folder}")
+    if verified.failed:
+        names = ", ".join(check.name for check in verified.failed)
+        say(err, styled("do not send these lists:", "bold red"), names)
+    elif any(check.state == "not checked" for check in verified.checks):
+        out.print(styled("All that was checked holds.", "green"), "See above what was not.")
+    else:
+        out.print(styled("These lists may be sent.", "green"))
+
+
+STATE_COLOURS = {"ok": "green", "failed": "bold red", "not checked": "yellow"}
+
+
+# how many files or campaigns a table names for one check; --json names all
+MOST_FINDINGS = 12
+
+
+def _words_of(check: Check) -> Text:
+    return Text("\n").join(_lines_of(check))
+
+
+def _lines_of(check: Check) -> Iterator[Text]:
+    yield Text(check.words)
+    if check.why_not:
+        yield Text.assemble(("not checked:", "yellow"), f" {check.why_not}")
+    for finding in check.findings[:MOST_FINDINGS]:
+        yield Text.assemble((finding.where, "dim" if finding.is_note else "red"), f": {finding.what}")
+    if len(check.findings) > MOST_FINDINGS:
+        yield Text(f"and {len(check.findings) - MOST_FINDINGS:,} more; --json names them all")
+    if check.fix:
+        yield Text.assemble(("what to do:", "bold"), f" {check.fix}")
+
+
+def coloured(decision: str) -> Text:
+    """A decision in the colour that people know it by."""
+    return styled(decision, {"send": "green", "control": "cyan", "suppress": "red"}.get(decision, "dim"))
+
+
+def show_taken_back(taken: TakenBack) -> None:
+    """What was taken back, campaign by campaign, and where the files are."""
+    for words in taken.warnings:
+        note(words)
+    for item in taken.unreadable:
+        say(
+            err,
+            styled("unreadable", "yellow"),
+            f"{item['table_name']}: {item['detail']}, {item['unreadable_rows']:,} rows",
+        )
+    if not taken.people:
+        out.print(
+            f"nothing new has landed about anybody with a message that is not due yet, since the night of {iso(taken.as_of)}."
+        )
+    if taken.campaigns:
+        groups: list[tuple[str, list[Row]]] = [
+            (
+                f"{campaign['campaign_id']}: {campaign['cancelled']:,}",
+                [(reason, f"{count:,}") for reason, count in campaign["reasons"].items()],
+            )
+            for campaign in taken.campaigns
+        ]
+        title = f"taken back from the night of {iso(taken.as_of)}, until {iso(taken.now)}"
+        print_groups(out, ("campaign, and why", "messages"), groups, title)
+        out.print()
+    before = f", after {taken.before:,} before" if taken.before else ""
+    out.print(f"{taken.cancelled:,} messages are taken back now{before}; the manifest is {taken.manifest}")

@@ -1,0 +1,147 @@
+"""What must hold of delivered files of changes: their counts, their campaigns, and that each message is one of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import duckdb
+
+from sendworthy.delivery.delta_sql import NOBODY
+from sendworthy.delivery.manifest import ListedCampaign, ListedChanges, Manifest
+from sendworthy.warehouse.database import literal, rows
+
+# a row without a message takes somebody off
+_LEFT = f"dispatch_id in ('', {literal(NOBODY)})"
+
+
+def without_files(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the manifest says of changes, without the files that it names: so the run knows it."""
+    return {
+        name: {key: value for key, value in change.items() if key != "files"}
+        for name, change in changes.items()
+    }
+
+
+def look_at_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Where something does not hold, and what: of files that are loaded into `told` and `delivered`."""
+    counted = {
+        (row["campaign_id"], row["destination"]): row
+        for row in rows(
+            connection,
+            f"""
+            select campaign_id, destination, count(*) filter (where not {_LEFT}) as told, count(*) filter (where {_LEFT}) as removed
+            from told
+            group by all
+            """,
+        )
+    }
+    loaded = {file for (file,) in connection.execute("select file from told_loaded").fetchall()}
+    for campaign in manifest.campaigns:
+        for name, change in campaign.changes.items():
+            where = f"{campaign.campaign_id} for {name}"
+            for holds, what in _counts_of(campaign, name, change):
+                if not holds:
+                    yield where, what
+            # what could not be read is said elsewhere
+            if change.erased or any(file.file not in loaded for file in change.files):
+                continue
+            seen = counted.get((campaign.campaign_id, name), {"told": 0, "removed": 0})
+            if (seen["told"], seen["removed"]) != (change.added + change.changed, change.removed):
+                yield (
+                    where,
+                    (
+                        f"its files tell of {seen['told']:,} messages and take off {seen['removed']:,}, and the manifest says "
+                        f"{change.added + change.changed:,} and {change.removed:,}"
+                    ),
+                )
+    yield from _rows_of(connection, manifest)
+
+
+def _counts_of(campaign: ListedCampaign, name: str, change: ListedChanges) -> Iterator[tuple[bool, str]]:
+    """What must hold of a destination's entry in the manifest, and what to say where it does not."""
+    told = change.added + change.changed + change.removed
+    if change.held_back is not None:
+        yield not change.files and not told, "its changes are held back, and there are some"
+        return
+    yield campaign.is_released, f"it is {campaign.status}, and its changes are not"
+    listed = sum(file.rows for file in change.files)
+    yield (
+        bool(change.files) and listed + change.erased == told,
+        f"its changes are {listed:,} rows, and should be {told:,}",
+    )
+    messages, most = change.added + change.changed + change.unchanged, campaign.erased
+    on_list = sum(file.rows for file in campaign.files if file.destination == name)
+    yield (
+        on_list <= messages <= on_list + most,
+        f"{messages:,} messages were added, changed or stayed, and its list has {on_list:,}",
+    )
+
+
+def _whole_lists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> list[str]:
+    """The lists that could be read and have as many rows as they should: only these can say who is on them."""
+    seen = dict(connection.execute("select file, count(*) from delivered group by all").fetchall())
+    there = {file for (file,) in connection.execute("select file from loaded").fetchall()}
+    return [
+        f"{name} {campaign.campaign_id}"
+        for campaign in manifest.campaigns
+        for name in campaign.changes
+        if all(
+            file.file in there and seen.get(file.file, 0) == file.rows
+            for file in campaign.files
+            if file.destination == name
+        )
+    ]
+
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    headers = rows(
+        connection,
+        """
+        select told_loaded.file, told_loaded.destination, told_loaded.header, any_value(loaded.header) as expected
+        from told_loaded
+        inner join loaded using (destination, campaign_id)
+        group by all
+        order by all
+        """,
+    )
+    for row in headers:
+        form = manifest.forms[row["destination"]]
+        change = [form.change] if form.change and form.format != "jsonl" else []
+        if row["header"] != [*row["expected"], *change]:
+            yield row["file"], "its columns are not those of the list"
+    for row in rows(
+        connection,
+        f"""
+        with
+            judged as (
+                select
+                    file,
+                    row_campaign_id <> campaign_id
+                    and not ({_LEFT} and row_campaign_id in ('', {literal(NOBODY)})) as is_foreign,
+                    not ({_LEFT})
+                    and list_contains(?, destination || ' ' || campaign_id)
+                    and (destination, campaign_id, dispatch_id)
+                    not in (select (destination, campaign_id, dispatch_id) from delivered) as is_unlisted,
+                    not ({_LEFT}) and count(*) over (partition by destination, dispatch_id) > 1 as is_repeated
+                from told
+            )
+        select
+            file,
+            count(*) filter (where is_foreign) as alien,
+            count(*) filter (where is_unlisted) as unlisted,
+            count(*) filter (where is_repeated) as repeated
+        from judged
+        group by file
+        having alien + unlisted + repeated > 0
+        order by file
+        """,
+        [_whole_lists(connection, manifest)],
+    ):
+        for count, what in (
+            (row["alien"], "of its rows say that they are of another campaign"),
+            (row["unlisted"], "of its messages are not on the list"),
+            (row["repeated"], "of its messages are there more than once"),
+        ):
+            if count:
+                yield row["file"], f"{count:,} {what}"

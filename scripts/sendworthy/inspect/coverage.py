@@ -1,0 +1,173 @@
+"""What keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from sendworthy.warehouse import database as warehouse
+
+Fields = frozenset[str]
+
+
+@dataclass(frozen=True)
+class FieldCoverage:
+    """One merge field that a variant prints: for how many candidates it is blank, and why (a row of personalization_completeness)."""
+
+    variant: str
+    merge_field: str
+    is_required: bool
+    users: int
+    blank_users: int
+    unsafe_users: int
+    placeholder_users: int
+    blank_share: float | None
+
+
+@dataclass(frozen=True)
+class Lift:
+    """What filling merge fields for everybody would do.
+
+    `users` are the candidates who would get a better variant than now, `users_without_variant` those among them who
+    get none now. Where `fields` are several, it needs all of them: whom a part of them is enough for counts there.
+    """
+
+    fields: list[str]
+    users: int
+    users_without_variant: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """One campaign: its candidates, the fields of its variants in their order, and the lifts, most people first."""
+
+    campaign_id: str
+    name: str
+    users: int
+    fields: list[FieldCoverage]
+    lifts: list[Lift]
+
+
+def coverage(database: Path, campaign_id: str | None = None) -> tuple[datetime, list[Coverage]]:
+    """The published night, and what its merge fields do for each campaign, or for the one that is named.
+
+    SettingsError where nothing is published, where there is no such campaign, or where the file is of another version.
+    """
+    warehouse.open_published(database)
+    with warehouse.connect(database, read_only=True) as connection:
+        try:
+            return warehouse.read_night(connection), _read(connection, campaign_id)
+        except (duckdb.BinderException, duckdb.CatalogException):
+            raise warehouse.other_version(database) from None
+
+
+def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift]:
+    """What each field, and each smallest set of fields that somebody lacks, would do; most people first.
+
+    `variants` are the fields that each variant requires, the best variant first; `blanks` says how many people have
+    just these fields blank.
+    """
+    users: Counter[Fields] = Counter()
+    without_variant: Counter[Fields] = Counter()
+    for blank, people in blanks.items():
+        wanting = [required & blank for required in _better_than_now(variants, blank)]
+        for fields in _smallest(wanting):
+            users[fields] += people
+            if len(wanting) == len(variants):
+                without_variant[fields] += people
+    return [
+        Lift(sorted(fields), people, without_variant[fields])
+        for fields, people in sorted(
+            users.items(), key=lambda item: (-item[1], len(item[0]), sorted(item[0]))
+        )
+    ]
+
+
+def _better_than_now(variants: Sequence[Fields], blank: Fields) -> Sequence[Fields]:
+    """The variants before the first that fits: all of them where none does."""
+    for place, required in enumerate(variants):
+        if not required & blank:
+            return variants[:place]
+    return variants
+
+
+def _smallest(sets: Iterable[Fields]) -> set[Fields]:
+    """Those of the sets that hold no other one."""
+    distinct = set(sets)
+    return {fields for fields in distinct if not any(other < fields for other in distinct)}
+
+
+def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> list[Coverage]:
+    campaigns = warehouse.read_campaigns(connection, campaign_id)
+    variants = _required_fields(connection)
+    fields = _printed_fields(connection)
+    found = []
+    for campaign in campaigns:
+        identifier = campaign["campaign_id"]
+        required = variants.get(identifier, [])
+        blanks = _blanks(connection, identifier, frozenset[str]().union(*required))
+        found.append(
+            Coverage(
+                identifier,
+                campaign["name"],
+                blanks.total(),
+                fields.get(identifier, []),
+                lifts(required, blanks),
+            )
+        )
+    return found
+
+
+def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fields]]:
+    """By campaign: what each variant requires, the best variant first."""
+    found: dict[str, list[Fields]] = {}
+    for row in warehouse.rows(
+        connection,
+        """
+        select campaign_id, required_fields
+        from intermediate.int_campaigns__variants
+        order by campaign_id, variant_rank
+        """,
+    ):
+        found.setdefault(row["campaign_id"], []).append(frozenset(row["required_fields"]))
+    return found
+
+
+def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[FieldCoverage]]:
+    """By campaign: the fields that its variants print, the best variant first, its blankest field first."""
+    found: dict[str, list[FieldCoverage]] = {}
+    for row in warehouse.rows(
+        connection,
+        """
+        select
+            campaign_id, variant, merge_field, is_required, users, blank_users, unsafe_users, placeholder_users, blank_share
+        from marts.personalization_completeness
+        inner join intermediate.int_campaigns__variants using (campaign_id, variant)
+        order by campaign_id, variant_rank, blank_users desc, merge_field
+        """,
+    ):
+        found.setdefault(row.pop("campaign_id"), []).append(FieldCoverage(**row))
+    return found
+
+
+def _blanks(connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields) -> Counter[Fields]:
+    """How many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
+    found: Counter[Fields] = Counter()
+    for row in warehouse.rows(
+        connection,
+        """
+        select any_value(merge_fields.blank_fields) as blank_fields, count(*) as users
+        from intermediate.int_campaigns__gates as gates
+        inner join intermediate.int_customers__merge_fields as merge_fields using (user_id)
+        where gates.campaign_id = ?
+        group by merge_fields.blank_pattern
+        """,
+        [campaign_id],
+    ):
+        found[required & set(row["blank_fields"])] += row["users"]
+    return found

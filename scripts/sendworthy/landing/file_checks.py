@@ -1,0 +1,183 @@
+"""What engines leave unsaid about the files of the landing zone: what they pass over, what they would lose, and which file is damaged."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from sendworthy.foundation.errors import BuildError
+from sendworthy.settings.seed_files import SOURCES
+
+BUFFER = 32_000_000
+LONGEST_ROW = 2_000_000
+_STEP = 64_000
+
+# a Parquet file begins and ends with these bytes; before the last ones stands how long its footer is, in 4 bytes
+_PARQUET_MARK = b"PAR1"
+_FOOTER_END = 8
+
+# more than so many files are named by their number: the environment of a process holds no more than 128 kB in one variable
+MOST_FAULTS = 200
+
+_REPLACE = "put a file or a folder there in its place, or move it away."
+_AGAIN = "deliver it again, or remove the file from the landing zone."
+
+
+@dataclass(frozen=True)
+class FileFault:
+    """Why nobody can read what stands at a path below the landing zone."""
+
+    path: str
+    what: str
+    fix: str
+
+
+def find_faults(raw: Path) -> list[FileFault]:
+    """All that is called like a table's data and that no engine reads, by path; nothing is read but the ends of files.
+
+    Some of it would be passed over without a word (pipes and devices, links to nothing, links to folders within a table's folder,
+    folders that cannot be opened), and some would hide what is wrong with the files after it (a Parquet file that is cut).
+    """
+    found = []
+    for place in sorted(raw.iterdir()):
+        if place.name.partition(".")[0] in SOURCES:
+            found += [
+                FileFault(path.relative_to(raw).as_posix(), f"{what}, so nobody reads it.", _REPLACE)
+                for path, what in _unread(place)
+            ]
+            found += [
+                FileFault(
+                    path.relative_to(raw).as_posix(), "it is no Parquet file, or only a piece of one.", _AGAIN
+                )
+                for path in _files(place)
+                if path.suffix == ".parquet" and _is_no_parquet(path)
+            ]
+    return found
+
+
+def as_setting(faults: Sequence[FileFault]) -> str:
+    """The faults as `land` reads them: a JSON object of what is wrong and how to mend it, by path."""
+    told = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
+    if len(faults) > MOST_FAULTS:
+        last = told[faults[MOST_FAULTS - 1].path]
+        last[0] += f" So are {len(faults) - MOST_FAULTS:,} more."
+    return json.dumps(told) if told else ""
+
+
+def check_files(raw: Path) -> None:
+    """BuildError with every file of the landing zone that cannot be read, where no `land` tells of them."""
+    found = [
+        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}" for fault in find_faults(raw)
+    ]
+    if found:
+        raise BuildError(
+            "the landing zone holds what cannot be read. Nothing was published.",
+            "mend what is named above.",
+            details=found,
+        )
+    refuse_long_rows(raw)
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """The data of a table at its place, or in its folder: not the marks of tools."""
+    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
+    return (path for path in paths if path.is_file() and not path.name.startswith(("_", ".")))
+
+
+def _unread(place: Path) -> Iterator[tuple[Path, str]]:
+    """What is not read at a table's place, or in its folder, and why."""
+    if not place.is_dir():
+        if what := _no_file(place):
+            yield place, what
+        return
+    errors: list[OSError] = []
+    for folder, folders, files in os.walk(place, onerror=errors.append):
+        paths = [Path(folder) / name for name in (*folders, *files) if not name.startswith(("_", "."))]
+        for path in paths:
+            if path.is_symlink() and path.is_dir():
+                yield path, "it is a link to a folder"
+            elif not path.is_dir() and (what := _no_file(path)):
+                yield path, what
+    for error in errors:
+        yield Path(error.filename), f"it cannot be opened ({error.strerror})"
+
+
+def _no_file(path: Path) -> str:
+    """Why a path is no file; empty where it is one."""
+    if path.is_file():
+        return ""
+    return "it is a link to nothing" if path.is_symlink() and not path.exists() else "it is no file"
+
+
+def _is_no_parquet(path: Path) -> bool:
+    """Whether a file that holds something does not begin and end as Parquet files do; one that nobody may open is left to the engine."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_PARQUET_MARK))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _FOOTER_END))
+            end = file.read()
+    except OSError:
+        return False
+    if size == 0:
+        return False
+    footer = int.from_bytes(end[:4], "little")
+    is_whole = size >= len(_PARQUET_MARK) + _FOOTER_END and footer + _FOOTER_END <= size
+    # an encrypted one ends otherwise, and the engine says so
+    return begin[:3] != _PARQUET_MARK[:3] or end[4:7] != _PARQUET_MARK[:3] or not is_whole
+
+
+def refuse_long_rows(raw: Path) -> None:
+    """BuildError where a CSV file below the landing zone holds a row as long as a buffer.
+
+    DuckDB reads a CSV file in buffers of 32 MB and refuses rows of more than 2 MB. A row that fills a whole buffer with a
+    value without quotes escapes it: the row is dropped, and nothing is said (DuckDB 1.5). Such a row has no line end for
+    32 MB, so looking into the file here and there is enough to find it.
+    """
+    for path in sorted(raw.rglob("*.csv")):
+        if path.is_file() and path.stat().st_size >= BUFFER and holds_long_row(path):
+            raise BuildError(
+                f"landing zone, file {path}: it holds a row that is longer than 2 MB. Nothing was published.",
+                "shorten the row, deliver the file as Parquet, or remove it from the landing zone.",
+            )
+
+
+def holds_long_row(path: Path) -> bool:
+    """Whether some row of more than 2 MB is there; one of 32 MB is always found."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        # a row of 32 MB covers one of these places, and the 2 MB behind it
+        for place in range(0, size - LONGEST_ROW, BUFFER // 2):
+            file.seek(place)
+            if not _ends_soon(file.read(_STEP)):
+                rest = file.read(LONGEST_ROW - _STEP)
+                if len(rest) == LONGEST_ROW - _STEP and not _ends_soon(rest):
+                    return True
+    return False
+
+
+def _ends_soon(content: bytes) -> bool:
+    return b"\n" in content or b"\r" in content
+
+
+def find_damaged(raw: Path) -> list[Path]:
+    """The Parquet files below the landing zone that cannot be read to their end.
+
+    They are read for it, all of them: only for a night that has failed, when DuckDB does not say which file it was.
+    """
+    found: list[Path] = []
+    with duckdb.connect(config={"threads": 1}) as connection:
+        for path in sorted(raw.rglob("*.parquet")):
+            pattern = "".join(f"[{c}]" if c in "[*?" else c for c in str(path))
+            try:
+                connection.execute(
+                    "select max(hash(columns(*))) from read_parquet(?, hive_partitioning = false)", [pattern]
+                ).fetchall()
+            except duckdb.Error:
+                found.append(path)
+    return found

@@ -1,0 +1,1 @@
+"""Makes the sample data. It uses foundation."""

@@ -1,0 +1,169 @@
+"""What is called like a table's data and that no engine reads ends the night: an opt-out in it would not be known."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+from sendworthy.foundation.errors import BuildError
+from sendworthy.landing.file_checks import MOST_FAULTS, as_setting, check_files, find_faults
+from sendworthy.settings.seed_files import SOURCES
+
+from tests.support.projects import FIRST, ROOT, sendworthy
+
+CONTENT = "user_id,requested_at\nu1,2026-05-01\n"
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "part.csv").write_text(CONTENT, encoding="utf-8")
+    return tmp_path / "landing"
+
+
+def linked_to(target: str) -> Callable[[Path], object]:
+    return lambda path: path.symlink_to(target)
+
+
+# a path below the landing zone, what stands there, what is said of it, and whether it is said at all
+PLACES: list[tuple[str, Callable[[Path], object], str]] = [
+    ("erasure_requests.csv", os.mkfifo, "it is no file"),
+    ("erasure_requests/landed_on=2026-05-01/part.csv", os.mkfifo, "it is no file"),
+    ("users.parquet", linked_to("/dev/null"), "it is no file"),
+    ("users.csv", linked_to("nowhere.csv"), "it is a link to nothing"),
+    ("message_events/part.csv", linked_to("nowhere.csv"), "it is a link to nothing"),
+    ("message_events/landed_on=2026-05-01", linked_to("../../elsewhere"), "it is a link to a folder"),
+    ("events/a/b", linked_to("/"), "it is a link to a folder"),
+]
+
+
+@pytest.mark.parametrize(("name", "make", "words"), PLACES)
+def test_what_would_be_passed_over_ends_the_night(
+    raw: Path, name: str, make: Callable[[Path], object], words: str
+) -> None:
+    path = raw / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    make(path)
+    table = name.partition("/")[0].partition(".")[0]
+    # this is why: DuckDB says nothing
+    with duckdb.connect() as connection:
+        pattern = f"{raw / table}/**/*" if "/" in name else f"{raw / table}.*"
+        assert connection.execute("select count(*) from glob(?)", [pattern]).fetchall() == [(0,)]
+    with pytest.raises(BuildError) as caught:
+        check_files(raw)
+    fix = "put a file or a folder there in its place, or move it away."
+    assert caught.value.details == [f"landing zone, file {path}: {words}, so nobody reads it. Fix: {fix}"]
+    assert caught.value.fix and "Nothing was published" in caught.value.what
+
+
+def test_all_of_it_comes_at_once(raw: Path) -> None:
+    for table in SOURCES:
+        os.mkfifo(raw / f"{table}.csv")
+    with pytest.raises(BuildError) as caught:
+        check_files(raw)
+    assert len(caught.value.details) == len(SOURCES)
+
+
+def test_of_very_many_the_number_is_told(raw: Path) -> None:
+    (raw / "events").mkdir()
+    for number in range(MOST_FAULTS + 3):
+        os.mkfifo(raw / "events" / f"{number:04}.csv")
+    told = json.loads(as_setting(find_faults(raw)))
+    assert len(told) == MOST_FAULTS and [what for what, _ in told.values()][-1].endswith("So are 3 more.")
+    assert as_setting([]) == ""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_fault"),
+    [
+        (lambda content: content, False),
+        (lambda content: content[:-1], True),
+        (lambda content: content[: len(content) // 2], True),
+        (lambda content: content[:4], True),
+        (lambda content: b"user_id,updated_at\n", True),
+        # an engine says what is wrong with these
+        (lambda content: b"", False),
+        (lambda content: content[:-4] + b"PARE", False),
+    ],
+)
+def test_a_parquet_file_that_is_cut(raw: Path, spoil: Callable[[bytes], bytes], is_fault: bool) -> None:
+    path = raw / "users.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"copy (select 'u1' as user_id) to '{path}' (format parquet)")
+    path.write_bytes(spoil(path.read_bytes()))
+    assert [fault.path for fault in find_faults(raw)] == (["users.parquet"] if is_fault else [])
+
+
+def test_what_engines_read_or_nobody_wants_is_left_alone(raw: Path) -> None:
+    (raw / "users.csv").symlink_to("../elsewhere/part.csv")
+    (raw / "events").symlink_to("../elsewhere")
+    (raw / "message_events").mkdir()
+    (raw / "message_events" / "part.csv").symlink_to("../../elsewhere/part.csv")
+    # the marks of tools, and what is no table's
+    (raw / "message_events" / "_latest").symlink_to("gone")
+    (raw / "message_events" / ".tmp").symlink_to("/")
+    os.mkfifo(raw / "users_backup.csv")
+    (raw / "orders.csv").symlink_to("gone")
+    assert find_faults(raw) == []
+    with duckdb.connect() as connection:
+        for pattern in ("users.*", "events/**/*", "message_events/**/part.csv"):
+            assert connection.execute("select count(*) from glob(?)", [f"{raw}/{pattern}"]).fetchall() == [
+                (1,)
+            ]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every folder")
+def test_a_folder_that_cannot_be_opened_ends_the_night(raw: Path) -> None:
+    (raw / "events").mkdir(mode=0)
+    assert "Permission denied" in find_faults(raw)[0].what
+
+
+def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) -> None:
+    raw = tmp_path / "landing"
+    shutil.copytree(ROOT / "data/sample", raw)
+    (raw / "users.parquet").unlink()
+    tickets = (raw / "support_tickets.csv").read_text(encoding="utf-8")
+    (raw / "support_tickets.csv").write_text(tickets.replace("status", "state", 1), encoding="utf-8")
+    (raw / "social_mentions.csv").write_bytes(b"")
+    (raw / "erasure_requests.csv").unlink()
+    os.mkfifo(raw / "erasure_requests.csv")
+    cut, *_ = sorted((raw / "events").rglob("*.parquet"))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    (raw / "message_events" / "torn.csv").write_text('message_event_id,"user_id,channel\n', encoding="utf-8")
+    done = sendworthy(
+        *("nightly", "--raw", raw, "--as-of", FIRST, "--docs", tmp_path / "docs"),
+        *("--db", tmp_path / "s.duckdb", "--out", tmp_path / "out"),
+        cwd=ROOT,
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("landing zone, table ")]
+    wrong = {
+        "erasure_requests": "it is no file",
+        "events": "only a piece of one",
+        "message_events": "a quote in it is never closed",
+        "social_mentions": "it is empty",
+        "support_tickets": "the required column status is missing",
+        "users": "found neither",
+    }
+    assert len(said) == len(wrong), said
+    for line, (table, words) in zip(said, wrong.items(), strict=True):
+        assert line.startswith(f"landing zone, table {table}, ") and words in line and "Fix: " in line
+    # before anything is built
+    assert not (tmp_path / "out").exists() and "model " not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["nightly", "cancellations"])
+def test_the_commands_say_it(raw: Path, tmp_path: Path, command: str) -> None:
+    os.mkfifo(raw / "erasure_requests.csv")
+    options = ["--as-of", FIRST, "--docs", tmp_path / "docs"] if command == "nightly" else []
+    done = sendworthy(
+        command, "--raw", raw, "--db", tmp_path / "s.duckdb", "--out", tmp_path / "out", *options, cwd=ROOT
+    )
+    assert done.returncode == 1 and str(raw / "erasure_requests.csv") in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,351 @@
+"""The vocabularies and the other small settings in seeds/: every mistake names file, line and fix; translations permit nothing."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from sendworthy.foundation.names import normalise_name
+from sendworthy.settings.seed_files import (
+    IGNORED,
+    LANDING_CONTRACT,
+    REPORT_TYPES,
+    SEEDS,
+    SEGMENT_FLAGS_SQL,
+    read_event_names,
+    read_events,
+    read_kinds,
+    validate_settings,
+)
+
+from tests.support.campaign_project import PROJECT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project's seeds, segments and landing contract."""
+    shutil.copytree(PROJECT / "seeds", tmp_path / "seeds")
+    for name in (SEGMENT_FLAGS_SQL, LANDING_CONTRACT):
+        (tmp_path / name).parent.mkdir(parents=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    assert validate_settings(tmp_path) == []
+    return tmp_path
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    with (PROJECT / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+NEW = (
+    *("events", "event_names", "topics", "kinds", "ticket_statuses", "report_types", "report_channels"),
+    "source_formats",
+)
+
+# a seed, a line that is added to it, the column and a piece of the message with the fix
+MISTAKES = [
+    ("events", "Order Paid,x", "event_name", "write order_paid"),
+    ("events", "order-paid,x", "event_name", "write order_paid"),
+    ("events", "order_completed,x", "event_name", "remove one of the two"),
+    ("events", "message_sent:x,x", "event_name", "a semicolon or a colon"),
+    ("events", ",x", "event_name", "empty"),
+    ("events", "order_paid,", "description", "say what has happened"),
+    ("event_names", "Order Paid,order_complete", "event_name", 'did you mean "order_completed"?'),
+    ("event_names", "Order Paid,Order Completed", "event_name", 'did you mean "order_completed"?'),
+    ("event_names", "Order Paid,", "event_name", "unknown event ''"),
+    ("event_names", ",order_completed", "source_name", "write the name"),
+    ("event_names", "page-viewed,product_viewed", "source_name", "page_viewed is an event of events.csv"),
+    ("event_names", "PURCHASE,order_completed", "source_name", "remove one of the two"),
+    (
+        "event_names",
+        "PURCHASE,order_refunded",
+        "source_name",
+        "which means order_completed there and order_refunded here",
+    ),
+    ("event_names", "add to  cart,cart_item_removed", "source_name", "keep the line that is right"),
+    ("topics", "Offers,x", "topic", "lower-case"),
+    ("topics", "all,x", "topic", "every topic"),
+    ("topics", "news,", "description", "say what"),
+    ("topics", "offers,x", "topic", "remove one of the two"),
+    ("ticket_statuses", "Parked,parked", "status", "new, open, pending, hold, solved, closed"),
+    ("ticket_statuses", "Parked,Open", "status", 'did you mean "open"?'),
+    ("ticket_statuses", "Parked,", "status", "empty"),
+    ("ticket_statuses", "in_progress,solved", "source_status", "which means open there and solved here"),
+    ("report_types", "kicked,kicked", "event_type", 'did you mean "clicked"?'),
+    ("report_types", "kicked,bounced", "event_type", "bounced_"),
+    ("report_types", "SPAMREPORT,ignored", "source_type", "which means complained there and ignored here"),
+    ("report_channels", "fax,fax", "channel", "email, sms, push, ignored"),
+    ("report_channels", "fax,all", "channel", "email, sms, push, ignored"),
+    ("report_channels", "E Mail,sms", "source_channel", "which means email there and sms here"),
+    ("source_formats", "orders,occurred_at,%d/%m/%Y", "table_name", "write one of users"),
+    ("source_formats", "events,ocurred_at,%d/%m/%Y", "column_name", 'did you mean "occurred_at"?'),
+    ("source_formats", "events,occurred_at,", "format", "empty"),
+    ("source_formats", "events,occurred_at,DD/MM/YYYY", "format", "%d/%m/%Y"),
+    ("source_formats", "events,occurred_at,%d/%m", "format", "%d/%m/%Y"),
+    ("source_formats", "events,occurred_at,%d/%m/%y", "format", "%d/%m/%Y"),
+    ("source_formats", "events,properties.total,%d", "format", "1.234,56"),
+    ("source_formats", "events,properties.total,1234", "format", "1.234,56"),
+    ("source_formats", "users,max_messages_per_week,decimal", "format", "1.234,56"),
+    ("source_formats", "users,email_opt_in,ja", "format", "ja|nein"),
+    ("source_formats", "users,email_opt_in,ja|nein|?", "format", "ja|nein"),
+    ("source_formats", "users,city,%d/%m/%Y", "column_name", "remove this line"),
+    ("kinds", "Recall,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
+    ("kinds", "re__call,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
+    (
+        "kinds",
+        "recall,,,,,false,false,,,,,,7,0,order_refunded,7",
+        "description",
+        "what campaigns of the kind are for",
+    ),
+    ("kinds", "recall,x,loyl,,,false,false,,,,,,7,0,order_refunded,7", "must_be_in", 'did you mean "loyal"?'),
+    (
+        "kinds",
+        "recall,x,,loyal;activ,,false,false,,,,,,7,0,order_refunded,7",
+        "must_exclude",
+        'did you mean "active"?',
+    ),
+    (
+        "kinds",
+        "recall,x,,,orders_paid,false,false,,,,,,7,0,order_refunded,7",
+        "must_cancel_on",
+        "unknown event",
+    ),
+    ("kinds", "recall,x,,,,maybe,false,,,,,,7,0,order_refunded,7", "must_expire", "true or false"),
+    ("kinds", "recall,x,,,,true,false,,,,,,7,0,order_refunded,7", "max_age_hours", "after how many hours"),
+    ("kinds", "recall,x,,,,false,,,,,,,7,0,order_refunded,7", "is_transactional", "true or false"),
+    ("kinds", "recall,x,,,,false,true,,,,,,7,0,order_refunded,7", "cooldown_days", "write 0"),
+    ("kinds", "recall,x,,,,false,true,,,,,,0,5,order_refunded,7", "holdout_percent", "write 0"),
+    ("kinds", "recall,x,,,,false,false,offer,,,,,7,0,order_refunded,7", "topic", 'did you mean "offers"?'),
+    (
+        "kinds",
+        "recall,x,,,,false,false,,,order_sent,,,7,0,order_refunded,7",
+        "trigger_event",
+        "unknown event",
+    ),
+    ("kinds", "recall,x,,,,false,false,,,,-1,,7,0,order_refunded,7", "min_age_hours", "begins without it"),
+    ("kinds", "recall,x,,,,false,false,,,,,,7,101,order_refunded,7", "holdout_percent", "0 to 100"),
+    ("kinds", "recall,x,,,,false,false,,,,,,7,0,,7", "success_event", "unknown event"),
+    ("kinds", "recall,x,,,,false,false,,,,,,7,0,order_refunded,0", "success_window_days", "1 to 365"),
+    ("kinds", "discount,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "remove one of the two"),
+    ("source_limits", "events,168,20,all,x", "max_quarantined_percent", "leave it empty: then it is 20"),
+    ("source_limits", "events,168,20,all,100.5", "max_quarantined_percent", "0 to 100"),
+]
+
+
+@pytest.mark.parametrize(
+    ("seed", "line", "column", "fix"), MISTAKES, ids=[f"{m[0]}: {m[1]}" for m in MISTAKES]
+)
+def test_each_mistake_in_a_line(project: Path, seed: str, line: str, column: str, fix: str) -> None:
+    path = project / "seeds" / f"{seed}.csv"
+    before = path.read_text(encoding="utf-8")
+    if seed == "source_limits":
+        before = before.replace("events,168,20,all,20\n", "", 1)
+    path.write_text(f"{before}{line}\n", encoding="utf-8")
+    found = validate_settings(project)
+    number = len(path.read_text(encoding="utf-8").splitlines())
+    matching = [p for p in found if (p.where, p.key) == (f"seeds/{seed}.csv:{number}", column)]
+    assert matching and fix in str(matching[0]), found
+
+
+RIGHT = [
+    ("events", "coffee_brewed,A coffee"),
+    ("events", "äpfel_gekauft,Obst"),
+    ("event_names", "Placed Order,order_completed"),
+    ("event_names", "order_completed_v2,order_completed"),
+    ("source_formats", "events,occurred_at,%d/%m/%Y %H:%M:%S"),
+    ("source_formats", "users,updated_at,%d.%m.%Y"),
+    ("source_formats", "users,email_opt_in,ja|nein"),
+    ("source_formats", 'events,properties.total,"1.234,56"'),
+    ("source_formats", 'events,properties.total,"1,234.56"'),
+    ("source_formats", 'events,properties.total,"1 234,56"'),
+    (
+        "kinds",
+        "recall,x,,loyal;active,order_refunded,true,false,offers,offer,order_refunded,1,72,7,2.5,order_refunded,7",
+    ),
+    ("report_types", "zugestellt,delivered"),
+]
+
+
+@pytest.mark.parametrize(("seed", "line"), RIGHT)
+def test_a_right_line_is_taken(project: Path, seed: str, line: str) -> None:
+    with (project / "seeds" / f"{seed}.csv").open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    assert [str(problem) for problem in validate_settings(project)] == []
+
+
+@pytest.mark.parametrize("seed", NEW)
+def test_a_file_that_is_missing_or_has_another_header_is_named(project: Path, seed: str) -> None:
+    path = project / "seeds" / f"{seed}.csv"
+    header, _, rest = path.read_text(encoding="utf-8").partition("\n")
+    path.write_text(f"{header},more\n{rest}", encoding="utf-8")
+    assert f"seeds/{seed}.csv:1" in [p.where for p in validate_settings(project)]
+    path.unlink()
+    assert [p.where for p in validate_settings(project)] == [f"seeds/{seed}.csv"]
+
+
+@pytest.mark.parametrize("seed", [seed.name for seed in SEEDS if seed.name in NEW and not seed.may_be_empty])
+def test_a_file_that_has_no_line_is_named(project: Path, seed: str) -> None:
+    path = project / "seeds" / f"{seed}.csv"
+    path.write_text(path.read_text(encoding="utf-8").partition("\n")[0] + "\n", encoding="utf-8")
+    assert f"seeds/{seed}.csv" in [p.where for p in validate_settings(project)]
+
+
+# --- what ships ---------------------------------------------------------------------------------------
+
+WELL_KNOWN = {
+    *(
+        "signed_up",
+        "app_installed",
+        "onboarding_started",
+        "onboarding_completed",
+        "page_viewed",
+        "product_viewed",
+    ),
+    *("cart_item_added", "order_completed", "order_refunded", "return_requested", "payment_failed"),
+    *("subscription_cancelled", "subscription_started", "feedback_submitted", "location_ping"),
+}
+
+
+def test_the_well_known_events_are_declared() -> None:
+    assert read_events(PROJECT) >= WELL_KNOWN
+
+
+@pytest.mark.parametrize(
+    ("sent", "event"),
+    [
+        ("Order Completed", "order_completed"),
+        ("Completed Order", "order_completed"),
+        ("purchase", "order_completed"),
+        ("orders/paid", "order_completed"),
+        ("ORDERS_PAID", "order_completed"),
+        # placed is not paid: it stops the reminder of a basket, and is counted once
+        ("orders/create", "order_placed"),
+        ("Product Added", "cart_item_added"),
+        ("add_to_cart", "cart_item_added"),
+        ("remove_from_cart", "cart_item_removed"),
+        ("Order Refunded", "order_refunded"),
+        ("refund", "order_refunded"),
+        ("refunds/create", "order_refunded"),
+        # called off before it was delivered is not paid back
+        ("orders/cancelled", "order_cancelled"),
+        ("Order Cancelled", "order_cancelled"),
+        ("returns/request", "return_requested"),
+        ("returns/approve", "return_requested"),
+        ("view_item", "product_viewed"),
+        ("page_view", "page_viewed"),
+        ("sign_up", "signed_up"),
+        ("first_open", "app_installed"),
+        ("tutorial_begin", "onboarding_started"),
+        ("tutorial_complete", "onboarding_completed"),
+        ("subscription_contracts/create", "subscription_started"),
+        ("subscription_billing_attempts/failure", "payment_failed"),
+    ],
+)
+def test_other_systems_names_are_translated(sent: str, event: str) -> None:
+    assert read_event_names(PROJECT)[normalise_name(sent)] == event
+
+
+@pytest.mark.parametrize(
+    "sent",
+    # a guest's order and an import make customers too; a basket that changes may have become empty; what is begun is not done
+    [
+        "customers/create",
+        "carts/update",
+        "carts/create",
+        "checkouts/create",
+        "orders/updated",
+        "begin_checkout",
+        "login",
+    ],
+)
+def test_what_is_something_else_is_not_translated(sent: str) -> None:
+    assert normalise_name(sent) not in read_event_names(PROJECT)
+
+
+def words(seed: str, source: str, target: str) -> dict[str, str]:
+    return {normalise_name(row[source]): row[target] for row in rows(seed)}
+
+
+def test_only_what_is_done_is_no_open_ticket() -> None:
+    statuses = words("ticket_statuses", "source_status", "status")
+    assert {word for word, status in statuses.items() if status in ("solved", "closed")} == {
+        *("solved", "resolved", "completed", "done", "closed", "canceled", "cancelled")
+    }
+    assert {s: statuses[s] for s in ("new", "open", "pending", "hold", "solved", "closed")} == {
+        s: s for s in ("new", "open", "pending", "hold", "solved", "closed")
+    }
+    # numbers mean different things at different vendors
+    assert not [word for word in statuses if word.isdigit()]
+    assert "escalated" in statuses and "waiting_on_third_party" in statuses and "on_hold" in statuses
+
+
+def test_what_is_reported_is_translated_to_what_sends_less() -> None:
+    types = words("report_types", "source_type", "event_type")
+    assert {name: types[name] for name in REPORT_TYPES} == {name: name for name in REPORT_TYPES}
+    assert types["bounce"] == types["bounced"] == "bounced_hard"
+    assert {word for word, kind in types.items() if kind == "resubscribed"} == {"resubscribe", "resubscribed"}
+    for word, kind in types.items():
+        if "unsub" in word or word.startswith(("opt_out", "opted_out", "stop")):
+            assert kind == "unsubscribed", word
+        if "spam" in word or "complain" in word or "abuse" in word:
+            assert kind == "complained", word
+        if "bounce" in word:
+            assert kind in ("bounced_hard", "bounced_soft"), word
+    ignored = {word for word, kind in types.items() if kind == IGNORED}
+    assert {"processed", "deferred", "group_resubscribe", "proxy_open"} <= ignored
+    assert not [
+        w
+        for w in ignored
+        if any(sign in w for sign in ("unsub", "bounce", "spam", "complain", "reject", "block"))
+    ]
+
+
+@pytest.mark.parametrize(
+    "word",
+    # why nothing went out differs: the address, the content, a quota; an answer to a text message may say STOP
+    [
+        "dropped",
+        "blocked",
+        "rejected",
+        "reject",
+        "failed",
+        "undelivered",
+        "undeliverable",
+        "suppressed",
+        "smsreceived",
+        "sent_sms",
+    ],
+)
+def test_words_of_several_meanings_are_translated_to_none(word: str) -> None:
+    assert word not in words("report_types", "source_type", "event_type")
+
+
+def test_channels_of_reports() -> None:
+    channels = words("report_channels", "source_channel", "channel")
+    assert {name: channels[name] for name in ("email", "sms", "push")} == {
+        name: name for name in ("email", "sms", "push")
+    }
+    assert channels["e_mail"] == "email" and channels["push_notification"] == "push"
+    assert {"whatsapp", "in_app", "webhook"} <= {
+        word for word, channel in channels.items() if channel == IGNORED
+    }
+    # postal or electronic, of the site or of the app: nobody knows
+    assert not {"mail", "web_push", "webpush"} & set(channels)
+
+
+def test_each_table_has_a_limit_of_what_may_be_quarantined() -> None:
+    assert {row["max_quarantined_percent"] for row in rows("source_limits")} == {"20"} and len(
+        rows("source_limits")
+    ) == 6
+    assert rows("source_formats") == []
+
+
+def test_kinds_begin_with_what_they_demand() -> None:
+    for name, kind in read_kinds(PROJECT).items():
+        assert kind.defaults["trigger_event"] not in kind.must_cancel_on, name
+        assert kind.must_expire == bool(kind.defaults["trigger_event"]) or name in (
+            "welcome",
+            "rating_request",
+        ), name

@@ -1,0 +1,248 @@
+"""Nights whose dear parts are recorded once, so that hundreds can be run, killed and watched.
+
+`record` runs a whole night and keeps what dbt built and what the gate said. `serve` imports everything once and forks a
+process for each line of JSON on its standard input: in it `run_night` runs as it is, but dbt's build and the gate's
+verdict are those that were recorded, with the ledgers of the file that is published. It may kill itself before any
+statement, be killed after a while, or look at what is flushed when something is renamed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from sendworthy.audit.gate import judge_lists
+from sendworthy.delivery.deltas import create_deliveries
+from sendworthy.foundation import interrupts
+from sendworthy.foundation.errors import SendworthyError
+from sendworthy.foundation.progress import Stages
+from sendworthy.foundation.project import Project
+from sendworthy.night import run as night
+from sendworthy.settings.destinations import choose_destinations
+from sendworthy.warehouse import database as warehouse
+
+# whose statements are counted
+TRACED = {
+    f"{name}.py" for name in ("night", "warehouse", "exports", "delivery", "lasting", "lock", "safe_files")
+}
+
+
+def change(**names: Any) -> None:
+    """Put other functions in the place of those that `run_night` calls."""
+    vars(night).update(names)
+
+
+def options_of(told: dict[str, Any]) -> night.NightOptions:
+    root = Path(told["root"])
+    return night.NightOptions(
+        raw=Path(told["raw"]),
+        database=Path(told.get("db") or root / "sendworthy.duckdb"),
+        out=Path(told.get("out") or root / "out"),
+        docs=Path(told.get("docs") or root / "data_docs"),
+        as_of=datetime.fromisoformat(told["as_of"]) if told.get("as_of") else None,
+        destinations=choose_destinations(Project(root), []),
+    )
+
+
+def record(told: dict[str, Any]) -> None:
+    """A whole night; what is dear about it goes to the folder `recording`."""
+    folder = Path(told["recording"])
+    folder.mkdir(parents=True)
+    build_warehouse = night.build_warehouse
+
+    def build(project: Any, options: Any, engine: Any, build: Path, *more: Any) -> list[str]:
+        warnings = build_warehouse(project, options, engine, build, *more)
+        shutil.copyfile(build, folder / "build.duckdb")
+        return warnings
+
+    def judge(*arguments: Any) -> Any:
+        verdict = judge_lists(*arguments)
+        (folder / "gate.pickle").write_bytes(pickle.dumps(verdict))
+        return verdict
+
+    change(build_warehouse=build, judge_lists=judge)
+    stages = Stages(Console(stderr=True))
+    night.run_night(Project(Path(told["root"])), options_of(told), stages)
+    seconds = {stage.name: stage.seconds for stage in stages.done}
+    (folder / "stages.json").write_text(json.dumps(seconds), encoding="utf-8")
+
+
+def replay(told: dict[str, Any]) -> dict[str, Any]:
+    """The same night with what was recorded; says how it ended."""
+    folder = Path(told["recording"])
+
+    def build(project: Any, options: Any, engine: Any, build: Path, *more: Any) -> list[str]:
+        fresh = build.with_name("fresh.duckdb")
+        build.rename(fresh)
+        shutil.copyfile(folder / "build.duckdb", build)
+        with warehouse.connect(build) as connection:
+            connection.execute(f"attach '{fresh}' as fresh (read_only)")
+            for table in warehouse.CARRIED_TABLES:
+                connection.execute(f"drop table if exists {table}")
+            warehouse.create_ledgers(connection)
+            create_deliveries(connection)
+            warehouse.create_runs(connection)
+            carried = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"
+            ).fetchall()
+            for (table,) in carried:
+                connection.execute(f"insert into {table} by name select * from fresh.{table}")
+        return []
+
+    change(build_warehouse=build, check_settings=lambda project: None)
+    if not told.get("real_gate"):
+        verdict = pickle.loads((folder / "gate.pickle").read_bytes())
+        change(
+            load_suites=lambda root: None,
+            load_messages=lambda project: None,
+            judge_lists=lambda *arguments: verdict,
+        )
+    if told.get("now"):
+        change(utc_now=lambda: datetime.fromisoformat(told["now"]))
+    try:
+        with open(os.devnull, "w") as nowhere:
+            result = night.run_night(
+                Project(Path(told["root"])), options_of(told), Stages(Console(file=nowhere))
+            )
+    except SendworthyError as error:
+        return {"exit_code": error.exit_code, "words": "\n".join([*error.details, error.what, error.fix])}
+    except KeyboardInterrupt:
+        # before the night has begun; the command line says it
+        return {"exit_code": 130, "words": "nothing was published"}
+    return {"exit_code": result.exit_code, "words": "\n".join(result.warnings)}
+
+
+def trace(at_statement: Callable[[str, int], None]) -> None:
+    """Call `at_statement` with the file and the line before each statement of the modules that write."""
+
+    def tracer(frame: Any, event: str, argument: Any) -> Any:
+        path = frame.f_code.co_filename
+        folder = os.path.basename(os.path.dirname(path))
+        if not (os.path.basename(path) in TRACED and folder in ("sendworthy", "foundation")):
+            return None
+        if event == "line":
+            at_statement(os.path.basename(path), frame.f_lineno)
+        return tracer
+
+    sys.settrace(tracer)
+
+
+def kill_in(function: str) -> None:
+    """Die before the first statement of a function."""
+
+    def look(file: str, line: int) -> None:
+        if sys._getframe(2).f_code.co_name == function:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    trace(look)
+
+
+def kill_before(number: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Die, or be interrupted, before the statement with this number, counted from 0."""
+    left = number
+
+    def count(file: str, line: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == -1:
+            os.kill(os.getpid(), how)
+
+    trace(count)
+
+
+@dataclass
+class Flushes:
+    """Looks at what is renamed: whether it had been flushed, and whether its folder is flushed before anything else is renamed."""
+
+    renamed: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    _flushed: dict[int, tuple[int, int]] = field(default_factory=dict)
+    _folders: set[str] = field(default_factory=set)
+
+    def watch(self) -> None:
+        fsync, replace = os.fsync, os.replace
+
+        def watched_fsync(descriptor: int) -> None:
+            fsync(descriptor)
+            state = os.fstat(descriptor)
+            self._flushed[state.st_ino] = (state.st_mtime_ns, state.st_size)
+            self._folders.discard(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+        def watched_replace(source: Any, target: Any) -> None:
+            self.end()
+            top = Path(source)
+            for path in (top, *top.rglob("*")):
+                state = path.stat()
+                if self._flushed.get(state.st_ino) != (state.st_mtime_ns, state.st_size):
+                    self.faults.append(f"{path} was not flushed before it was renamed")
+            replace(source, target)
+            self.renamed.append(str(target))
+            self._folders.add(str(Path(target).parent))
+
+        os.fsync, os.replace = watched_fsync, watched_replace  # type: ignore[assignment]
+
+    def end(self) -> None:
+        self.faults += [f"{folder} was not flushed after a rename" for folder in sorted(self._folders)]
+
+
+def child(told: dict[str, Any]) -> None:
+    """What a forked process does; its answer is a file, which is not there where it was killed."""
+    answer: dict[str, Any] = {}
+    for name, value in told.get("environment", {}).items():
+        os.environ[name] = value
+    statements: list[tuple[str, int]] = []
+    flushes = Flushes()
+    if told.get("count"):
+        trace(lambda file, line: statements.append((file, line)))
+    if told.get("kill_before") is not None:
+        kill_before(told["kill_before"])
+    interrupts.install()
+    if told.get("interrupt_before") is not None:
+        kill_before(told["interrupt_before"], signal.SIGINT)
+    if told.get("kill_in"):
+        kill_in(told["kill_in"])
+    if told.get("watch_flushes"):
+        flushes.watch()
+    answer |= replay(told)
+    sys.settrace(None)
+    flushes.end()
+    answer |= {"statements": statements, "renamed": flushes.renamed, "faults": flushes.faults}
+    Path(told["answer"]).write_text(json.dumps(answer))
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        told = json.loads(line)
+        Path(told["answer"]).unlink(missing_ok=True)
+        process = os.fork()
+        if process == 0:
+            code = 1
+            try:
+                child(told)
+                code = 0
+            finally:
+                os._exit(code)
+        for what, how in (("kill_after", signal.SIGKILL), ("interrupt_after", signal.SIGINT)):
+            if told.get(what) is not None:
+                time.sleep(told[what])
+                os.kill(process, how)
+        os.waitpid(process, 0)
+        print("ended", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        serve()
+    else:
+        record(json.loads(sys.argv[2]))
