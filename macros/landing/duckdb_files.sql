@@ -134,9 +134,9 @@
 
 {% macro duckdb__alike(files) %}
     {#-
-        The files in groups that are read together: {format, paths, columns, types}. CSV files of one header; Parquet files in which
-        a column of one name has one type, because a column read as what two files have in common would change its values
-        (12 and 12.5 make 12.0), or end the night.
+        The files in groups that are read together: {format, paths, columns, types}. CSV files of one header; Parquet files of the same
+        columns, because one that a file lacks says nothing, while in a group it would be given, and null; and of the same types,
+        because a column read as what two files have in common would change its values (12 and 12.5 make 12.0), or end the night.
     -#}
     {% set groups = [] %}
     {% set open = {} %}
@@ -148,20 +148,13 @@
                 {% do types.update({name | lower: file.types[loop.index0]}) %}
             {% endfor %}
             {% set found = namespace(group=none) %}
-            {% for group in groups if file.format == "parquet" and group.format == "parquet" and group.folder_columns == file.folder_columns and found.group is none %}
-                {% set differing = [] %}
-                {% for name, type in types.items() if group.types.get(name, type) != type %}
-                    {% do differing.append(name) %}
-                {% endfor %}
-                {% if not differing %}
-                    {% set found.group = group %}
-                {% endif %}
+            {% for group in groups if file.format == "parquet" and group.format == "parquet" and group.folder_columns == file.folder_columns and group.types == types %}
+                {% set found.group = group %}
             {% endfor %}
             {% if found.group is none %}
-                {% set found.group = {"format": file.format, "columns": file.columns, "types": {}, "paths": [], "folder_columns": file.folder_columns} %}
+                {% set found.group = {"format": file.format, "columns": file.columns, "types": types, "paths": [], "folder_columns": file.folder_columns} %}
                 {% do groups.append(found.group) %}
             {% endif %}
-            {% do found.group.types.update(types) %}
             {% do open.update({kind: found.group}) %}
         {% endif %}
         {% do open[kind].paths.append(file.path) %}
@@ -253,7 +246,7 @@
 {% endmacro %}
 
 {% macro duckdb__folder_value(file, name) -%}
-    nullif(url_decode({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }}), '__HIVE_DEFAULT_PARTITION__')
+    nullif(try(url_decode({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }})), '__HIVE_DEFAULT_PARTITION__')
 {%- endmacro %}
 
 

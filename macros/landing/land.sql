@@ -23,6 +23,11 @@
         {% for table in tables %}
             {% do found.append({"table": table, "files": landing_files(table, faults, errors)}) %}
         {% endfor %}
+        {#- what is called like no table -#}
+        {% set of_tables = "(" ~ tables | map(attribute="name") | join("|") ~ ")[./]" %}
+        {% for path, fault in faults.items() if not modules.re.match(of_tables, path ~ "/") %}
+            {% do errors.append("landing zone, file " ~ landing_folder() ~ "/" ~ path ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
+        {% endfor %}
         {% if errors %}
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
         {% endif %}
@@ -220,6 +225,13 @@
 {% endmacro %}
 
 
+{% macro shown_path(file) %}
+    {#- the path of a file for people and logs: what stands in a folder's name for a column is a value -#}
+    {% set path = relative_to_landing(file.path) %}
+    {{ return(modules.re.sub("(^|/)(" ~ (file.folder_columns | join("|")) ~ ")=[^/]*", "\\1\\2=…", path) if file.folder_columns else path) }}
+{% endmacro %}
+
+
 {% macro shown_columns(names, separator=", ") %}
     {#-
         The names of columns for people and logs. Where one of them looks like a value (it begins like a number or a time, or holds
@@ -247,7 +259,7 @@
             {% endfor %}
             {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")]) %}
             {% if unknown %}
-                {% do log("landing zone: " ~ item.table.name ~ ", " ~ relative_to_landing(file.path) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
+                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(file) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
         {% endfor %}
     {% endfor %}

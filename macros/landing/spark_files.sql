@@ -134,7 +134,7 @@
 
 
 {% macro spark__folder_value(file, name) -%}
-    nullif(url_decode(replace({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }}, '+', '%2B')), '__HIVE_DEFAULT_PARTITION__')
+    nullif(try_url_decode(replace({{ first_match(file, "(?i)/" ~ name ~ "=([^/]*)/", 1) }}, '+', '%2B')), '__HIVE_DEFAULT_PARTITION__')
 {%- endmacro %}
 
 

@@ -632,8 +632,27 @@ SUSPICIOUS = [
         "rejected",
     ),
     *("undelivered", "revoked_consent", "consent withdrawn", "do-not-contact", "STOP", "stopped"),
+    *(
+        "list_cleaned",
+        "recipient_removed",
+        "user_deleted",
+        "gdpr_request",
+        "DND",
+        "quit",
+        "left_list",
+        "send failed",
+    ),
 ]
-HARMLESS = ["teleported", "viewed", "desktop_laptop_opened", "stepped", "custom event", "nonstop"]
+HARMLESS = [
+    "teleported",
+    "viewed",
+    "desktop_laptop_opened",
+    "stepped",
+    "custom event",
+    "nonstop",
+    "quite",
+    "uplift",
+]
 
 
 @pytest.mark.parametrize("source", sorted(set(BUILDERS) - {"mailchimp"}))
@@ -646,6 +665,31 @@ def test_an_unknown_event_that_may_stop_messages_is_kept(
     told = " ".join(result.total.kept)
     assert all(name in told for name in SUSPICIOUS) and set(result.total.kept.values()) == {1}
     assert all(why.startswith("unknown_event: ") for why in result.total.kept)
+
+
+def test_an_object_that_is_written_as_a_text_is_read(
+    project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    """Queues put JSON into JSON once more: the whole batch, or one of its lines."""
+    for number, batch in enumerate(([1], [2, 3])):
+        reports = [sendgrid(n, "unsubscribe", sendworthy_user_id=f"u{n}") for n in batch]
+        content = [*reports[1:], json.dumps(reports[0])]
+        path = tmp_path / f"r{number}.json"
+        path.write_text("\n".join(json.dumps(item) for item in content) if number else json.dumps(content))
+        result = run(project, "sendgrid", path, raw, db)
+        assert result.total.rows and not result.total.refused, result.total
+    assert {row["user_id"] for row in rows(raw)} == {"u1", "u2", "u3"}
+
+
+def test_a_single_activity_of_mailchimp_is_a_report(
+    project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    member = {"campaign_id": "m1", "email_address": "now@example.com"}
+    bounce = {"action": "bounce", "type": "hard", "timestamp": "2026-06-10T10:00:00+00:00"}
+    page = {"emails": [{**member, "activity": bounce}, {**member, "activity": "bounced"}]}
+    result = run(project, "mailchimp", lines(tmp_path / "r.json", page), raw, db)
+    assert {row["event_type"] for row in rows(raw)} == {"bounced_hard"}
+    assert result.exit_code == 4 and sum(result.total.kept.values()) == 1, result.total
 
 
 @pytest.mark.parametrize("name", HARMLESS)

@@ -124,6 +124,28 @@ def test_a_folder_that_cannot_be_opened_ends_the_night(raw: Path) -> None:
     assert "Permission denied" in find_faults(raw)[0].what
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("Erasure_Requests.csv", "erasure_requests"),
+        ("erasure-requests", "erasure_requests"),
+        ("erasure_request.csv", "erasure_requests"),
+        ("Message Events.parquet", "message_events"),
+        ("USERS.csv", "users"),
+        # something else, and the marks of tools
+        ("users_backup.csv", None),
+        ("orders.csv", None),
+        ("_users.csv", None),
+        (".users.csv.swp", None),
+    ],
+)
+def test_what_is_called_almost_like_a_table(raw: Path, name: str, meant: str | None) -> None:
+    (raw / name).write_text(CONTENT, encoding="utf-8")
+    assert [fault.path for fault in find_faults(raw)] == ([name] if meant else [])
+    if meant:
+        assert f"almost like the table {meant}" in find_faults(raw)[0].what
+
+
 def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) -> None:
     raw = tmp_path / "landing"
     shutil.copytree(ROOT / "data/sample", raw)
@@ -135,6 +157,7 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
     os.mkfifo(raw / "erasure_requests.csv")
     cut, *_ = sorted((raw / "events").rglob("*.parquet"))
     cut.write_bytes(cut.read_bytes()[:-100])
+    (raw / "Events.csv").write_text(CONTENT, encoding="utf-8")
     (raw / "message_events" / "torn.csv").write_text('message_event_id,"user_id,channel\n', encoding="utf-8")
     done = sendworthy(
         *("nightly", "--raw", raw, "--as-of", FIRST, "--docs", tmp_path / "docs"),
@@ -142,6 +165,9 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
         cwd=ROOT,
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert (
+        f"landing zone, file {raw / 'Events.csv'}: it is called almost like the table events" in done.stderr
+    )
     said = [line for line in done.stderr.splitlines() if line.startswith("landing zone, table ")]
     wrong = {
         "erasure_requests": "it is no file",

@@ -117,6 +117,18 @@ def test_times_of_every_type_of_parquet(warehouse: Warehouse, raw: Path) -> None
         assert found == [("17", datetime(2026, 5, 31, 10, 0, 0, 500000), None)], value
 
 
+def test_a_column_that_a_later_parquet_drop_lacks_is_not_given(warehouse: Warehouse, raw: Path) -> None:
+    # read in one go, the files would have all columns of all, and null would read as nothing opted out of
+    (raw / "users.csv").unlink()
+    for day, more in ((10, ", 'offers' as topics_opted_out, 0 as max_messages_per_week"), (20, "")):
+        query = f"select 'u' as user_id, timestamp '2026-05-{day}' as updated_at, true as email_opt_in{more}"
+        parquet(raw / "users" / f"landed_on=2026-05-{day}" / "part.parquet", query)
+    query = "select list_sort(given_columns) from base order by updated_at"
+    with_all, without = (set(row[0]) for row in staged(warehouse, raw, "users", query))
+    assert with_all - without == {"topics_opted_out", "max_messages_per_week"}
+    assert "email_opt_in" in without
+
+
 def test_numbers_that_tools_write_for_booleans_and_integers(warehouse: Warehouse, raw: Path) -> None:
     (raw / "users.csv").unlink()
     parquet(

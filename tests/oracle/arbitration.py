@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from .reading import UNKNOWN_CHANNEL
 from .reports import Sent, count_in_days
 from .settings import Cap
 from .words import address_hash
@@ -100,7 +101,8 @@ def arbitrate(
     # 2. the caps of the channel, for an address; 3. the caps of all channels and the user's own limit, for a user
     def room_in_channel(candidate: Candidate) -> int | None:
         channel, send_at = candidate.channel, candidate.send_at or as_of
-        of_user = [m for m in to_user[candidate.user_id] if m.channel == channel]
+        # a channel that nobody knows can be any of them
+        of_user = [m for m in to_user[candidate.user_id] if m.channel in (channel, UNKNOWN_CHANNEL)]
         of_address = to_box[channel, address_hash(candidate.address)]
         rooms = []
         for cap in all_caps:

@@ -101,7 +101,7 @@ def sent_messages(
         return Sent(
             dispatch["user_id"],
             row["campaign_id"] or dispatch["campaign_id"],
-            row["channel"],
+            dispatch["channel"] if row["channel"] == UNKNOWN_CHANNEL else row["channel"],
             row["occurred_at"],
             address,
         )
@@ -216,7 +216,11 @@ class ChannelFacts:
         """Whether an unsubscription has ended for a customer: consent was given anew, strictly after it."""
         resubscribed = any(
             again.at > fact.at
-            and (again.user_id == fact.user_id or (fact.address and again.address == fact.address))
+            and (
+                # an id that no profile has may stand for two people
+                (again.user_id == fact.user_id and fact.user_id in self.people)
+                or (fact.address and again.address == fact.address)
+            )
             for again in self.resubscribed
         )
         profile = self.people[user_id]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from .landing import Landing, Quarantined, Row
 from .profiles import ADDRESS_COLUMN, Profile
-from .words import trim
+from .reports import AddressBook
+from .words import address_hash
 
 # In the order of the reasons.
 STOPPING_TABLES = ("users", "events", "support_tickets", "message_events", "social_mentions")
@@ -39,7 +41,11 @@ TYPE = {"events": "event_name", "message_events": "event_type"}
 
 
 def stopping_tables(
-    landing: Landing, people: Mapping[str, Profile], as_of: datetime, unreadable_days: int
+    landing: Landing,
+    people: Mapping[str, Profile],
+    as_of: datetime,
+    unreadable_days: int,
+    ledger: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, list[str]]:
     """By customer, the tables with a quarantined row that stops every message which is not transactional."""
     if not unreadable_days:
@@ -49,12 +55,21 @@ def stopping_tables(
         for row in landing.rows[table]:
             if row[OWN_TIME[table]] < as_of:
                 staged[table, row[ROW_ID[table]]].append(row)
+    book = AddressBook(people, ledger)
+    dispatches = {
+        row["dispatch_id"]: (
+            row["user_id"],
+            row.get("address_hash") or book.of_user(row["user_id"], row["channel"], row["send_at"]),
+        )
+        for row in ledger
+        if row["as_of"] < as_of
+    }
     found: dict[str, set[str]] = defaultdict(set)
     for item in landing.quarantine:
         if item.table not in STOPPING_TABLES or not item.is_unreadable:
             continue
         if is_seen(item, as_of, unreadable_days) and not is_replaced(item, staged):
-            for user_id in named_by(item, people):
+            for user_id in named_by(item, people, dispatches):
                 found[user_id].add(item.table)
     return {user_id: [t for t in STOPPING_TABLES if t in tables] for user_id, tables in found.items()}
 
@@ -77,14 +92,14 @@ def is_replaced(item: Quarantined, staged: Mapping[tuple[str, str], list[Row]]) 
     for row in staged.get((item.table, row_id), []):
         landed_on = row.get("_landed_on")
         lands_later = bool(item.landed_on and landed_on and landed_on > item.landed_on)
-        if item.table == "users":
-            replaces = lands_later
-        elif item.table == "support_tickets":
-            updated_at = item.readable["updated_at"]
-            replaces = lands_later or (updated_at is not None and row["updated_at"] >= updated_at)
+        own_time = item.readable[OWN_TIME[item.table]]
+        if item.table in ("users", "support_tickets"):
+            # what lands later may still be of before
+            replaces = lands_later if own_time is None else row[OWN_TIME[item.table]] >= own_time
         elif item.table in TYPE:
             kind = item.readable[TYPE[item.table]]
-            replaces = row[TYPE[item.table]] == kind if kind is not None else lands_later
+            is_of_then = own_time is None or row[OWN_TIME[item.table]] == own_time
+            replaces = row[TYPE[item.table]] == kind if kind is not None else lands_later and is_of_then
         else:
             replaces = True
         if replaces:
@@ -92,16 +107,20 @@ def is_replaced(item: Quarantined, staged: Mapping[tuple[str, str], list[Row]]) 
     return False
 
 
-def named_by(item: Quarantined, people: Mapping[str, Profile]) -> list[str]:
-    """The customers whom the row names: by id, or (a report) by the address where nobody has the id."""
+def named_by(
+    item: Quarantined,
+    people: Mapping[str, Profile],
+    dispatches: Mapping[str, tuple[str, str | None]],
+) -> list[str]:
+    """The customers whom the row names: by id, or (a report) by its message or its address where nobody has the id."""
     user_id = item.readable["user_id"]
     if user_id in people:
         return [user_id]
-    address = trim(item.readable.get("address") or "").lower()
-    if not address:
-        return []
+    dispatched_to, sent_to = dispatches.get(item.readable.get("dispatch_id") or "", (None, None))
+    address = address_hash(item.readable.get("address")) or sent_to
     return [
         other
         for other, profile in people.items()
-        if address in {trim(profile.newest()[column] or "").lower() for column in ADDRESS_COLUMN.values()}
+        if other == dispatched_to
+        or (address and address in {address_hash(profile.newest()[c]) for c in ADDRESS_COLUMN.values()})
     ]

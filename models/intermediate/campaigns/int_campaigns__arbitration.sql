@@ -54,7 +54,8 @@ with
             caps.max_messages,
             send_days.send_day
         from sent
-        inner join caps on caps.channel in (sent.channel, 'all')
+        -- a channel that nobody knows can be any of them
+        inner join caps on caps.channel in (sent.channel, 'all') or sent.channel = 'unknown'
         inner join
             send_days on {{ within_days_of_sending("sent.sent_at", "caps.window_days", "send_days.send_at") }}
     ),

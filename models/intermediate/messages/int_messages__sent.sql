@@ -59,7 +59,7 @@ with
             coalesce(reported.user_id, dispatched.user_id) as user_id,
             coalesce(reported.message_id, dispatched.message_id) as message_id,
             coalesce(reported.campaign_id, dispatched.campaign_id) as campaign_id,
-            coalesce(reported.channel, dispatched.channel) as channel,
+            coalesce(nullif(reported.channel, 'unknown'), dispatched.channel, reported.channel) as channel,
             coalesce(reported.address_hash, dispatched.address_hash) as address_hash,
             coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
             reported.message_id is not null as is_confirmed,

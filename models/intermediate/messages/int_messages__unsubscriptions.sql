@@ -2,11 +2,15 @@
 with
     reports as (select * from {{ ref("int_messages__addressed") }}),
 
+    users as (select user_id from {{ ref("int_users__current") }}),
+
+    -- an id that no profile has may stand for two people
     resubscribed_users as (
-        select user_id, channel, max(occurred_at) as resubscribed_at
+        select reports.user_id, reports.channel, max(reports.occurred_at) as resubscribed_at
         from reports
-        where event_type = 'resubscribed'
-        group by user_id, channel
+        inner join users on reports.user_id = users.user_id
+        where reports.event_type = 'resubscribed'
+        group by reports.user_id, reports.channel
     ),
 
     resubscribed_addresses as (

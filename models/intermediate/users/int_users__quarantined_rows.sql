@@ -55,6 +55,8 @@ with
 
     addresses as (select * from {{ ref("int_users__addresses") }}),
 
+    dispatches as (select * from {{ ref("int_messages__dispatches") }}),
+
     quarantined as (
         {%- for table in tables %}
             select
@@ -65,6 +67,8 @@ with
                 user_id,
                 {{ "address" if table.name == "message_events" else "cast(null as " ~ text_type() ~ ")" }}
                 as address,
+                {{ "dispatch_id" if table.name == "message_events" else "cast(null as " ~ text_type() ~ ")" }}
+                as dispatch_id,
                 {{ table.own_at }} as own_at,
                 {{ table.newest_at }} as newest_at,
                 quarantine_reason as reason,
@@ -122,18 +126,35 @@ with
                     dated_readable.table_name = dated_rows.table_name
                     and dated_readable.row_id = dated_rows.row_id
                     and case
-                        when dated_rows.table_name in {{ versioned }}
+                        -- what lands later may still be of before
+                        when dated_rows.table_name in {{ versioned }} and dated_rows.own_at is not null
+                        then dated_readable.version_at >= dated_rows.own_at
+                        when dated_rows.table_name in {{ versioned }} or dated_rows.event_name is null
                         then
                             {{ has("dated_readable.landed_on > dated_rows.landed_on") }}
-                            or {{ has("dated_readable.version_at >= dated_rows.own_at") }}
-                        when dated_rows.event_name is null
-                        then {{ has("dated_readable.landed_on > dated_rows.landed_on") }}
+                            and coalesce(dated_rows.own_at, dated_readable.version_at)
+                            = dated_readable.version_at
                         else dated_readable.event_name = dated_rows.event_name
                     end
             )
     ),
 
-    -- a report whose user nobody is may still name the address of somebody
+    -- a report whose user nobody is may still name the address of somebody, or a message of ours
+    by_address as (
+        select
+            standing.table_name,
+            standing.table_position,
+            standing.reason,
+            standing.own_at,
+            standing.newest_at,
+            dispatches.user_id as dispatched_to,
+            coalesce({{ address_hash("nullif(" ~ trimmed("standing.address") ~ ", '')") }}, dispatches.address_hash) as address_hash
+        from standing
+        left join dispatches on standing.dispatch_id = dispatches.dispatch_id
+        left join users on standing.user_id = users.user_id
+        where users.user_id is null
+    ),
+
     final as (
         select
             standing.user_id,
@@ -147,15 +168,24 @@ with
         union all
         select
             addresses.user_id,
-            standing.table_name,
-            standing.table_position,
-            standing.reason,
-            standing.own_at,
-            standing.newest_at
-        from standing
-        inner join addresses on {{ address_hash("standing.address") }} = addresses.address_hash
-        left join users on standing.user_id = users.user_id
-        where addresses.is_current and users.user_id is null
+            by_address.table_name,
+            by_address.table_position,
+            by_address.reason,
+            by_address.own_at,
+            by_address.newest_at
+        from by_address
+        inner join addresses on by_address.address_hash = addresses.address_hash
+        where addresses.is_current
+        union all
+        select
+            by_address.dispatched_to as user_id,
+            by_address.table_name,
+            by_address.table_position,
+            by_address.reason,
+            by_address.own_at,
+            by_address.newest_at
+        from by_address
+        inner join users on by_address.dispatched_to = users.user_id
     )
 
 select *

@@ -6,6 +6,9 @@ from datetime import datetime, timezone
 
 from sendworthy.foundation.errors import SettingsError
 
+# windows of months and years are counted from a night, to both sides
+_YEARS = range(1970, 2201)
+
 
 def parse_time(text: str, option: str) -> datetime:
     """An ISO-8601 date or time as naive UTC; SettingsError names the option.
@@ -19,6 +22,10 @@ def parse_time(text: str, option: str) -> datetime:
             f"{option} {text!r} is not a date or a time.",
             "write it as 2026-06-01 or 2026-06-01T00:00:00Z.",
         ) from None
+    if moment.year not in _YEARS:
+        raise SettingsError(
+            f"{option} {text!r} is no time of a night.", f"name one of the years {_YEARS[0]} to {_YEARS[-1]}."
+        )
     return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
 
 

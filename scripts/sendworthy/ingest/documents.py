@@ -133,10 +133,21 @@ def _read_json(connection: duckdb.DuckDBPyConnection, named: Path, path: Path) -
                         from read_json_objects(
                             {_exactly(path)}, format = 'auto', maximum_object_size = {size}, compression = '{_compression(path)}'
                         )
+                    ),
+                    single as (
+                        select doc from found where json_type(doc) <> 'ARRAY'
+                        union all
+                        select unnest(cast(doc as json[])) as doc from found where json_type(doc) = 'ARRAY'
                     )
-                select {literal(named)} as file, doc from found where json_type(doc) <> 'ARRAY'
-                union all
-                select {literal(named)} as file, unnest(cast(doc as json[])) as doc from found where json_type(doc) = 'ARRAY'
+                select
+                    {literal(named)} as file,
+                    -- an object that was written as a text in JSON once more
+                    case
+                        when json_type(doc) = 'VARCHAR' and json_type(try_cast(doc ->> '$' as json)) = 'OBJECT'
+                        then cast(doc ->> '$' as json)
+                        else doc
+                    end as doc
+                from single
                 """
             )
             return

@@ -37,7 +37,7 @@ end;
 -- whether a name that nobody has translated looks like something that stops messages
 create or replace temp macro suggests_stopping(name) as regexp_matches(
     name,
-    '(?i)unsub|spam|complain|abuse|junk|bounce|suppress|opt(ed)?[-_ .]?out|block|reject|undeliver|revoke|withdr|do[-_ .]?not|(^|[^a-z])stop'
+    '(?i)unsub|spam|complain|abuse|junk|bounce|suppress|opt(ed)?[-_ .]?out|block|reject|undeliver|revoke|withdr|do[-_ .]?not|(^|[^a-z])stop|(^|[^a-z])(dnd|quit|left|leave)([^a-z]|$)|clean|remov|delet|eras|gdpr|forget|fail|invalid|inactiv|deactiv|disab'
 );
 
 create or replace temp macro stops_messages(event_type) as event_type in ('bounced_hard', 'complained', 'unsubscribed');

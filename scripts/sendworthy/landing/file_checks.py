@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,14 @@ class FileFault:
     fix: str
 
 
+def _word_of(name: str) -> str:
+    """A name without what people write in different ways: small and capital letters, hyphens and spaces, the plural."""
+    return re.sub(r"[\W_]+", "_", name.lower()).removesuffix("s")
+
+
+_MEANT = {_word_of(table): table for table in SOURCES}
+
+
 def find_faults(raw: Path) -> list[FileFault]:
     """All that is called like a table's data and that no engine reads, by path; nothing is read but the ends of files.
 
@@ -45,7 +54,12 @@ def find_faults(raw: Path) -> list[FileFault]:
     """
     found = []
     for place in sorted(raw.iterdir()):
-        if place.name.partition(".")[0] in SOURCES:
+        name = place.name.partition(".")[0]
+        if (meant := _MEANT.get(_word_of(name))) and name != meant:
+            what = f"it is called almost like the table {meant}, so nobody reads it."
+            fix = f"call it {meant}{place.suffix}, or something else altogether."
+            found.append(FileFault(place.name, what, fix))
+        if name in SOURCES:
             found += [
                 FileFault(path.relative_to(raw).as_posix(), f"{what}, so nobody reads it.", _REPLACE)
                 for path, what in _unread(place)

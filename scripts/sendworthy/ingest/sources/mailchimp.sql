@@ -38,6 +38,11 @@ with
         from members
         where list = 'emails' and json_type(member -> '$.activity') = 'ARRAY'
         union all
+        -- a single one stands alone; whatever else it is, it is a report without an event
+        select list, member, member -> '$.activity' as item
+        from members
+        where list = 'emails' and json_type(member -> '$.activity') <> 'ARRAY'
+        union all
         select list, member, unnest(cast(member -> '$.opens' as json[])) as item
         from members
         where list = 'members' and json_type(member -> '$.opens') = 'ARRAY'
