@@ -148,7 +148,9 @@ with
             standing.own_at,
             standing.newest_at,
             dispatches.user_id as dispatched_to,
-            coalesce({{ address_hash("nullif(" ~ trimmed("standing.address") ~ ", '')") }}, dispatches.address_hash) as address_hash
+            coalesce(
+                {{ address_hash("nullif(" ~ trimmed("standing.address") ~ ", '')") }}, dispatches.address_hash
+            ) as address_hash
         from standing
         left join dispatches on standing.dispatch_id = dispatches.dispatch_id
         left join users on standing.user_id = users.user_id
