@@ -38,7 +38,7 @@ def record_dbt(file: Path) -> None:
     """Run dbt and write each statement into `file`, a line each: {node, sql, parameters}."""
     from dbt.adapters.duckdb.environments import Environment
     from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
-    from sendworthy.build import dbt_main as dbt_process
+    from sendworthy.build import dbt_main
 
     lock = threading.Lock()
     wrapper_class: Any = DuckDBCursorWrapper
@@ -64,7 +64,7 @@ def record_dbt(file: Path) -> None:
 
     wrapper_class.execute = recorded
     environment.initialize_cursor = staticmethod(prepared)
-    dbt_process.main()
+    dbt_main.main()
 
 
 def of_node(sql: str) -> tuple[str, str]:

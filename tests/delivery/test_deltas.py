@@ -14,10 +14,10 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.delivery import deltas as changes
+from sendworthy.delivery import deltas
 from sendworthy.delivery.export import export_night
 from sendworthy.delivery.verify import verify
-from sendworthy.privacy import rewrite_lists as old_lists
+from sendworthy.privacy import rewrite_lists
 from sendworthy.privacy.erasure import erase
 from sendworthy.settings.destinations import load_destinations
 from sendworthy.warehouse import database as published
@@ -49,7 +49,7 @@ VALUES = {
 @pytest.fixture(autouse=True)
 def few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is gathered at a time is less than a night has, as it is of millions of people."""
-    monkeypatch.setattr(changes, "_SLAB", 7)
+    monkeypatch.setattr(deltas, "_SLAB", 7)
 
 
 @dataclass
@@ -156,7 +156,7 @@ class Place:
             model = self.models.models[f"export_{name}"]
             self.connection.execute(f"create or replace table {model.relation} as {model.sql}")
         campaigns = [self.entry(campaign, messages, campaign in closed) for campaign in CAMPAIGNS]
-        changes.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
+        deltas.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
         for name, esp in self.esps.items():
             for campaign in CAMPAIGNS:
                 self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
@@ -348,7 +348,7 @@ def forget(place: Place, world: World, user: str) -> None:
     # their rows leave the older files too, those that took them off a list among them
     nights = {path: path.read_bytes() for path in place.root.glob("*/*/changes/*") if names(user, path)}
     assert len({path.parent.parent.name for path in nights}) == len(KNOWN)
-    assert old_lists.forget(place.root, {user}, None).problems == []
+    assert rewrite_lists.forget(place.root, {user}, None).problems == []
     assert not [path for path in place.root.glob("*/**/*.*") if names(user, path)]
     for night in sorted(place.root.iterdir()):
         found = verify(night, BEGIN + 8 * DAY, 30 * DAY).failed if night.name >= "2026-06-07" else []

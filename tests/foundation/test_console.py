@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sendworthy.cli import output as show
+from sendworthy.cli import output
 from sendworthy.delivery.verify import Check, Finding, Verified
 from sendworthy.foundation import console
 from sendworthy.foundation.console import Console
@@ -40,7 +40,7 @@ def read(screen: Console) -> str:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
     """A terminal of 80 columns, in the place of both consoles."""
     screen = shown_on(80)
-    for module in (console, show):
+    for module in (console, output):
         for name in ("out", "err"):
             monkeypatch.setattr(module, name, screen)
     monkeypatch.setattr(console.note, "__defaults__", (screen,))
@@ -152,7 +152,7 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
         input_problems=[
             *(
                 problem("unreadable rows", effect, "users", f"bad_updated_at_{number}", 1_000 + number, 900)
-                for number in range(show.MOST_PROBLEMS + 2)
+                for number in range(output.MOST_PROBLEMS + 2)
             ),
             problem("an unknown zone", "the default time zone", "users", None, 0, None),
         ],
@@ -160,7 +160,7 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
         docs=Path("/data/data_docs/2026-06-01/index.html"),
         held_back=["win_back__lapsed__email"],
     )
-    show.show_night(result, Path("/data/sendworthy.duckdb"))  # type: ignore[arg-type]
+    output.show_night(result, Path("/data/sendworthy.duckdb"))  # type: ignore[arg-type]
     said = read(screen)
     lines = said.splitlines()
     (line,) = [line for line in lines if LONG_ID in line]
@@ -179,7 +179,7 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
     rows = [line.split() for line in lacks.splitlines()]
     assert [row for row in rows if row[:1] == ["users:"]] == [
         ["users:", f"bad_updated_at_{number}", f"{1_000 + number:,}", "900"]
-        for number in range(show.MOST_PROBLEMS)
+        for number in range(output.MOST_PROBLEMS)
     ]
     assert ["and", "2", "more", "2,009"] in rows and ["users", "0"] in rows
     assert "ops.input_problems has all of it." in lacks
@@ -190,8 +190,8 @@ def test_the_end_of_a_night_has_a_line_a_campaign(screen: Console) -> None:
 
 def test_reasons_stand_behind_the_figures_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     wide = shown_on(140)
-    monkeypatch.setattr(show, "out", wide)
-    show.show_campaigns([campaign(LONG_ID)], "a night")
+    monkeypatch.setattr(output, "out", wide)
+    output.show_campaigns([campaign(LONG_ID)], "a night")
     (line,) = [line for line in read(wide).splitlines() if LONG_ID in line]
     assert "exception:order_completed 1,234,567" in line
 
@@ -204,7 +204,7 @@ def test_a_decision_stands_above_its_reasons(screen: Console) -> None:
     explained = [
         Explanation(LONG_ID, "x", decision, [], words) for decision in ("suppress", "not a candidate")
     ]
-    show.show_explained(MARKUP, datetime(2026, 6, 1), explained)
+    output.show_explained(MARKUP, datetime(2026, 6, 1), explained)
     lines = read(screen).splitlines()
     assert sum(LONG_ID in line for line in lines) == 2 and MARKUP in lines[0]
     assert not [line for line in lines if LONG_ID in line and "too late" in line]
@@ -215,7 +215,7 @@ def test_coverage_verification_and_what_was_taken_back_fit(screen: Console) -> N
         FieldCoverage("personalized", "last_viewed_product_name", True, 1_234_567, 123_456, 12, 12_345, 0.1)
     ]
     lifts = [Lift(["last_viewed_product_name", "favorite_category"], 123_456, 12)]
-    show.show_coverage(datetime(2026, 6, 1), [Coverage(LONG_ID, "x", 1_234_567, fields, lifts)])
+    output.show_coverage(datetime(2026, 6, 1), [Coverage(LONG_ID, "x", 1_234_567, fields, lifts)])
     finding = Finding(f"braze_cloud_data_ingestion/changes/{LONG_ID}.jsonl", "its content has changed")
     check = Check(
         "destinations",
@@ -224,7 +224,7 @@ def test_coverage_verification_and_what_was_taken_back_fit(screen: Console) -> N
         [finding] * 20,
         "do not send it.",
     )
-    show.show_verified(Verified(Path("/data/lists/2026-06-01"), datetime(2026, 6, 1), "r", [check]))
+    output.show_verified(Verified(Path("/data/lists/2026-06-01"), datetime(2026, 6, 1), "r", [check]))
     taken = SimpleNamespace(
         warnings=[],
         people=1,
@@ -238,7 +238,7 @@ def test_coverage_verification_and_what_was_taken_back_fit(screen: Console) -> N
         manifest=Path("/data/x"),
         unreadable=[],
     )
-    show.show_taken_back(taken)  # type: ignore[arg-type]
+    output.show_taken_back(taken)  # type: ignore[arg-type]
     said = read(screen)
     assert "last_viewed_product_name *" in said and "8 more; --json names them all" in said
     assert "exception:order_completed" in said

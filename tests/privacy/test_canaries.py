@@ -359,7 +359,7 @@ def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) 
         )
         said = done.stdout + done.stderr
         assert done.returncode == 1 and "Traceback" not in said and CANARY not in said, said
-        assert "ValueError" in said and "cli.py:" in said
+        assert "ValueError" in said and "deliver.py:" in said
 
 
 @pytest.mark.parametrize("command", ["explain", "verify", "export"])

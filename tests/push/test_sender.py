@@ -19,8 +19,7 @@ from typing import Any
 
 import pytest
 from sendworthy.foundation.errors import SettingsError
-from sendworthy.push import redact as masks
-from sendworthy.push import retry as calls
+from sendworthy.push import redact, retry
 from sendworthy.push.batches import ListChanged
 from sendworthy.push.journal import Journal, UnreadableJournal
 from sendworthy.push.plan import MayNotGo
@@ -145,7 +144,7 @@ def test_a_fault_is_outlived(
     scene_of: Callable[[str], Scene], monkeypatch: pytest.MonkeyPatch, vendor: str, case: Case
 ) -> None:
     if case.fault.kind == "late":
-        for module in ("plain", "customer_io", "klaviyo", "sendgrid"):
+        for module in ("http", "customer_io", "klaviyo", "sendgrid"):
             monkeypatch.setattr(f"sendworthy.push.vendors.{module}.READ_SECONDS", 0.25)
     scene = scene_of(vendor)
     scene.esp.faults = {2: case.fault}
@@ -253,11 +252,11 @@ def test_a_vendor_that_stays_away_ends_it_and_a_rerun_goes_on(
     scene_of: Callable[[str], Scene], vendor: str
 ) -> None:
     scene = scene_of(vendor)
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + calls.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
     result = scene.push()
     assert result.exit_code == 1 and result.stopped is not None and "503" in result.stopped.what
     assert not result.outcomes[0].is_whole and result.outcomes[0].rows == 3
-    assert len(scene.esp.uploads) == 1 + calls.TRIES
+    assert len(scene.esp.uploads) == 1 + retry.TRIES
     # half of each pause is left to chance
     backoff = [pause for pause in scene.clock.slept if pause >= 0.75]
     assert [pause for pause in backoff if pause in (0.75, 1.5, 3.0, 6.0, 12.0)][-5:] == [
@@ -458,7 +457,7 @@ def test_two_pushes_at_once_send_nothing_twice(scene_of: Callable[[str], Scene])
 
 def test_a_torn_last_record_is_nothing_and_a_torn_other_one_ends_it(scene_of: Callable[[str], Scene]) -> None:
     scene = scene_of("braze_track")
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + calls.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
     scene.push()
     path = scene.folder / "journal.jsonl"
     whole = path.read_bytes()
@@ -583,7 +582,7 @@ def test_what_expires_between_two_pushes_moves_no_batch(new_scene: Callable[...,
     scene = new_scene(small("braze_track"))
     persons = [replace(person, hours=5 if place % 2 else 30) for place, person in enumerate(PEOPLE)]
     write_night(scene.out, scene.destination, {CAMPAIGN: persons})
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + calls.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
     assert scene.push().exit_code == 1
     scene.now = FIRST + timedelta(hours=6)
     assert scene.push().exit_code == 0
@@ -1048,10 +1047,10 @@ def test_masks() -> None:
         "list": ["abc"],
         "empty": "",
     }
-    assert masks.masked(plain) == masked
+    assert redact.masked(plain) == masked
     words = 'odd@x.example, "Jörg" +49 171 2345678 k3y\n\u202eend'
-    assert masks.clean(words, ["k3y"], {"name": "Jörg"}) == 'o…@x…, "…" +… … end'
-    assert len(masks.clean("x" * 10_000)) == masks.MOST_CHARACTERS + 1
+    assert redact.clean(words, ["k3y"], {"name": "Jörg"}) == 'o…@x…, "…" +… … end'
+    assert len(redact.clean("x" * 10_000)) == redact.MOST_CHARACTERS + 1
 
 
 def test_the_page_has_the_table_of_faults() -> None:

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sendworthy.push import retry as calls
-from sendworthy.push import sender as work
+from sendworthy.push import retry
+from sendworthy.push import sender
 from sendworthy.push.journal import Journal
 from sendworthy.push.retry import retry_after
 
@@ -111,7 +111,7 @@ def test_where_it_stays_so_the_rows_are_named_and_the_next_push_sends_them(
 ) -> None:
     scene = scene_of(vendor)
     body = "" if status == 204 else PAGE
-    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + calls.TRIES)}
+    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.TRIES)}
     result = scene.push()
     assert result.exit_code == 4 and result.stopped is not None and result.stopped.is_unclear
     # Klaviyo's client keeps the status to itself
@@ -283,7 +283,7 @@ def test_rows_of_which_the_numbers_never_add_up_are_not_confirmed(
 def test_halves_are_bounded_and_what_is_left_is_not_confirmed(
     scene_of: Callable[[str], Scene], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "MOST_HALVINGS", 2)
+    monkeypatch.setattr(sender, "MOST_HALVINGS", 2)
     scene = scene_of("braze_track")
     scene.esp.bad = {person.user: "no" for person in (PEOPLE[1], PEOPLE[4])}
     scene.esp.spoil = without_names
@@ -372,7 +372,7 @@ def test_a_job_that_ends_with_numbers_that_do_not_add_up_is_not_confirmed(
     assert result.unconfirmed == 7 - rows and rows in (0, 1) and result.refused == 0
     assert not_confirmed(scene) >= messages(0, 6)
     # it was given time to count
-    assert scene.clock.time >= 2 * work.SETTLE_SECONDS
+    assert scene.clock.time >= 2 * sender.SETTLE_SECONDS
     nothing_personal(scene)
     scene.esp.spoil = lambda method, path, data: data
     rerun = scene.push()
@@ -648,7 +648,7 @@ def test_a_wait_is_understood_however_it_is_written(seconds: float, way: int) ->
 )
 def test_a_header_of_any_kind_is_understood_within_bounds_or_ignored(headers: dict[str, str]) -> None:
     found = retry_after(headers, NOW)
-    assert found is None or 0 <= found <= calls.LONGEST_WAIT
+    assert found is None or 0 <= found <= retry.LONGEST_WAIT
 
 
 def test_an_unreadable_wait_is_none_and_the_push_goes_on(scene_of: Callable[[str], Scene]) -> None:

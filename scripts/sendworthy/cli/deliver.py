@@ -144,7 +144,7 @@ def push(
     """Hand a night's verified lists to an ESP's API, batch by batch. Ended midway, a rerun goes on where it was."""
     import os
 
-    from sendworthy.cli import output_push as show
+    from sendworthy.cli import output_push
     from sendworthy.push.plan import Options, make_plan
     from sendworthy.push.sender import push as push_night
     from sendworthy.settings.destinations import choose_destinations
@@ -162,9 +162,9 @@ def push(
         )
         if not confirm:
             plan = make_plan(chosen, options)
-            print_json(show.plan_as_dict(plan)) if as_json else show.show_plan(plan)
+            print_json(output_push.plan_as_dict(plan)) if as_json else output_push.show_plan(plan)
             raise typer.Exit(EXIT_HELD_BACK if plan.refused else EXIT_OK)
-        with show.Bar(as_json) as bar:
+        with output_push.Bar(as_json) as bar:
             result = push_night(chosen, options, os.environ, bar)
-        print_json(show.result_as_dict(result)) if as_json else show.show_result(result)
+        print_json(output_push.result_as_dict(result)) if as_json else output_push.show_result(result)
         raise typer.Exit(result.exit_code)
