@@ -63,7 +63,8 @@ with
                 '{{ table.name }}' as table_name,
                 {{ loop.index }} as table_position,
                 {{ table.id }} as row_id,
-                {{ table.event }} as event_name,
+                -- an empty name is none
+                {{ "nullif(" ~ table.event ~ ", '')" if table.event != "''" else table.event }} as event_name,
                 user_id,
                 {{ "address" if table.name == "message_events" else "cast(null as " ~ text_type() ~ ")" }}
                 as address,
