@@ -35,7 +35,7 @@
 {% endmacro %}
 
 
-{% macro ask_the_published() %}
+{% macro load_open_dispatches() %}
     {#- before the landing zone is looked at: what is in question #}
     {% set now = utc_time(night_setting("as_of")) %}
     {% do run_query("attach " ~ sql_text(env_var("SENDWORTHY_PUBLISHED")) ~ " as published (read_only)") %}
@@ -107,7 +107,7 @@
 {% endmacro %}
 
 
-{% macro narrow_to_those_in_question(tables) %}
+{% macro restrict_to_affected_users(tables) %}
     {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people whose messages something new may stop -#}
     {% do find_people_with_news(tables) %}
     {% do describe_unreadable_news(tables) %}

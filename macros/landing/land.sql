@@ -17,7 +17,7 @@
         {% set errors = [] %}
         {% do run_query("create schema if not exists landing") %}
         {% do land_history() %}
-        {% if is_taking_back() %} {% do ask_the_published() %} {% endif %}
+        {% if is_taking_back() %} {% do load_open_dispatches() %} {% endif %}
         {% set found = [] %}
         {% set faults = fromjson(night_setting("file_faults") or "{}") %}
         {% for table in tables %}
@@ -37,7 +37,7 @@
             {% do create_landing_views(item.table, item.files, view_of_files(item.table), formats) %}
         {% endfor %}
         {% do create_row_counts(tables) %}
-        {% if is_taking_back() %} {% do narrow_to_those_in_question(tables) %} {% endif %}
+        {% if is_taking_back() %} {% do restrict_to_affected_users(tables) %} {% endif %}
         {% do record_landing_files(found) %}
     {% endif %}
 {% endmacro %}

@@ -248,10 +248,10 @@ def move_the_night(night: Delivered, name: str) -> None:
 
 
 def at(moment: datetime) -> Callable[[Delivered], None]:
-    def look_at_the_clock(night: Delivered) -> None:
+    def check_clock(night: Delivered) -> None:
         night.now = moment
 
-    return look_at_the_clock
+    return check_clock
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sendworthy.delivery.staging_folder import (
     MANIFEST,
     cancellations_in,
     only_writer,
-    put_in_place,
+    promote,
     unfinished,
     writing_aside,
 )
@@ -155,7 +155,7 @@ def test_tonight_s_folder_that_is_a_link_ends_the_night_before_anything_counts(t
     aside = out_dir / f".{NIGHT}.writing"
     aside.mkdir()
     with pytest.raises(UnsafeFile):
-        put_in_place(aside)
+        promote(aside)
     assert aside.is_dir() and contents(target)
 
 
@@ -169,7 +169,7 @@ def test_what_an_older_version_left_as_a_link_goes_and_its_target_stays(tmp_path
     assert unfinished(out_dir, "r") is None
     with writing_aside(out_dir, NIGHT) as aside:
         (aside / MANIFEST).write_text("{}", encoding="utf-8")
-    put_in_place(aside)
+    promote(aside)
     assert [path.name for path in out_dir.iterdir()] == [NIGHT] and (target / MANIFEST).exists()
 
 

@@ -28,7 +28,7 @@ NOT_READ = {
     *("first_time", "last_time", "offset_seconds", "microseconds_of_digits", "tidy_topics", "every_topic"),
 }
 # where engines may spell a macro in their own way
-SHARED = ("macros/engine", "macros/reading", "macros/words")
+SHARED = ("macros/engine", "macros/reading", "macros/rules")
 ENGINES = ["duckdb", pytest.param("spark", marks=pytest.mark.spark)]
 
 

@@ -54,7 +54,7 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
     points = sorted({*first.values(), *last.values()})
     assert len(points) > 150
     # around each rename: what is aside, what is published, and what is in its place
-    renaming = {*_lines("delivery.py", "put_in_place"), *_lines("lasting.py", "swap_in")}
+    renaming = {*_lines("delivery.py", "promote"), *_lines("lasting.py", "swap_in")}
     short = sorted({n for found in (first, last) for place, n in found.items() if place in renaming})
     others = [point for point in points if point not in short]
     chosen = sorted({*random.Random(5).sample(others, min(2 * KILLS, len(others))), *short})
@@ -159,7 +159,7 @@ def test_lists_delivered_late_are_those_of_the_night_that_was_killed(world: Worl
     for rerun in ("the second night", "export"):
         shutil.rmtree(world.place.root / "out")
         world.place.database.unlink()
-        assert world.forks.run(FIRST, kill_in="put_in_place") is None
+        assert world.forks.run(FIRST, kill_in="promote") is None
         assert world.dispatches() == world.ledger[FIRST], "it is published"
         assert not (world.place.root / "out" / FIRST).exists(), "and its lists are not in their place"
         if rerun == "export":

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.permissions import PSEUDONYM_KEY
 from sendworthy.privacy.erasure import erase, pseudonym, read_key
-from sendworthy.privacy.residual_search import create_addresses, of_nobody
+from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
 from sendworthy.warehouse import database as warehouse
 
 from tests.support.delivered_nights import Delivered
@@ -415,7 +415,9 @@ def test_texts_of_nobody_are_found_as_if_each_were_searched_for_everything(
             [list(range(len(texts))), texts],
         )
         create_addresses(connection, addresses)
-        found = {row for (row,) in connection.execute(of_nobody("select * from texts")).fetchall()}
+        found = {
+            row for (row,) in connection.execute(rows_mentioning_erased("select * from texts")).fetchall()
+        }
 
     def is_held(text: str) -> bool:
         bare = text.replace("\\", "")

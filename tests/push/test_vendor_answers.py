@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sendworthy.push import retry
-from sendworthy.push import sender
+from sendworthy.push import retry, sender
 from sendworthy.push.journal import Journal
 from sendworthy.push.retry import retry_after
 

@@ -19,7 +19,7 @@ from dbt_common.clients.jinja import BaseMacroGenerator, get_environment
 from dbt_common.exceptions.macros import MacroReturn
 
 PROJECT = Path(__file__).resolve().parents[2]
-FOLDERS = ("macros/engine", "macros/reading", "macros/words", "macros/landing")
+FOLDERS = ("macros/engine", "macros/reading", "macros/rules", "macros/landing")
 
 Row = tuple[Any, ...]
 

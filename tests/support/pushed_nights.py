@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 from sendworthy.delivery.export import export_night, sha256
-from sendworthy.delivery.staging_folder import put_in_place
+from sendworthy.delivery.staging_folder import promote
 from sendworthy.foundation.clock import iso
 from sendworthy.night.removal_files import write_taken_off
 from sendworthy.push.plan import Options, Plan, make_plan
@@ -278,7 +278,7 @@ def take_back(
                 [night, message, campaign, person.user, night + timedelta(hours=1)],
             )
         told = {"run_id": "r", "as_of": iso(night), "taken_back_at": iso(night + timedelta(hours=1))}
-        return put_in_place(write_taken_off(connection, [destination], out, told))
+        return promote(write_taken_off(connection, [destination], out, told))
 
 
 def entry(campaign: str, rows: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import gc
 import os
 from pathlib import Path
 
-from sendworthy.foundation.process_exit import end_with_parent, leave_no_garbage
+from sendworthy.foundation.process_exit import end_with_parent, skip_gc_at_exit
 from sendworthy.foundation.safe_files import write_file
 
 
@@ -27,7 +27,7 @@ def main() -> None:
 
     # profiles.yml names it too; somebody's own may not
     redact_dbt(DuckDBConnectionManager)
-    with leave_no_garbage():
+    with skip_gc_at_exit():
         cli()
 
 

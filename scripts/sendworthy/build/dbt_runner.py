@@ -25,7 +25,7 @@ _RESULT_EVENTS = {
 }
 
 # these tell of a failed node before the event does that names its cause, and in the engine's own words
-_FOREBODINGS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExceptionOnRun"}
+_EARLY_ERROR_EVENTS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExceptionOnRun"}
 
 # dbt colours what it says even where nobody sees it
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -126,7 +126,7 @@ def run_dbt(
                     progress(name, run.nodes, run.total)
             if info["name"] == "RunResultError" and data.get("node_info"):
                 run.failed.append(_failed_node(data))
-            elif info["name"] in _FOREBODINGS:
+            elif info["name"] in _EARLY_ERROR_EVENTS:
                 continue
             elif info["level"] == "error":
                 run.errors.append(_COLOUR.sub("", info["msg"]).strip())

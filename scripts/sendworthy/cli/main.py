@@ -10,7 +10,7 @@ from sendworthy.cli import campaigns, data, deliver, inspect, night, privacy, sp
 from sendworthy.foundation import interrupts
 from sendworthy.foundation.errors import EXIT_INTERRUPTED, EXIT_USAGE
 from sendworthy.foundation.permissions import keep_to_owner
-from sendworthy.foundation.process_exit import leave_no_garbage
+from sendworthy.foundation.process_exit import skip_gc_at_exit
 
 app = typer.Typer(
     help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",
@@ -59,7 +59,7 @@ def begin(context: typer.Context) -> None:
 def main() -> NoReturn:
     """The entry point of the command `sendworthy`."""
     interrupts.install()
-    with leave_no_garbage():
+    with skip_gc_at_exit():
         try:
             app()
         except SystemExit as ended:

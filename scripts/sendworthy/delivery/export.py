@@ -16,7 +16,7 @@ from sendworthy.delivery.staging_folder import (
     manifest_bytes,
     night_folder,
     only_writer,
-    put_in_place,
+    promote,
     writing_aside,
 )
 from sendworthy.foundation.safe_files import MAX_LIST, open_file
@@ -33,7 +33,7 @@ def export_night(
 ) -> Path:
     """Write the lists and the manifest of a night that is published, and put them in their place; returns the manifest's path."""
     with only_writer(out):
-        return put_in_place(write_aside(connection, destinations, out, run, campaigns)) / MANIFEST
+        return promote(write_aside(connection, destinations, out, run, campaigns)) / MANIFEST
 
 
 def write_aside(
@@ -45,7 +45,7 @@ def write_aside(
 ) -> Path:
     """Write `<destination>/<campaign_id>.<format>` for the released campaigns, and the manifest, into a folder aside; returns it.
 
-    A destination gets the campaigns of the channels that it takes. Nobody sees the folder before `put_in_place`, and by
+    A destination gets the campaigns of the channels that it takes. Nobody sees the folder before `promote`, and by
     then it outlives a power cut. `campaigns`: one mapping each with `campaign_id`, `channel`, `status` (released,
     held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
     takes it; SettingsError where it does not say what the destination's description promises.

@@ -82,7 +82,7 @@ def _left_behind(out: Path) -> list[NightFolder]:
     return [found for found in night_folders.walk(out) if found.state in ("writing", "retired")]
 
 
-def put_in_place(aside: Path) -> Path:
+def promote(aside: Path) -> Path:
     """Put a night that is written and flushed in the place of an older one of its date; returns the folder.
 
     It is never half of one and half of the other. Killed between the two renames, neither is there, and the night can

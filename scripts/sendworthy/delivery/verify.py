@@ -14,7 +14,7 @@ import duckdb
 from sendworthy.delivery.export import sha256
 from sendworthy.delivery.manifest import ListedCampaign, Manifest, UnknownForm, find_night, read_manifest
 from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of
-from sendworthy.delivery.verify_deltas import look_at_changes, without_files
+from sendworthy.delivery.verify_deltas import check_changes, without_files
 from sendworthy.delivery.verify_load import contents, load_lists
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import EXIT_HELD_BACK, EXIT_OK
@@ -162,7 +162,7 @@ def _without_manifest(faults: Sequence[str]) -> Iterator[Check]:
         yield Check(rule.name, rule.words, "not checked", why_not="the manifest does not say what must hold")
 
 
-def _look_at_night(night: _Night) -> Iterator[Finding]:
+def _check_night(night: _Night) -> Iterator[Finding]:
     as_of, name = night.manifest.night, night.folder.name
     if _is_date(name) and name != night.manifest.as_of[:10]:
         yield Finding(MANIFEST, f"it is of the night of {iso(as_of)}, and lies in the folder {name}")
@@ -178,7 +178,7 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _look_at_age(night: _Night) -> Iterator[Finding]:
+def _check_age(night: _Night) -> Iterator[Finding]:
     as_of = night.manifest.night
     age = night.now - as_of
     if age > night.max_age:
@@ -190,7 +190,7 @@ def _look_at_age(night: _Night) -> Iterator[Finding]:
         yield Finding(MANIFEST, f"the night of {iso(as_of)} lies in the future")
 
 
-def _look_at_replay(night: _Night) -> Iterator[Finding]:
+def _check_replay(night: _Night) -> Iterator[Finding]:
     if night.plain.get("is_replay"):
         yield Finding(
             MANIFEST,
@@ -199,7 +199,7 @@ def _look_at_replay(night: _Night) -> Iterator[Finding]:
         )
 
 
-def _look_at_counts(night: _Night) -> Iterator[Finding]:
+def _check_counts(night: _Night) -> Iterator[Finding]:
     used = {name: night.manifest.forms[name] for name in night.manifest.used}
     for campaign in night.manifest.campaigns:
         for holds, what in _counts_of(campaign, used):
@@ -238,7 +238,7 @@ def _counts_of(campaign: ListedCampaign, used: Mapping[str, Form]) -> Iterator[t
             )
 
 
-def _look_at_held_back(night: _Night) -> Iterator[Finding]:
+def _check_held_back(night: _Night) -> Iterator[Finding]:
     for campaign in night.manifest.campaigns:
         if campaign.is_released:
             continue
@@ -249,13 +249,13 @@ def _look_at_held_back(night: _Night) -> Iterator[Finding]:
                 yield Finding(campaign.campaign_id, f"it is held back, and there is {path}")
 
 
-def _look_at_unnamed(night: _Night) -> Iterator[Finding]:
+def _check_unnamed(night: _Night) -> Iterator[Finding]:
     named = {file.file for _, file in night.manifest.everything}
     for path in sorted(night.there - named - {MANIFEST}):
         yield Finding(path, "the manifest does not name it")
 
 
-def _look_at_files(night: _Night) -> Iterator[Finding]:
+def _check_files(night: _Night) -> Iterator[Finding]:
     for _, file in night.manifest.everything:
         path = night.folder / file.file
         if not path.is_file():
@@ -275,7 +275,7 @@ def _sha256(path: Path, night: Path) -> str | None:
         return None
 
 
-def _look_at_rows(night: _Night) -> Iterator[Finding]:
+def _check_rows(night: _Night) -> Iterator[Finding]:
     for _, file in night.manifest.everything:
         if file.file in night.unreadable:
             yield Finding(file.file, night.unreadable[file.file])
@@ -283,14 +283,14 @@ def _look_at_rows(night: _Night) -> Iterator[Finding]:
             yield Finding(file.file, f"it has {night.rows[file.file]:,} rows instead of {file.rows:,}")
 
 
-def _look_at_campaigns(night: _Night) -> Iterator[Finding]:
+def _check_campaigns(night: _Night) -> Iterator[Finding]:
     for row in night.ask(
         "select file, count(*) as messages from delivered where row_campaign_id <> campaign_id group by file order by file"
     ):
         yield Finding(row["file"], f"{row['messages']:,} of its rows say that they are of another campaign")
 
 
-def _look_at_dispatch_ids(night: _Night) -> Iterator[Finding]:
+def _check_dispatch_ids(night: _Night) -> Iterator[Finding]:
     for row in night.ask(
         """
         with
@@ -319,7 +319,7 @@ def _look_at_dispatch_ids(night: _Night) -> Iterator[Finding]:
             )
 
 
-def _look_at_destinations(night: _Night) -> Iterator[Finding]:
+def _check_destinations(night: _Night) -> Iterator[Finding]:
     used = [night.manifest.forms[name].says for name in night.manifest.used]
     # what each of them says of a message
     shared = [
@@ -357,7 +357,7 @@ def _look_at_destinations(night: _Night) -> Iterator[Finding]:
         )
 
 
-def _look_at_times(night: _Night) -> Iterator[Finding]:
+def _check_times(night: _Night) -> Iterator[Finding]:
     # files have whole seconds
     as_of = night.manifest.night.replace(microsecond=0)
     for row in night.ask(
@@ -397,7 +397,7 @@ def _look_at_times(night: _Night) -> Iterator[Finding]:
         )
 
 
-def _look_at_run(night: _Night) -> Iterator[Finding]:
+def _check_run(night: _Night) -> Iterator[Finding]:
     audited = warehouse.audited_run(night.connection)
     if audited is None:
         yield Finding("database", "dbt alone has built it since: no audited run is in it")
@@ -443,7 +443,7 @@ def _needs_its_run(night: _Night) -> None:
         raise _NotChecked("the database does not hold the run of these lists")
 
 
-def _look_at_lists(night: _Night) -> Iterator[Finding]:
+def _check_lists(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
     for name in night.manifest.used:
         form, model = night.manifest.forms[name], model_of(name)
@@ -497,7 +497,7 @@ def _differences(
             yield Finding(file, f"{differ[kind]:,} {what}")
 
 
-def _look_at_ledger(night: _Night) -> Iterator[Finding]:
+def _check_ledger(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
     for name in night.manifest.used:
         form = night.manifest.forms[name]
@@ -559,7 +559,7 @@ def _look_at_ledger(night: _Night) -> Iterator[Finding]:
         )
 
 
-def _look_at_suppression(night: _Night) -> Iterator[Finding]:
+def _check_suppression(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
     _needs_user_columns(night)
     for row in night.ask(
@@ -594,7 +594,7 @@ def _look_at_suppression(night: _Night) -> Iterator[Finding]:
             )
 
 
-def _look_at_caps(night: _Night) -> Iterator[Finding]:
+def _check_caps(night: _Night) -> Iterator[Finding]:
     """The room under each cap is that of the audit; a person whom it has not seen on a channel has none that is known."""
     _needs_its_run(night)
     _needs_user_columns(night)
@@ -654,84 +654,84 @@ def _needs_user_columns(night: _Night) -> None:
 
 
 RULES = (
-    _Rule("night", "folder, manifest and run are of one night", _NEVER, _look_at_night),
+    _Rule("night", "folder, manifest and run are of one night", _NEVER, _check_night),
     _Rule(
         "age",
         "the night is young enough to be sent, and not of the future",
         "do not send it: it greets people who have left. Run the night again; for an old night on purpose, give --max-age-hours.",
-        _look_at_age,
+        _check_age,
     ),
     _Rule(
         "replay",
         "the lists are those of the night itself, and not of an old one that was run again",
         "do not send it: it is there to be looked at. Send the newest night.",
-        _look_at_replay,
+        _check_replay,
     ),
-    _Rule("counts", "the manifest's counts of each campaign agree", _NEVER, _look_at_counts),
+    _Rule("counts", "the manifest's counts of each campaign agree", _NEVER, _check_counts),
     _Rule(
         "held_back",
         "a campaign that is held back has no file",
         "do not send the campaign; see docs/when-a-campaign-is-held-back.md, and find out who put the file there.",
-        _look_at_held_back,
+        _check_held_back,
     ),
     _Rule(
         "unnamed",
         "no file lies there that the manifest does not name",
         "do not send it; see who put it there, and take it out of the night's folder.",
-        _look_at_unnamed,
+        _check_unnamed,
     ),
-    _Rule("files", "every list is there, with its size and sha256", _AGAIN, _look_at_files),
-    _Rule("rows", "every list can be read and has its columns and its number of rows", _AGAIN, _look_at_rows),
-    _Rule("campaigns", "every row is of the campaign of its file", _AGAIN, _look_at_campaigns),
+    _Rule("files", "every list is there, with its size and sha256", _AGAIN, _check_files),
+    _Rule("rows", "every list can be read and has its columns and its number of rows", _AGAIN, _check_rows),
+    _Rule("campaigns", "every row is of the campaign of its file", _AGAIN, _check_campaigns),
     _Rule(
         "dispatch_ids",
         "every dispatch id is there once in each destination, and is of its campaign, user and night",
         _AGAIN,
-        _look_at_dispatch_ids,
+        _check_dispatch_ids,
     ),
     _Rule(
         "changes",
         "what each destination is told of a campaign agrees with its counts and with its list",
         _AGAIN,
         lambda night: (
-            Finding(where, what) for where, what in look_at_changes(night.connection, night.manifest)
+            Finding(where, what) for where, what in check_changes(night.connection, night.manifest)
         ),
     ),
-    _Rule("destinations", "every destination gets the same messages", _AGAIN, _look_at_destinations),
-    _Rule("times", "no message is due, or has expired, before the night", _AGAIN, _look_at_times),
+    _Rule("destinations", "every destination gets the same messages", _AGAIN, _check_destinations),
+    _Rule("times", "no message is due, or has expired, before the night", _AGAIN, _check_times),
     _Rule(
         "run",
         "the database holds this run, and its record says what the manifest says",
         "do not send it: another night was published since, or the manifest was changed. Use the lists of the published night (`sendworthy export`).",
-        _look_at_run,
+        _check_run,
         needs_database=True,
     ),
     _Rule(
         "lists",
         "every list has the rows that were published, and no other",
         _AGAIN,
-        _look_at_lists,
+        _check_lists,
         needs_database=True,
     ),
     _Rule(
         "ledger",
         "every message is in the ledger of dispatches, and none is missing",
         _AGAIN,
-        _look_at_ledger,
+        _check_ledger,
         needs_database=True,
     ),
     _Rule(
         "suppression",
         "nobody is on the suppression list, and nobody asked to be erased",
         _NEVER,
-        _look_at_suppression,
+        _check_suppression,
         needs_database=True,
     ),
     _Rule(
         "caps",
         "tonight's messages and those sent before stay within the caps",
         _NEVER,
-        _look_at_caps,
+        _check_caps,
         needs_database=True,
     ),
 )

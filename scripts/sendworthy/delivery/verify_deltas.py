@@ -23,7 +23,7 @@ def without_files(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[st
     }
 
 
-def look_at_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
+def check_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Where something does not hold, and what: of files that are loaded into `told` and `delivered`."""
     counted = {
         (row["campaign_id"], row["destination"]): row

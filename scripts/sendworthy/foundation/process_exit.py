@@ -26,7 +26,7 @@ def _die_at_the_end() -> None:
 
 
 @contextmanager
-def leave_no_garbage() -> Iterator[None]:
+def skip_gc_at_exit() -> Iterator[None]:
     """For the last thing that a process does: Python would look through all that was imported for garbage, for up to a second."""
     try:
         yield

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.privacy.erasure import Erased
-from sendworthy.privacy.residual_search import create_addresses, of_nobody
+from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.database import literal
 
@@ -141,4 +141,4 @@ def _nameless_of_erased(connection: duckdb.DuckDBPyConnection, part: str, rows: 
     texts = (
         f"select row_number, concat_ws(' ', *columns(* exclude (row_number))) as text from nameless_{part}"
     )
-    return f"select row_number from ({of_nobody(texts)}) as of_nobody"
+    return f"select row_number from ({rows_mentioning_erased(texts)}) as rows_mentioning_erased"

@@ -44,7 +44,7 @@ _SLACK = timedelta(days=3)
 # writing it costs as much as reading a few drops
 _STEP = timedelta(days=7)
 # what a row of history depends on, besides the files that it came from
-_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/words")
+_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/rules")
 
 Stat = tuple[int, int]
 """A file as it was: its size in bytes, and when it was last changed, in nanoseconds."""

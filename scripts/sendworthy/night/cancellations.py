@@ -14,7 +14,7 @@ import duckdb
 
 from sendworthy.build.dbt_runner import run_dbt
 from sendworthy.build.engines import DuckdbEngine
-from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, only_writer, put_in_place
+from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, only_writer, promote
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.durable_files import make_folder
 from sendworthy.foundation.errors import BuildError, SettingsError
@@ -224,7 +224,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
             written = write_taken_off(connection, wanted.destinations, wanted.out, run)
         warehouse.forget_build(wanted.database)
     campaigns = json.loads((written / MANIFEST).read_bytes())["campaigns"]
-    manifest = put_in_place(written) / MANIFEST
+    manifest = promote(written) / MANIFEST
     total = sum(campaign["cancelled"] for campaign in campaigns)
     return TakenBack(
         night.as_of,

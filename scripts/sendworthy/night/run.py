@@ -38,7 +38,7 @@ from sendworthy.delivery.staging_folder import (
     MANIFEST,
     night_folder,
     only_writer,
-    put_in_place,
+    promote,
     unfinished,
 )
 from sendworthy.foundation import interrupts, night_folders
@@ -278,15 +278,15 @@ def _run_night(
             warehouse.publish(build, options.database, anew=erased.rows > 0)
             manifest = deliver(aside)
         if erased.users:
-            with stages.step("erase", "erasing people from what lies about"):
+            with stages.step("erase", "erasing people from temporary files"):
                 since = Since(run["run_id"], run_before, runs, erased.named, erased.ledgers_from)
                 left = erase_elsewhere(project, options, erased, since)
-                warnings += still_known(erased, no_list_names_them=not left) + left
+                warnings += destination_warning(erased, no_list_names_them=not left) + left
     if replay is None:
         warnings += remember(past, options.database, history, night.staged, erased, stages)
     if erased.users:
         # after the fold, which reads it
-        warnings += still_there(lambda: empty_lake(options.database))
+        warnings += try_remove(lambda: empty_lake(options.database))
     costs = [asdict(stage) for stage in stages.done]
     if channels.lacks:
         warnings.append(
@@ -372,7 +372,7 @@ def remember(
 def deliver(aside: Path) -> Path:
     """Put the lists of the run that is published in their place; returns the manifest's path."""
     try:
-        return put_in_place(aside) / MANIFEST
+        return promote(aside) / MANIFEST
     except OSError as error:
         raise BuildError(
             f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
@@ -403,7 +403,7 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
                     f"the night of {night} was killed before its lists were in their place, and they are too old now: "
                     "its messages count as sent, and were not."
                 ]
-        folder = put_in_place(aside)
+        folder = promote(aside)
     return [
         f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
     ]
@@ -453,26 +453,26 @@ def erase_elsewhere(project: Project, options: NightOptions, erased: Erased, sin
     forgotten = forget(options.out, erased.users, since)
     problems = [*forgotten.problems, *forget_erased(options.database, erased)]
     return [
-        *map(may_still_be_in, problems),
-        *still_there(lambda: remove_previews(project.root)),
+        *map(erasure_warning, problems),
+        *try_remove(lambda: remove_previews(project.root)),
     ]
 
 
-def may_still_be_in(place: str) -> str:
+def erasure_warning(place: str) -> str:
     """The warning of a place that could not be cleared."""
     return f"people who asked to be erased may still be in {place}. Mend or remove it; the next night tries again."
 
 
-def still_there(remove: Callable[[], None]) -> list[str]:
+def try_remove(remove: Callable[[], None]) -> list[str]:
     """Remove what lies about; returns the warning where that cannot be done."""
     try:
         remove()
     except OSError as error:
-        return [may_still_be_in(f"{error.filename}: {error.strerror}")]
+        return [erasure_warning(f"{error.filename}: {error.strerror}")]
     return []
 
 
-def still_known(erased: Erased, no_list_names_them: bool) -> list[str]:
+def destination_warning(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
     nowhere = " No list names them any more." if no_list_names_them else ""
     return [

@@ -15,7 +15,7 @@ from sendworthy.delivery.delta_sql import hash_of_address
 from sendworthy.delivery.deltas import LEDGER, create_deliveries
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.permissions import PSEUDONYM_KEY
-from sendworthy.privacy.residual_search import create_addresses, of_nobody
+from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
 from sendworthy.warehouse.database import identifier, literal
 
 # the macro is_pseudonym knows it too
@@ -243,7 +243,7 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str
             from (
                 select rowid as row_number from {relation} where user_id in (select user_id from erased)
                 union all
-                select row_number from ({of_nobody(nameless)}) as of_nobody
+                select row_number from ({rows_mentioning_erased(nameless)}) as rows_mentioning_erased
             )
             """,
             [schema, table],
@@ -290,7 +290,7 @@ def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
         set raw_row = '{{}}', user_id = null
         where
             user_id in (select user_id from erased)
-            or rowid in (select row_number from ({of_nobody(nameless)}) as of_nobody)
+            or rowid in (select row_number from ({rows_mentioning_erased(nameless)}) as rows_mentioning_erased)
         """,
     )
 

@@ -41,7 +41,7 @@ def create_addresses(connection: duckdb.DuckDBPyConnection, addresses: Collectio
     )
 
 
-def of_nobody(rows: str) -> str:
+def rows_mentioning_erased(rows: str) -> str:
     """SQL for those rows of a query, of row_number and a text, that hold an address that only erased people have, or their id.
 
     They name no user. An id counts as a whole value of JSON, however deep: as a part of a text it may be any word or number.
