@@ -6,19 +6,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-from tests.support.engine_parity import Compared, compared
-from tests.support.model_harness import Warehouse
-from tests.support.recorded_worlds import World, make_world
+# The harness imports dbt. Whoever runs one small file must not wait for it, so what needs it imports it.
+if TYPE_CHECKING:
+    from tests.support.model_harness import Warehouse
+    from tests.support.recorded_worlds import World
 
 
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """The project, compiled once for the whole session: with pytest-xdist, once for all of its processes."""
+    from tests.support.model_harness import Warehouse
+
     base = tmp_path_factory.getbasetemp()
     return Warehouse.build((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "warehouse")
 
@@ -26,6 +29,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two nights whose builds are recorded, for the tests of three files that stay together."""
+    from tests.support.recorded_worlds import make_world
+
     with make_world(tmp_path_factory.mktemp("recorded")) as made:
         yield made
 
@@ -64,6 +69,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """On a worker of pytest-xdist: send what was compared to the process that prints."""
+    from tests.support.engine_parity import compared
+
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["compared"] = [astuple(item) for item in compared]
 
@@ -71,11 +78,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Take what a worker compared."""
+    from tests.support.engine_parity import Compared, compared
+
     compared.extend(Compared(*item) for item in getattr(node, "workeroutput", {}).get("compared", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what the engines were compared on, if they were."""
+    from tests.support.engine_parity import compared
+
     if not compared:
         return
     terminalreporter.section("the same nights on DuckDB and on Spark")

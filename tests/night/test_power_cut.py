@@ -54,7 +54,10 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
     points = sorted({*first.values(), *last.values()})
     assert len(points) > 150
     # around each rename: what is aside, what is published, and what is in its place
-    renaming = {*_lines("delivery.py", "promote"), *_lines("lasting.py", "swap_in")}
+    renaming = {
+        *_lines("delivery/staging_folder.py", "promote"),
+        *_lines("foundation/durable_files.py", "swap_in"),
+    }
     short = sorted({n for found in (first, last) for place, n in found.items() if place in renaming})
     others = [point for point in points if point not in short]
     chosen = sorted({*random.Random(5).sample(others, min(2 * KILLS, len(others))), *short})

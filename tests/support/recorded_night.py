@@ -21,6 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import sendworthy
 from rich.console import Console
 from sendworthy.audit.gate import judge_lists
 from sendworthy.delivery.deltas import create_deliveries
@@ -34,8 +35,10 @@ from sendworthy.warehouse import database as warehouse
 
 # whose statements are counted
 TRACED = {
-    f"{name}.py" for name in ("night", "warehouse", "exports", "delivery", "lasting", "lock", "safe_files")
+    *("night/run.py", "warehouse/database.py", "delivery/export.py", "delivery/staging_folder.py"),
+    *("foundation/durable_files.py", "foundation/file_lock.py", "foundation/safe_files.py"),
 }
+assert all((Path(sendworthy.__file__).parent / name).is_file() for name in TRACED)
 
 
 def change(**names: Any) -> None:
@@ -127,12 +130,11 @@ def trace(at_statement: Callable[[str, int], None]) -> None:
     """Call `at_statement` with the file and the line before each statement of the modules that write."""
 
     def tracer(frame: Any, event: str, argument: Any) -> Any:
-        path = frame.f_code.co_filename
-        folder = os.path.basename(os.path.dirname(path))
-        if not (os.path.basename(path) in TRACED and folder in ("sendworthy", "foundation")):
+        _, _, name = frame.f_code.co_filename.rpartition("/sendworthy/")
+        if name not in TRACED:
             return None
         if event == "line":
-            at_statement(os.path.basename(path), frame.f_lineno)
+            at_statement(name, frame.f_lineno)
         return tracer
 
     sys.settrace(tracer)
