@@ -1,5 +1,5 @@
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {#- schemas are named as the design names them (marts, ops, ...), without a prefix per developer -#}
+    {#- schemas are named as docs/contract.md names them (marts, ops, ...), without a prefix per developer -#}
     {{ custom_schema_name if custom_schema_name else target.schema }}
 {%- endmacro %}
 

@@ -45,7 +45,7 @@
 
 
 {% macro within_days(time, days, night=none) %}
-    {#- the design's "within N days": t >= as_of - N * 24 h and t < as_of; night: a column that holds as_of, if there is one -#}
+    {#- the "within N days" of contract §5: t >= as_of - N * 24 h and t < as_of; night: a column that holds as_of, if there is one -#}
     {%- set night = night or as_of() -%}
     ({{ time }} >= {{ days_before(night, days) }} and {{ time }} < {{ night }})
 {%- endmacro %}

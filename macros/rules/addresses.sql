@@ -1,4 +1,4 @@
-{# Where a message can go (section 5, addresses). Each takes a trimmed address; null gives null or false. #}
+{# Where a message can go (contract §5, addresses). Each takes a trimmed address; null gives null or false. #}
 {% macro is_valid_address(channel, address) -%}
     coalesce(
         case {{ channel }}

@@ -1,5 +1,5 @@
 {#
-    The words of section 5 of the design that decide what a person sees: what is blank, what is unsafe, what trimming is.
+    The words of contract §5 that decide what a person sees: what is blank, what is unsafe, what trimming is.
     One macro each; the marts, the gate and the tests all use these.
 #}
 {% macro invisible_letters() %}

@@ -1,4 +1,4 @@
-"""The oracle itself, against small cases worked out by hand from the design."""
+"""The oracle itself, against small cases worked out by hand from docs/contract.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design §6, Arbitration: the naive greedy loop over those who passed every gate."""
+"""Contract §6, Arbitration: the naive greedy loop over those who passed every gate."""
 
 from __future__ import annotations
 

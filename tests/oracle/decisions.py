@@ -1,4 +1,4 @@
-"""Design §6 and §7: candidates, gates, variants, send times; the night as a whole."""
+"""Contract §6 and §7: candidates, gates, variants, send times; the night as a whole."""
 
 from __future__ import annotations
 

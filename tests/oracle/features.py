@@ -1,4 +1,4 @@
-"""Design §5: what is known about each customer at `as_of`: features, segments, merge fields."""
+"""Contract §5: what is known about each customer at `as_of`: features, segments, merge fields."""
 
 from __future__ import annotations
 

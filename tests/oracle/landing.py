@@ -1,4 +1,4 @@
-"""Design §3: read a landing zone, check each row, keep what cannot be used in quarantine.
+"""Contract §3: read a landing zone, check each row, keep what cannot be used in quarantine.
 
 Every row that is read ends in exactly one place: `Landing.rows[table]` (staged) or `Landing.quarantine`.
 All versions of a user or of a ticket are staged; which of them counts depends on `as_of` and is chosen later.

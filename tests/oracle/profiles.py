@@ -1,4 +1,4 @@
-"""Design §3 and §6: what the versions of a profile say, column by column, and which consent was given anew."""
+"""Contract §3 and §6: what the versions of a profile say, column by column, and which consent was given anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design §3, "What is read": one function for each kind of value, each with one answer or `Unreadable`.
+"""Contract §3, "What is read": one function for each kind of value, each with one answer or `Unreadable`.
 
 A value is what a file holds: a text (CSV, Parquet), or whatever a typed Parquet column gives. `has_no_value` is asked
 first; the functions see values only.

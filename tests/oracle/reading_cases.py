@@ -1,4 +1,4 @@
-"""Design §3 and §5 as tables of cases: what stands in a file, and what it is read as.
+"""Contract §3 and §5 as tables of cases: what stands in a file, and what it is read as.
 
 Each case is (source, Parquet type, expected). The source is a text; where a type is named, the file holds the text cast to
 that type (`write_cases` does it), so that one table serves every engine. `write_cases` makes a landing zone of a table,

@@ -1,4 +1,4 @@
-"""Design §6, deliverability, consent and "sent": what the reports about messages say, of people and of addresses.
+"""Contract §6, deliverability, consent and "sent": what the reports about messages say, of people and of addresses.
 
 Addresses are compared by the hash of the trimmed, lower-cased text, which is what the ledger keeps.
 """

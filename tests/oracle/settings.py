@@ -1,4 +1,4 @@
-"""Design §4: the business's settings, from the seeds of a project or built in memory."""
+"""Contract §4: the business's settings, from the seeds of a project or built in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Design §3, "nothing unreadable is permission": who is named by a row that nobody can read."""
+"""Contract §3, "nothing unreadable is permission": who is named by a row that nobody can read."""
 
 from __future__ import annotations
 

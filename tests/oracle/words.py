@@ -1,4 +1,4 @@
-"""Design §5, the small words: trimmed, blank, unsafe, a valid address, a bucket, a distance."""
+"""Contract §5, the small words: trimmed, blank, unsafe, a valid address, a bucket, a distance."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ _DIGITS = frozenset("0123456789")
 
 
 def is_valid_email(value: str) -> bool:
-    """Whether a trimmed address is an e-mail address by the rules of the design."""
+    """Whether a trimmed address is an e-mail address by contract §5."""
     if len(value) > 254 or value.count("@") != 1 or any(is_invisible(char) for char in value):
         return False
     local, domain = value.split("@")

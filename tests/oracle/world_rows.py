@@ -1,6 +1,6 @@
 """The rows of a random world, table by table: small, nasty, and full of edges.
 
-Times sit on the edges of the windows and one second to either side. What the design leaves open (a point exactly on a
+Times sit on the edges of the windows and one second to either side. What the contract leaves open (a point exactly on a
 circle, two versions of a ticket in one moment that differ in more than whether it is open, ...) is kept out, so that a
 difference between two readings of a world is a difference about a rule.
 """

@@ -1,4 +1,4 @@
-"""Design §7, `send_at`: which time zone a profile's text names, and when an hour strikes there."""
+"""Contract §7, `send_at`: which time zone a profile's text names, and when an hour strikes there."""
 
 from __future__ import annotations
 

@@ -468,7 +468,7 @@ SEND_COLUMNS = (
 
 
 def decision_differences(connection: duckdb.DuckDBPyConnection, night: Night) -> list[str]:
-    """What differs in campaign_decisions and send_list: every column of the design."""
+    """What differs in campaign_decisions and send_list: every column of contract §7."""
     sends = rows_of(connection, "marts.send_list")
     for row in sends:
         row["merge_values"] = json.loads(row["merge_values"])

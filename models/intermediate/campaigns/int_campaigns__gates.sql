@@ -1,4 +1,4 @@
-{#- The gates in the order of the design; each writes its own reason, and one whose input is unknown fails with its own. -#}
+{#- The gates in the order of contract §6; each writes its own reason, and one whose input is unknown fails with its own. -#}
 {%- set global_holdout = var("global_holdout_percent") -%}
 {%- set address_to_suppression = [
     "case when not coalesce(is_reachable, false) then 'unreachable' end",
