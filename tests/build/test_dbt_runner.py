@@ -11,7 +11,8 @@ import pytest
 from sendworthy.build.dbt_runner import run_dbt
 from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.project import Project
-from sendworthy.night.run import NightOptions, check_places
+from sendworthy.night.preparation import check_places
+from sendworthy.night.state import NightOptions
 from sendworthy.settings.dbt_targets import dbt_environment
 from sendworthy.warehouse.resource_failures import places_of
 

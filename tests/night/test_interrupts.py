@@ -21,7 +21,8 @@ from sendworthy.foundation import interrupts
 from sendworthy.foundation.errors import BuildError, Interrupted
 from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.foundation.progress import Stages
-from sendworthy.night.run import NightOptions, interruptions
+from sendworthy.night.run import interruptions
+from sendworthy.night.state import NightOptions
 from sendworthy.warehouse import database as warehouse
 
 from tests.support.projects import FIRST, ROOT, SECOND

@@ -29,26 +29,40 @@ from sendworthy.foundation import interrupts
 from sendworthy.foundation.errors import SendworthyError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
-from sendworthy.night import run as night
+from sendworthy.night import building, preparation, publishing, recording, run
+from sendworthy.night.state import NightOptions
 from sendworthy.settings.destinations import choose_destinations
 from sendworthy.warehouse import database as warehouse
 
 # whose statements are counted
+STAGES = (run, preparation, building, recording, publishing)
+# those that write
 TRACED = {
-    *("night/run.py", "warehouse/database.py", "delivery/export.py", "delivery/staging_folder.py"),
+    *(
+        "night/run.py",
+        "night/preparation.py",
+        "night/building.py",
+        "night/recording.py",
+        "night/publishing.py",
+    ),
+    *("warehouse/database.py", "delivery/export.py", "delivery/staging_folder.py"),
     *("foundation/durable_files.py", "foundation/file_lock.py", "foundation/safe_files.py"),
 }
 assert all((Path(sendworthy.__file__).parent / name).is_file() for name in TRACED)
 
 
 def change(**names: Any) -> None:
-    """Put other functions in the place of those that `run_night` calls."""
-    vars(night).update(names)
+    """Put other functions in the place of those that the stages of a night call."""
+    for name, value in names.items():
+        places = [vars(module) for module in STAGES if name in vars(module)]
+        assert places, name
+        for place in places:
+            place[name] = value
 
 
-def options_of(told: dict[str, Any]) -> night.NightOptions:
+def options_of(told: dict[str, Any]) -> NightOptions:
     root = Path(told["root"])
-    return night.NightOptions(
+    return NightOptions(
         raw=Path(told["raw"]),
         database=Path(told.get("db") or root / "sendworthy.duckdb"),
         out=Path(told.get("out") or root / "out"),
@@ -62,11 +76,11 @@ def record(told: dict[str, Any]) -> None:
     """A whole night; what is dear about it goes to the folder `recording`."""
     folder = Path(told["recording"])
     folder.mkdir(parents=True)
-    build_warehouse = night.build_warehouse
+    build_warehouse = building.build_warehouse
 
-    def build(project: Any, options: Any, engine: Any, build: Path, *more: Any) -> list[str]:
-        warnings = build_warehouse(project, options, engine, build, *more)
-        shutil.copyfile(build, folder / "build.duckdb")
+    def build(night: Any) -> list[str]:
+        warnings = build_warehouse(night)
+        shutil.copyfile(night.build, folder / "build.duckdb")
         return warnings
 
     def judge(*arguments: Any) -> Any:
@@ -76,7 +90,7 @@ def record(told: dict[str, Any]) -> None:
 
     change(build_warehouse=build, judge_lists=judge)
     stages = Stages(Console(stderr=True))
-    night.run_night(Project(Path(told["root"])), options_of(told), stages)
+    run.run_night(Project(Path(told["root"])), options_of(told), stages)
     seconds = {stage.name: stage.seconds for stage in stages.done}
     (folder / "stages.json").write_text(json.dumps(seconds), encoding="utf-8")
 
@@ -85,11 +99,11 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
     """The same night with what was recorded; says how it ended."""
     folder = Path(told["recording"])
 
-    def build(project: Any, options: Any, engine: Any, build: Path, *more: Any) -> list[str]:
-        fresh = build.with_name("fresh.duckdb")
-        build.rename(fresh)
-        shutil.copyfile(folder / "build.duckdb", build)
-        with warehouse.connect(build) as connection:
+    def build(night: Any) -> list[str]:
+        fresh = night.build.with_name("fresh.duckdb")
+        night.build.rename(fresh)
+        shutil.copyfile(folder / "build.duckdb", night.build)
+        with warehouse.connect(night.build) as connection:
             connection.execute(f"attach '{fresh}' as fresh (read_only)")
             for table in warehouse.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
@@ -115,7 +129,7 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
         change(utc_now=lambda: datetime.fromisoformat(told["now"]))
     try:
         with open(os.devnull, "w") as nowhere:
-            result = night.run_night(
+            result = run.run_night(
                 Project(Path(told["root"])), options_of(told), Stages(Console(file=nowhere))
             )
     except SendworthyError as error:

@@ -135,7 +135,7 @@ def validate(
 ) -> None:
     """Check the settings (campaigns, templates, seeds) and that seeds/compiled/ is fresh. Writes nothing."""
     from sendworthy.campaigns.compiler import campaign_warnings
-    from sendworthy.night.run import check_settings
+    from sendworthy.night.preparation import check_settings
 
     with failures(as_json):
         project = find_project(project_dir)

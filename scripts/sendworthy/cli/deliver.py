@@ -46,7 +46,7 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write the lists of the published night once more."""
-    from sendworthy.night.run import reexport
+    from sendworthy.night.reexport import reexport
     from sendworthy.settings.destinations import choose_destinations
 
     with failures(as_json):

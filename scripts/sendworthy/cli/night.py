@@ -79,7 +79,8 @@ def nightly(
     """Run the whole night: build, audit, export, publish."""
     from sendworthy.audit.overrides import read_acceptance
     from sendworthy.foundation.progress import Stages
-    from sendworthy.night.run import NightOptions, run_night
+    from sendworthy.night.run import run_night
+    from sendworthy.night.state import NightOptions
     from sendworthy.settings.destinations import choose_destinations
 
     with failures(as_json):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sendworthy.inspect.coverage import Coverage
     from sendworthy.inspect.explain import Explanation
     from sendworthy.night.cancellations import TakenBack
-    from sendworthy.night.run import NightResult
+    from sendworthy.night.state import NightResult
     from sendworthy.privacy.retention import Removed
 
 # how many lines a night has for each kind of problem of its data

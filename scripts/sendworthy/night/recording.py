@@ -1,0 +1,178 @@
+"""What a night decides for each campaign, and what it writes into the ledgers and the run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from sendworthy.audit.alerts import (
+    alerts_of,
+)
+from sendworthy.audit.gate import GateResult
+from sendworthy.audit.limits import judge_limits, read_landed
+from sendworthy.audit.overrides import hold_back
+from sendworthy.delivery.deltas import tell
+from sendworthy.delivery.export import list_changes
+from sendworthy.foundation.clock import utc_now
+from sendworthy.landing.replay import read_cancelled_until, read_landed_until
+from sendworthy.night.state import Night
+from sendworthy.privacy.erasure import erase
+from sendworthy.settings.destinations import (
+    Destination,
+    as_form,
+)
+from sendworthy.warehouse import database as warehouse
+
+
+def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
+    """Decide which campaigns go out: what the gate said, the limits, and what a person accepts."""
+    warehouse.create_runs(connection)
+    night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
+    night.campaigns = judge_campaigns(connection, night.gate)
+    night.run["landed"] = read_landed(connection)
+    night.run["landed_until"] = read_landed_until(connection)
+    night.run["cancelled_until"] = read_cancelled_until(connection)
+    # of the drops before it, only what earlier nights have kept was read
+    night.run["folded_before"] = night.history.horizon.isoformat() if night.history else None
+    if night.replay is not None:
+        night.run["is_replay"] = True
+    found = judge_limits(connection, night.campaigns, night.as_of, night.window)
+    night.warnings += hold_back(
+        connection, night.campaigns, found, night.options.acceptance, night.as_of, night.started_at
+    )
+    warehouse.hold_back(
+        connection, [item["campaign_id"] for item in night.campaigns if item["status"] == "released"]
+    )
+
+
+def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """Write the ledgers and the run into the build file, without whom an erasure takes out."""
+    warehouse.write_ledgers(connection, night.as_of)
+    warehouse.write_files_read(connection, night.started_at)
+    night.erased = erase(connection, night.key)
+    changes = list_changes(connection)
+    for campaign in night.campaigns:
+        campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
+    night.warnings += tell(connection, destinations, night.campaigns, night.as_of)
+    forms = {name: as_form(destination.form) for name, destination in night.known.items()}
+    record_run(
+        connection, {**night.run, "destinations": forms}, night.campaigns, night.as_of, night.started_at
+    )
+    warehouse.mark_audited(connection, night.run["run_id"])
+    if note := warehouse.ambiguous_name(connection, night.options.database):
+        night.notes.append(note)
+    night.sources, night.input_problems = read_sources(connection), read_input_problems(connection)
+    night.alerts = alerts_of(connection, night.run, night.campaigns)
+
+
+def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
+    """Every campaign with its counts, its status (released, held_back) and what the gate said of it."""
+    counted = warehouse.rows(
+        connection,
+        """
+        select
+            campaigns.campaign_id,
+            campaigns.channel,
+            count(decisions.user_id) as candidates,
+            count(*) filter (where decisions.decision = 'send') as send,
+            count(*) filter (where decisions.decision = 'control') as control,
+            count(*) filter (where decisions.decision = 'suppress') as suppress
+        from settings.campaigns as campaigns
+        left join marts.campaign_decisions as decisions using (campaign_id)
+        group by all
+        order by campaigns.campaign_id
+        """,
+    )
+    top = warehouse.rows(
+        connection,
+        """
+        select campaign_id, reason, users
+        from marts.suppression_funnel
+        where step not in ('candidates', 'send', 'control')
+        qualify row_number() over (partition by campaign_id order by users desc, reason) <= 3
+        order by campaign_id, users desc, reason
+        """,
+    )
+    # a message of a campaign that the settings do not know is nobody's: it is named, and it stays
+    strays = set(gate.campaigns) - {campaign["campaign_id"] for campaign in counted}
+    counted += [
+        {"campaign_id": name, "channel": None, "candidates": 0, "send": 0, "control": 0, "suppress": 0}
+        for name in sorted(strays)
+    ]
+    for campaign in counted:
+        name = campaign["campaign_id"]
+        audit = gate.campaigns.get(name)
+        campaign["top_reasons"] = [[row["reason"], row["users"]] for row in top if row["campaign_id"] == name]
+        campaign["status"] = "released" if audit is None or audit.passed else "held_back"
+        campaign["rows"] = campaign["send"] if campaign["status"] == "released" else 0
+        campaign["gate"] = audit.as_dict() if audit else {"passed": True, "messages": 0, "failed": []}
+    return counted
+
+
+def record_run(
+    connection: duckdb.DuckDBPyConnection,
+    run: dict[str, Any],
+    campaigns: list[dict[str, Any]],
+    as_of: datetime,
+    started_at: datetime,
+) -> None:
+    """Write the run into ops.runs, one row a campaign."""
+    warehouse.record_run(
+        connection,
+        {
+            "run_id": run["run_id"],
+            "as_of": as_of,
+            "as_of_source": run["as_of_source"],
+            "started_at": started_at,
+            "finished_at": utc_now(),
+            "run": json.dumps(run),
+        },
+        [
+            {
+                "campaign_id": campaign["campaign_id"],
+                "status": campaign["status"],
+                "candidates": campaign["candidates"],
+                "send": campaign["send"],
+                "control": campaign["control"],
+                "suppress": campaign["suppress"],
+                "messages": campaign["rows"],
+                "failed_expectations": [failed["expectation"] for failed in campaign["gate"]["failed"]],
+                "details": json.dumps(campaign),
+            }
+            for campaign in campaigns
+        ],
+    )
+
+
+def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Each landing table with its rows, those quarantined, and why: [{table, rows, quarantined, reasons}]."""
+    counted = warehouse.rows(
+        connection,
+        """
+        select
+            table_name as "table",
+            sum(rows_in)::bigint as rows,
+            sum(rows_quarantined)::bigint as quarantined
+        from ops.source_counts
+        group by all
+        order by all
+        """,
+    )
+    why = warehouse.rows(
+        connection,
+        "select table_name, reason, count(*) as rows from ops.quarantine group by all order by rows desc, reason",
+    )
+    for source in counted:
+        source["reasons"] = {
+            row["reason"]: row["rows"] for row in why if row["table_name"] == source["table"]
+        }
+    return counted
+
+
+def read_input_problems(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What could not be read, matched or known tonight, most harmful first: the rows of ops.input_problems."""
+    return warehouse.rows(connection, "from ops.input_problems order by place")

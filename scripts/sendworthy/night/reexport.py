@@ -1,0 +1,108 @@
+"""The lists of the published night, written once more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sendworthy.delivery.deltas import tell, work_out_again
+from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.staging_folder import (
+    night_folder,
+    only_writer,
+)
+from sendworthy.foundation.clock import parse_time, utc_now
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.foundation.project import Project
+from sendworthy.night.preparation import refuse_stale
+from sendworthy.night.publishing import deliver
+from sendworthy.night.recording import read_sources
+from sendworthy.settings.destinations import (
+    Destination,
+    load_destinations,
+    refuse_foreign,
+    refuse_to_lose,
+    with_others,
+)
+from sendworthy.warehouse import database as warehouse
+
+
+def reexport(
+    project: Project,
+    database: Path,
+    out: Path,
+    chosen: Sequence[Destination],
+    allow_stale: bool,
+    resync: bool = False,
+) -> Path:
+    """Write the lists of the published night once more, for the chosen destinations and those that its folder has lists of.
+
+    Returns the manifest's path. `resync`: with changes that take nothing for granted of what the chosen destinations hold, which
+    is remembered.
+    """
+    warehouse.open_published(database)
+    # a night at work may just be taking somebody out of these lists
+    with warehouse.only_night(database):
+        with warehouse.connect(database, read_only=True) as connection:
+            run, campaigns = _read_run(connection, database, allow_stale)
+            known, folder = load_destinations(project.root), night_folder(out, run)
+            refuse_foreign(folder, known)
+            refuse_to_lose(folder, known)
+            destinations = with_others(chosen, known, folder)
+            _needs_models(connection, destinations)
+        as_of = parse_time(run["as_of"], "as_of")
+        build = warehouse.copy_published(database) if resync else None
+        with only_writer(out):
+            with warehouse.connect(build or database, read_only=build is None) as connection:
+                if build:
+                    tell(connection, chosen, campaigns, as_of, resync=True)
+                    warehouse.record_details(connection, run["run_id"], campaigns)
+                again = destinations[len(chosen) :] if build else destinations
+                work_out_again(connection, again, campaigns, as_of)
+                aside = write_aside(connection, destinations, out, run, campaigns)
+            if build:
+                warehouse.publish(build, database)
+            return deliver(aside)
+
+
+def _read_run(
+    connection: duckdb.DuckDBPyConnection, database: Path, allow_stale: bool
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run of the published night, and its campaigns, as the manifest has them; an error where it must not be exported."""
+    run_id = warehouse.audited_run(connection)
+    if run_id is None:
+        raise SettingsError(
+            f"{database} was built by dbt alone: its lists have not been audited.",
+            "run `sendworthy nightly`; only audited lists are exported.",
+        )
+    recorded = warehouse.rows(
+        connection,
+        "select as_of, as_of_source, run, details from ops.runs where run_id = ? order by campaign_id",
+        [run_id],
+    )
+    if recorded[0]["as_of_source"] == "watermark" and not allow_stale:
+        refuse_stale(recorded[0]["as_of"], utc_now())
+    campaigns = [json.loads(row["details"]) for row in recorded]
+    run = {**json.loads(recorded[0]["run"]), "sources": read_sources(connection)}
+    return run, campaigns
+
+
+def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """SettingsError where the published night does not have the lists of a destination: it is younger than the night."""
+    built = {
+        row["name"]
+        for row in warehouse.rows(
+            connection,
+            "select table_name as name from information_schema.tables where table_schema = 'exports'",
+        )
+    }
+    for destination in destinations:
+        if destination.model.partition(".")[2] not in built:
+            raise SettingsError(
+                f"the published night has no lists for {destination.name}: it was built before the destination was added.",
+                "run `sendworthy nightly` once more, or leave it out with --destination.",
+            )
