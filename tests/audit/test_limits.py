@@ -361,9 +361,9 @@ def test_a_table_of_which_too_much_cannot_be_read_holds_every_campaign_back_on_a
         assert (campaign["status"], campaign["rows"], campaign["compared_with"]) == ("held_back", 0, None)
         tickets, users = campaign["gate"]["failed"]
         assert tickets["expectation"] == "limit_source_unreadable_support_tickets"
-        assert "at most 99.99 percent" in tickets["words"] and "2 of 2" in tickets["words"]
+        assert "no more than 99.99 percent" in tickets["words"] and "2 of 2" in tickets["words"]
         assert users["expectation"] == "limit_source_unreadable_users" and users["unexpected"] is None
-        assert "at most 20 percent of the rows of users" in users["words"]
+        assert "of the rows of users no more than 20 percent may be unreadable" in users["words"]
         assert "12,345 of 40,000 were quarantined, 30.86 percent" in users["words"]
         assert "ops.quarantine" in users["fix"]
     # a person may release one campaign, who has seen why

@@ -320,9 +320,10 @@ def _unreadable(row: Mapping[str, Any]) -> FailedExpectation:
     table, unreadable, rows_in = row["table_name"], row["rows_unreadable"], row["rows_in"]
     return FailedExpectation(
         f"limit_source_unreadable_{table}",
-        f"at most {_plain(row['max_quarantined_percent'])} percent of the rows of {table} cannot be read: "
+        f"of the rows of {table} no more than {_plain(row['max_quarantined_percent'])} percent may be unreadable: "
         f"{unreadable:,} of {rows_in:,} were quarantined, {_percent(unreadable, rows_in)}",
-        f"see why in ops.input_problems and ops.quarantine, and deliver {table} again; {_MEANT}",
+        f"see why in ops.input_problems and ops.quarantine, and deliver {table} again, or add its words to the seeds "
+        f"(docs/your-own-data.md); {_MEANT}",
         None,
     )
 

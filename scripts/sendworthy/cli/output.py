@@ -206,11 +206,13 @@ def show_held_back(campaigns: Sequence[Mapping[str, Any]]) -> None:
     for words, names in by_words.items():
         whom = names[0] if len(names) == 1 else f"{len(names)} campaigns"
         say(err, styled(whom, "red"), words)
-    others = "No campaign was" if len(held) == len(campaigns) else "The other campaigns were"
+    is_all = len(held) == len(campaigns)
+    whom = f"all {len(held)} campaigns" if is_all else ", ".join(held)
+    others = "None was" if is_all else "The other campaigns were"
     say(
         err,
         styled("held back:", "bold red"),
-        f"{', '.join(held)}. {others} released; the manifest says what failed, and the Data Docs what the audit found.",
+        f"{whom}. {others} released; the manifest says what failed, and the Data Docs what the audit found.",
     )
 
 
