@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import re
@@ -31,11 +32,12 @@ _AGAIN = "deliver it again, or remove the file from the landing zone."
 
 @dataclass(frozen=True)
 class FileFault:
-    """Why nobody can read what stands at a path below the landing zone."""
+    """Why nobody can read what stands at a path below the landing zone. `is_passed_over`: an engine would not even say so."""
 
     path: str
     what: str
     fix: str
+    is_passed_over: bool = True
 
 
 def _word_of(name: str) -> str:
@@ -60,17 +62,13 @@ def find_faults(raw: Path) -> list[FileFault]:
             fix = f"call it {meant}{place.suffix}, or something else altogether."
             found.append(FileFault(place.name, what, fix))
         if name in SOURCES:
-            found += [
-                FileFault(path.relative_to(raw).as_posix(), f"{what}, so nobody reads it.", _REPLACE)
-                for path, what in _unread(place)
-            ]
-            found += [
-                FileFault(
-                    path.relative_to(raw).as_posix(), "it is no Parquet file, or only a piece of one.", _AGAIN
-                )
-                for path in _files(place)
-                if path.suffix == ".parquet" and _is_no_parquet(path)
-            ]
+            for path, why in _looked_through(place):
+                shown = path.relative_to(raw).as_posix()
+                if why:
+                    found.append(FileFault(shown, f"{why}, so nobody reads it.", _REPLACE))
+                elif path.suffix == ".parquet" and _is_no_parquet(path):
+                    what = "it is no Parquet file, or only a piece of one."
+                    found.append(FileFault(shown, what, _AGAIN, is_passed_over=False))
     return found
 
 
@@ -84,9 +82,14 @@ def as_setting(faults: Sequence[FileFault]) -> str:
 
 
 def check_files(raw: Path) -> None:
-    """BuildError with every file of the landing zone that cannot be read, where no `land` tells of them."""
+    """BuildError with all that an engine would pass over without a word: files of the landing zone, and rows of them.
+
+    Of what an engine refuses, only what it reads counts: see `as_setting`.
+    """
     found = [
-        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}" for fault in find_faults(raw)
+        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}"
+        for fault in find_faults(raw)
+        if fault.is_passed_over
     ]
     if found:
         raise BuildError(
@@ -97,26 +100,19 @@ def check_files(raw: Path) -> None:
     refuse_long_rows(raw)
 
 
-def _files(place: Path) -> Iterator[Path]:
-    """The data of a table at its place, or in its folder: not the marks of tools."""
-    paths = sorted(place.rglob("*")) if place.is_dir() else [place]
-    return (path for path in paths if path.is_file() and not path.name.startswith(("_", ".")))
-
-
-def _unread(place: Path) -> Iterator[tuple[Path, str]]:
-    """What is not read at a table's place, or in its folder, and why."""
+def _looked_through(place: Path) -> Iterator[tuple[Path, str]]:
+    """What stands at a table's place, or in its folder, and is no mark of a tool; with why it is not read, or nothing."""
     if not place.is_dir():
-        if what := _no_file(place):
-            yield place, what
+        yield place, _no_file(place)
         return
     errors: list[OSError] = []
     for folder, folders, files in os.walk(place, onerror=errors.append):
         paths = [Path(folder) / name for name in (*folders, *files) if not name.startswith(("_", "."))]
-        for path in paths:
+        for path in sorted(paths):
             if path.is_symlink() and path.is_dir():
                 yield path, "it is a link to a folder"
-            elif not path.is_dir() and (what := _no_file(path)):
-                yield path, what
+            elif not path.is_dir():
+                yield path, _no_file(path)
     for error in errors:
         yield Path(error.filename), f"it cannot be opened ({error.strerror})"
 
@@ -187,10 +183,10 @@ def find_damaged(raw: Path) -> list[Path]:
     found: list[Path] = []
     with duckdb.connect(config={"threads": 1}) as connection:
         for path in sorted(raw.rglob("*.parquet")):
-            pattern = "".join(f"[{c}]" if c in "[*?" else c for c in str(path))
             try:
                 connection.execute(
-                    "select max(hash(columns(*))) from read_parquet(?, hive_partitioning = false)", [pattern]
+                    "select max(hash(columns(*))) from read_parquet(?, hive_partitioning = false)",
+                    [glob.escape(str(path))],
                 ).fetchall()
             except duckdb.Error:
                 found.append(path)

@@ -20,7 +20,7 @@ from sendworthy.foundation.durable_files import make_folder
 from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
-from sendworthy.landing.file_checks import check_files
+from sendworthy.landing.file_checks import as_setting, check_files, find_faults
 from sendworthy.night.removal_files import write_taken_off
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
@@ -177,6 +177,7 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
             "raw": str(wanted.raw),
             "as_of": wanted.now.isoformat(sep=" "),
             "wall_clock": wanted.now.isoformat(sep=" "),
+            "file_faults": as_setting(find_faults(wanted.raw)),
         },
         lambda node, done, total: stages.say(f"reading what has landed since … {done}/{total} {node}"),
         held=[lock],
