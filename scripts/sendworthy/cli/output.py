@@ -23,7 +23,7 @@ from sendworthy.foundation.clock import iso
 from sendworthy.foundation.console import Row, err, new_table, note, out, print_groups, say, styled, warning
 from sendworthy.foundation.errors import BuildError, Interrupted, Problem, SendworthyError
 from sendworthy.foundation.interrupts import is_interrupt
-from sendworthy.warehouse.failure_causes import find_fix, redact_exception, words_of
+from sendworthy.warehouse.failure_causes import fix_of, redact_exception, words_of
 
 if TYPE_CHECKING:
     from sendworthy.audit.alerts import Told
@@ -63,9 +63,8 @@ def _as_error(failure: BaseException) -> SendworthyError:
             "interrupted; what was finished by then stays.", "run the command again: it does the rest."
         )
     if isinstance(failure, (OSError, MemoryError, duckdb.Error)):
-        words = f"{words_of(failure)}."
-        fix = getattr(failure, "fix", "") or find_fix(words) or ""
-        return BuildError(words, fix and f"{fix.rstrip('.')}. Then run it again.")
+        fix = fix_of(failure)
+        return BuildError(f"{words_of(failure)}.", fix and f"{fix}. Then run it again.")
     frames = [
         frame for frame in traceback.extract_tb(failure.__traceback__) if "sendworthy" in frame.filename
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import glob
 import gzip
 import io
 import json
@@ -245,7 +246,7 @@ def _avro_as_json(source: str, path: Path, work: Path) -> Path:
 
 def _exactly(path: Path) -> str:
     """A path as a SQL text that is no pattern."""
-    return literal("".join(f"[{c}]" if c in "[*?" else c for c in str(path)))
+    return literal(glob.escape(str(path)))
 
 
 def unreadable(path: Path, what: str, fix: str) -> SendworthyError:

@@ -19,7 +19,7 @@ from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
 from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.failure_causes import find_fix, words_of
+from sendworthy.warehouse.failure_causes import fix_of, words_of
 from sendworthy.warehouse.personal_files import empty_lake, remove_previews
 
 
@@ -76,7 +76,7 @@ def deliver(aside: Path) -> Path:
     except OSError as error:
         raise BuildError(
             f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
-            f"{find_fix(words_of(error)) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
+            f"{fix_of(error) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 
 

@@ -158,6 +158,11 @@ def words_of(error: BaseException) -> str:
     return sign or type(error).__name__
 
 
+def fix_of(error: BaseException) -> str:
+    """What to do about an error of this process, without a point at its end: what it says itself, else what is known; or nothing."""
+    return str(getattr(error, "fix", "") or find_fix(words_of(error)) or "").rstrip(".")
+
+
 @dataclass(frozen=True)
 class Cause:
     """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells.

@@ -15,9 +15,8 @@ import duckdb
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import WHERE_DBT_WRITES
-from sendworthy.foundation.safe_files import UnsafeFile
 from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.failure_causes import NO_MEMORY, NO_ROOM, find_fix, words_of
+from sendworthy.warehouse.failure_causes import NO_MEMORY, NO_ROOM, find_fix, fix_of, words_of
 from sendworthy.warehouse.list_reader import Lists
 
 _UNKNOWN = "nothing more is known of it: if it ends in the same way once more, report these words"
@@ -49,10 +48,9 @@ def machine_failures(places: Mapping[str, Path], give_back: Callable[[], object]
         left = room_left(places) if no_room else []
         if no_room:
             give_back()
-        fix = error.fix if isinstance(error, UnsafeFile) else find_fix(words) or _UNKNOWN
         raise BuildError(
             f"the night could not be finished: {words}. Nothing was published.",
-            f"{fix.rstrip('.')}. Then run the night again.",
+            f"{fix_of(error) or _UNKNOWN}. Then run the night again.",
             details=left,
         ) from None
 
