@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.night_folders import refuse_link
+from sendworthy.foundation.pages import page_templates
 from sendworthy.foundation.safe_files import remove_folder
 
 INDEX = "index.html"
@@ -70,14 +69,7 @@ def write_data_docs(folder: Path, as_of: datetime, made_by: str, lists: Sequence
 
     The same night writes the same bytes.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("data_docs.html")
+    template = page_templates(Path(__file__).parent).get_template("data_docs.html")
     # what failed first, then the list as a whole
     ordered = sorted(lists, key=lambda item: (not item.failed, not item.is_whole, item.title))
     night = {"night": iso(as_of), "made_by": made_by, "lists": ordered}

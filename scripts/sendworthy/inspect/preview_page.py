@@ -15,9 +15,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from sendworthy.foundation.clock import iso
+from sendworthy.foundation.pages import page_templates
 from sendworthy.inspect.preview import FieldRow, Piece, Preview, Shown, VariantPreview
 
 # what makes the body of an e-mail HTML
@@ -51,13 +50,7 @@ def write_page(shown: Preview, file: Path) -> None:
 
 def as_html(shown: Preview) -> str:
     """The whole page."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_templates(Path(__file__).parent)
     environment.globals.update(
         iso=iso, is_html=is_html, snippet=snippet, document=document, height=height, near=near, share=share
     )
