@@ -7,7 +7,7 @@
     {
         "name": "users",
         "id": "user_id",
-        "event": "''",
+        "event": "'row'",
         "own_at": "cast(null as timestamp)",
         "newest_at": "cast(null as timestamp)",
         "version_at": "updated_at",
@@ -23,7 +23,7 @@
     {
         "name": "support_tickets",
         "id": "ticket_id",
-        "event": "''",
+        "event": "'row'",
         "own_at": "updated_at",
         "newest_at": "updated_at",
         "version_at": "updated_at",
@@ -39,7 +39,7 @@
     {
         "name": "social_mentions",
         "id": "mention_id",
-        "event": "''",
+        "event": "'row'",
         "own_at": "posted_at",
         "newest_at": "posted_at",
         "version_at": "posted_at",
@@ -64,7 +64,7 @@ with
                 {{ loop.index }} as table_position,
                 {{ table.id }} as row_id,
                 -- an empty name is none
-                {{ "nullif(" ~ table.event ~ ", '')" if table.event != "''" else table.event }} as event_name,
+                nullif({{ table.event }}, '') as event_name,
                 user_id,
                 {{ "address" if table.name == "message_events" else "cast(null as " ~ text_type() ~ ")" }}
                 as address,
