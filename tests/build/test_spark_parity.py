@@ -23,7 +23,6 @@ from typing import Any
 import duckdb
 import pytest
 from sendworthy.build.spark.engine import SparkEngine
-from sendworthy.delivery.export import export_night
 from sendworthy.foundation.clock import iso
 from sendworthy.landing.compaction import PUBLISHED, holds
 from sendworthy.privacy.erasure import Erased
@@ -33,6 +32,7 @@ from tests.oracle import Settings, random_settings, write_settings, write_world
 from tests.oracle.world import AS_OF
 from tests.support.drop_worlds import DAY, make_drops, measure_looking_about, past_of, publish
 from tests.support.engine_parity import compare, compare_files
+from tests.support.exported_nights import export_night
 from tests.support.model_harness import PROJECT, Warehouse
 from tests.support.projects import ROOT, copy_project
 from tests.support.pushed_nights import entry

@@ -15,13 +15,13 @@ from typing import Any
 import duckdb
 import pytest
 from sendworthy.delivery import deltas
-from sendworthy.delivery.export import export_night
 from sendworthy.delivery.verify import verify
 from sendworthy.privacy import rewrite_lists
 from sendworthy.privacy.erasure import erase
 from sendworthy.settings.destinations import load_destinations
 from sendworthy.warehouse import database as published
 
+from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse, fill
 from tests.support.projects import ROOT
 from tests.support.vendor_imports import CLEARS, LOADERS, Esp, rows_of

@@ -18,7 +18,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from sendworthy.delivery.export import export_night
 from sendworthy.delivery.list_writer import ListError, group_requests
 from sendworthy.delivery.verify import verify
 from sendworthy.foundation.errors import SettingsError
@@ -33,6 +32,7 @@ from sendworthy.settings.destinations import (
 )
 
 from tests.oracle import Settings
+from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse
 from tests.support.projects import ROOT
 from tests.support.vendor_rules import BY_ADDRESS, CELLS, MAILCHIMP, RULES, Message

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from sendworthy.delivery.export import export_night
 from sendworthy.settings.destinations import load_destinations
 
 from tests.oracle import Campaign, Settings, Variant, write_settings
+from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse
 from tests.support.projects import ROOT
 from tests.support.pushed_nights import entry

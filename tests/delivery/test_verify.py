@@ -14,7 +14,6 @@ from typing import Any
 import duckdb
 import pytest
 from sendworthy.delivery.deltas import tell
-from sendworthy.delivery.export import export_night
 from sendworthy.delivery.verify import RULES, verify
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.project import Project
@@ -22,6 +21,7 @@ from sendworthy.settings.destinations import as_form, choose_destinations, load_
 from sendworthy.warehouse import database as warehouse
 
 from tests.support.delivered_nights import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
+from tests.support.exported_nights import export_night
 from tests.support.projects import ROOT, sendworthy
 
 AS_OF = datetime(2026, 6, 1)

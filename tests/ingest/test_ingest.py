@@ -25,29 +25,17 @@ from tests.support.vendor_reports import (
     NEWSLETTER,
     REPORTS,
     Row,
-    landing_zone_in,
     lines,
     published,
     rows,
     run,
     sendgrid,
-    settings_in,
 )
 
 TYPES = {
     *("sent", "delivered", "opened", "clicked"),
     *("bounced_hard", "bounced_soft", "complained", "unsubscribed"),
 }
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return landing_zone_in(tmp_path)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return settings_in(tmp_path / "project")
 
 
 # -- what each provider's events mean: the provider's id -> (event type, channel, opened by a machine)

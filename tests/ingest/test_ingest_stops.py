@@ -43,16 +43,6 @@ SECONDS = 1780300800
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    return landing_zone_in(tmp_path)
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return settings_in(tmp_path / "project")
-
-
-@pytest.fixture
 def db(tmp_path: Path) -> Path:
     """u-now has now@, u-moved had old@ when d-old went out and has no address any more; two have shared@."""
     return published(

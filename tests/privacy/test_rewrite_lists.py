@@ -13,11 +13,11 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.delivery.export import export_night
 from sendworthy.delivery.verify import verify
 from sendworthy.privacy.rewrite_lists import SEARCHED, Since, csv_rows, forget
 from sendworthy.settings.destinations import Destination, load_destinations
 
+from tests.support.exported_nights import export_night
 from tests.support.projects import ROOT
 
 NIGHT, OLDER = "2026-06-01", "2026-05-31"

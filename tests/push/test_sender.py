@@ -46,8 +46,6 @@ from tests.support.pushed_nights import (
     people,
     refused_rows,
     small,
-    small_nights,
-    small_scenes,
     take_back,
     with_limits,
     write_night,
@@ -57,17 +55,6 @@ from tests.support.vendor_server import Limits as Documented
 
 OTHER = "offer__everyone__email"
 NIGHT_CLOCK = "2026-06-01T04:00:00Z"
-
-
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    return small_nights(tmp_path_factory.mktemp("push"))
-
-
-@pytest.fixture
-def scene_of(tmp_path: Path, nights: Callable[[str], Path]) -> Iterator[Callable[[str], Scene]]:
-    with small_scenes(tmp_path, nights) as of:
-        yield of
 
 
 @pytest.fixture

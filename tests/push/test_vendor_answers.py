@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import format_datetime, formatdate
 from pathlib import Path
@@ -33,7 +33,6 @@ from tests.support.pushed_nights import (
     known_as,
     nothing_personal,
     refused_rows,
-    small_nights,
     small_scenes,
     write_night,
 )
@@ -41,17 +40,6 @@ from tests.support.vendor_server import SECRET, Esp, Fault
 
 JOBS = ("klaviyo", "listmonk", "sendgrid")
 COUNTS = ("braze_track", "iterable", "mailchimp")
-
-
-@pytest.fixture(scope="module")
-def nights(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    return small_nights(tmp_path_factory.mktemp("push"))
-
-
-@pytest.fixture
-def scene_of(tmp_path: Path, nights: Callable[[str], Path]) -> Iterator[Callable[[str], Scene]]:
-    with small_scenes(tmp_path, nights) as of:
-        yield of
 
 
 def messages(begin: int, end: int) -> set[str]:

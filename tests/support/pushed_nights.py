@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.delivery.export import export_night, sha256
+from sendworthy.delivery.export import sha256
 from sendworthy.delivery.staging_folder import promote
 from sendworthy.foundation.clock import iso
 from sendworthy.night.removal_files import write_taken_off
@@ -23,6 +23,7 @@ from sendworthy.push.retry import Clock
 from sendworthy.push.sender import Result, push
 from sendworthy.settings.destinations import Destination, Limit, Limits, Rate, load_destinations
 
+from tests.support.exported_nights import export_night
 from tests.support.projects import ROOT
 from tests.support.vendor_server import SECRET, Esp, FakeClock
 from tests.support.vendor_server import Limits as Documented

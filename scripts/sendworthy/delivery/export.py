@@ -15,25 +15,11 @@ from sendworthy.delivery.staging_folder import (
     MANIFEST,
     manifest_bytes,
     night_folder,
-    only_writer,
-    promote,
     writing_aside,
 )
 from sendworthy.foundation.safe_files import MAX_LIST, open_file
 from sendworthy.settings.destinations import Destination, as_form
 from sendworthy.warehouse.database import rows
-
-
-def export_night(
-    connection: duckdb.DuckDBPyConnection,
-    destinations: Sequence[Destination],
-    out: Path,
-    run: Mapping[str, Any],
-    campaigns: Sequence[Mapping[str, Any]],
-) -> Path:
-    """Write the lists and the manifest of a night that is published, and put them in their place; returns the manifest's path."""
-    with only_writer(out):
-        return promote(write_aside(connection, destinations, out, run, campaigns)) / MANIFEST
 
 
 def write_aside(
