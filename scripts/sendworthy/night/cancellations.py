@@ -28,8 +28,10 @@ from sendworthy.settings.seed_files import validate_settings
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
 
-# the suppression list is the project's, for a line that was added since counts; all other settings are the night's
+# the suppression list is the project's, for a line that was added since counts; so are the reasons, which belong to the
+# models. All other settings are the night's
 _SUPPRESSIONS = Path("seeds") / "global_suppressions.csv"
+_REASONS = Path("seeds") / "reasons.csv"
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,13 @@ def _begin(project: Project, wanted: Wanted) -> Path:
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
         ).fetchall()
+        reasons = warehouse.literal(project.root / _REASONS)
+        connection.execute(
+            f"create table settings.reasons as select * from read_csv({reasons}, header = true)"
+        )
         for (table,) in tables:
+            if table == _REASONS.stem:
+                continue
             empty = " limit 0" if table == _SUPPRESSIONS.stem else ""
             name = warehouse.identifier(table)
             connection.execute(
