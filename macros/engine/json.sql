@@ -272,6 +272,48 @@
 {% endmacro %}
 
 
+{% macro json_is_true(object, key) %}
+    {#- whether the key is there and its value is true; of an object that is null or lacks it, it is not -#}
+    {{ return(adapter.dispatch("json_is_true", "sendworthy")(object, key)) }}
+{% endmacro %}
+
+{% macro duckdb__json_is_true(object, key) %}coalesce(json_extract({{ object }}, '$.{{ key }}') = 'true', false){% endmacro %}
+
+{% macro spark__json_is_true(object, key) %}(coalesce({{ spark__json_value(object, key) }} = true, false)){% endmacro %}
+
+
+{% macro rows_of_json_list(relation, columns, object, key, fields) %}
+    {#- a query: one row an object of the list that a JSON object has under a key, with these fields: [field, type, column] -#}
+    {{ return(adapter.dispatch("rows_of_json_list", "sendworthy")(relation, columns, object, key, fields)) }}
+{% endmacro %}
+
+{% macro duckdb__rows_of_json_list(relation, columns, object, key, fields) -%}
+    {%- set types = [] -%}
+    {%- for field, type, column in fields -%} {%- do types.append('"' ~ field ~ '": "' ~ engine_type(type) ~ '"') -%} {%- endfor -%}
+    select
+        {{ columns | join(", ") }}
+        {%- for field, type, column in fields %}, item['{{ field }}'] as {{ column }} {%- endfor %}
+    from
+        (
+            select {{ columns | join(", ") }}, unnest(from_json(json_extract({{ object }}, '$.{{ key }}'), '[{ {{- types | join(", ") -}} }]')) as item
+            from {{ relation }}
+        ) as listed
+{%- endmacro %}
+
+{% macro spark__rows_of_json_list(relation, columns, object, key, fields) -%}
+    {%- set types = [] -%}
+    {%- for field, type, column in fields -%} {%- do types.append("`" ~ field ~ "`: " ~ engine_type(type)) -%} {%- endfor -%}
+    select
+        {{ columns | join(", ") }}
+        {%- for field, type, column in fields %}, item.`{{ field }}` as {{ column }} {%- endfor %}
+    from
+        (
+            select {{ columns | join(", ") }}, explode(from_json(get_json_object({{ object }}, '$.{{ key }}'), 'array<struct<{{ types | join(", ") }}>>')) as item
+            from {{ relation }}
+        ) as listed
+{%- endmacro %}
+
+
 {% macro json_keys(object) %}
     {#- the keys of an object, in its order, as a list -#}
     {{ return(adapter.dispatch("json_keys", "sendworthy")(object)) }}

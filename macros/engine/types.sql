@@ -13,9 +13,19 @@
 {% macro spark__text_list_type() %}{{ return("array<string>") }}{% endmacro %}
 
 
+{% macro json_text_type() %}
+    {#- of a text that is JSON -#}
+    {{ return(adapter.dispatch("json_text_type", "sendworthy")()) }}
+{% endmacro %}
+
+{% macro duckdb__json_text_type() %}{{ return("json") }}{% endmacro %}
+
+{% macro spark__json_text_type() %}{{ return("string") }}{% endmacro %}
+
+
 {% macro engine_type(contract_type) %}
-    {#- a type of the landing contract, or list(text), in the engine's words -#}
-    {{ return({"text": text_type(), "list(text)": text_list_type()}.get(contract_type, contract_type)) }}
+    {#- a type of the landing contract, list(text) or json, in the engine's words -#}
+    {{ return({"text": text_type(), "list(text)": text_list_type(), "json": json_text_type()}.get(contract_type, contract_type)) }}
 {% endmacro %}
 
 

@@ -19,6 +19,7 @@ from sendworthy.audit.overrides import Acceptance, hold_back
 from sendworthy.settings.seed_files import SOURCES
 from sendworthy.warehouse import database as warehouse
 
+from tests.support.model_harness import LIMITS, Warehouse
 from tests.support.projects import ROOT
 
 TONIGHT = datetime(2026, 6, 2)
@@ -44,6 +45,7 @@ class World:
     """A build file with as much in it as the limits look at; its nights are recorded as those of a real one are."""
 
     connection: duckdb.DuckDBPyConnection
+    models: Warehouse
     runs: int = 0
 
     def settings(self, swing: object = 50, least: int = 100, fall: object = 20) -> None:
@@ -73,7 +75,6 @@ class World:
         sources: Mapping[str, Source] | None = None,
         acceptance: Acceptance | None = None,
         gate_fails: tuple[str, ...] = (),
-        window: timedelta = 72 * HOUR,
         unreadable: Mapping[str, tuple[int, int, object]] | None = None,
         segment: Told | None = None,
         everybody: Told | None = None,
@@ -96,19 +97,20 @@ class World:
                 "insert into intermediate.int_limits__quarantined_tables values (?, ?, ?, ?)",
                 [table, *counts],
             )
-        run("create or replace table marts.campaign_decisions (campaign_id varchar)")
-        run("create or replace table marts.personalization_completeness (campaign_id varchar, variant varchar,"
+        run("create or replace table intermediate.int_nights__as_of as select ?::timestamp as as_of", [as_of])
+        run("create or replace table intermediate.int_campaigns__gates (campaign_id varchar)")
+        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar,"
             " merge_field varchar, users bigint, blank_users bigint)")  # fmt: skip
         for table, (count, newest) in (sources or {"events": (1000, as_of - HOUR)}).items():
             run("insert into intermediate.int_nights__sources values (?, ?, ?)", [table, count, newest])
         campaigns = []
         for name, one in told.items():
             run("insert into intermediate.int_campaigns__settings values (?, ?)", [name, one.in_force])
-            run("insert into marts.campaign_decisions select ? from range(?)", [name, one.people])
+            run("insert into intermediate.int_campaigns__gates select ? from range(?)", [name, one.people])
             for merge_field, (people, blank) in one.coverage.items():
                 for variant in ("default", "personalized"):
                     run(
-                        "insert into marts.personalization_completeness values (?, ?, ?, ?, ?)",
+                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, ?, ?, ?)",
                         [name, variant, merge_field, people, blank],
                     )
             failed = (
@@ -125,9 +127,12 @@ class World:
                     "gate": {"passed": not failed, "messages": 5, "failed": failed},
                 }
             )
-        warehouse.create_runs(self.connection)
+        warehouse.create_ledgers(self.connection, ROOT)
         landed = read_landed(self.connection)
-        found = judge_limits(self.connection, campaigns, as_of, window)
+        for model in self.models.models:
+            if model in (*LIMITS, "stg_ledger__runs"):
+                self.models.run_model(self.connection, model, as_of=as_of)
+        found = judge_limits(self.connection, campaigns)
         notes = hold_back(self.connection, campaigns, found, acceptance, as_of, datetime(2026, 6, 9))
         self.runs += 1
         warehouse.record_run(
@@ -162,19 +167,25 @@ class World:
 
 
 @contextmanager
-def a_world() -> Iterator[World]:
+def a_world(models: Warehouse) -> Iterator[World]:
     with duckdb.connect() as connection:
-        for schema in ("settings", "intermediate", "marts", "ops"):
+        for schema in ("settings", "staging", "intermediate", "ops"):
             connection.execute(f"create schema {schema}")
-        world = World(connection)
+        world = World(connection, models)
         world.settings()
         world.sources(("events", 48, 20, "all"), ("support_tickets", None, 20, "with_segments"))
         yield world
 
 
+@pytest.fixture(scope="session")
+def models(warehouse: Warehouse) -> Warehouse:
+    """The compiled project; `warehouse` is a module here."""
+    return warehouse
+
+
 @pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as world:
+def world(models: Warehouse) -> Iterator[World]:
+    with a_world(models) as world:
         yield world
 
 
@@ -233,10 +244,12 @@ def test_an_audience_that_swings(
     hundredths=st.integers(0, 10000),
     least=st.integers(0, 300),
 )
-def test_swings_as_a_naive_function_has_them(before: int, tonight: int, hundredths: int, least: int) -> None:
+def test_swings_as_a_naive_function_has_them(
+    models: Warehouse, before: int, tonight: int, hundredths: int, least: int
+) -> None:
     larger = max(before, tonight)
     swings = larger > 0 and Fraction(abs(before - tonight), larger) > Fraction(hundredths, 10000)
-    with a_world() as world:
+    with a_world(models) as world:
         world.settings(swing=f"{hundredths / 100:.2f}", least=least)
         world.night(BEFORE, segment=Told(before))
         failed = world.failed(segment=Told(tonight))

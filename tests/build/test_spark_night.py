@@ -113,7 +113,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     project = Project(ROOT)
     engine = SparkEngine(project, read_target(project, "spark", os.environ), root / "s.duckdb")
     engine.check(ROOT / "data" / "sample")
-    build = warehouse.new_build(root / "s.duckdb")
+    build = warehouse.new_build(root / "s.duckdb", ROOT)
     environment = engine.prepare(build)
     settings = read_target(project, "spark", {**os.environ, **environment}).settings
     try:

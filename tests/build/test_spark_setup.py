@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -190,11 +189,11 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
     published = project.root / "data" / "s.duckdb"
     published.parent.mkdir()
     with warehouse.connect(published) as connection:
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         connection.execute(
             "insert into ledger.dispatches (as_of, user_id) values (timestamp '2026-06-01 00:00:00', 'u')"
         )
-    build = warehouse.new_build(published)
+    build = warehouse.new_build(published, ROOT)
     environment = engine.prepare(build)
     assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
@@ -213,13 +212,6 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
         # an empty ledger has its columns
         files = f"{environment['SENDWORTHY_LEDGER']}/decisions/*.parquet"
         assert len(connection.execute(f"describe select * from '{files}'").fetchall()) == 12
-
-
-def test_the_ledgers_are_those_of_the_models() -> None:
-    macro = (ROOT / "macros/ledger/prepare_ledger.sql").read_text(encoding="utf-8")
-    types = {"text": "varchar", "list(text)": "varchar[]"}
-    written = [(name, types.get(kind, kind)) for name, kind in re.findall(r'\["(\w+)", "([\w()]+)"\]', macro)]
-    assert written == [column for columns in warehouse.LEDGERS.values() for column in columns]
 
 
 def described(kind: str, provider: str, location: str, *more: tuple[str, str]) -> list[tuple[str, str]]:

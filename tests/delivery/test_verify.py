@@ -137,9 +137,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
                 connection.execute("insert into audit.audit_messages values (?, ?, ?, ?)", row)
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         warehouse.write_ledgers(connection, AS_OF)
-        warehouse.create_runs(connection)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
         tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)

@@ -37,7 +37,7 @@ from tests.oracle import random_settings, write_settings
 from tests.oracle.world import AS_OF
 from tests.support.drop_worlds import DAY, WINDOW, make_drops, measure_looking_about, past_of, publish
 from tests.support.model_harness import PROJECT, Warehouse
-from tests.support.projects import FIRST, SECOND, Place, copy_project
+from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project
 
 # what stands for a row that is not kept any more
 FOLDED = {"rows_folded"}
@@ -581,7 +581,7 @@ def test_a_replay_is_of_a_recorded_night_that_is_not_the_newest(tmp_path: Path) 
     first, second, third = AS_OF, AS_OF + DAY, AS_OF + 2 * DAY
     assert find_replay(database, first) is None
     with duckdb.connect(str(database)) as connection:
-        warehouse.create_runs(connection)
+        warehouse.create_ledgers(connection, ROOT)
         for number, (as_of, run) in enumerate(
             (
                 (first, {"landed_until": {"events": "2026-05-30"}}),

@@ -17,7 +17,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.landing.replay import Replay, find_replay, read_cancelled_until
 from sendworthy.warehouse import database as warehouse
 
-from tests.support.projects import FIRST, SECOND, Place, copy_project, sendworthy
+from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 
 NIGHT = datetime(2026, 6, 1)
 HOUR = timedelta(hours=1)
@@ -29,8 +29,7 @@ def record(
     path: Path, as_of: datetime, started_at: datetime, details: dict[str, Any] | None = None, **run: Any
 ) -> None:
     with warehouse.connect(path) as connection:
-        warehouse.create_runs(connection)
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         at = {"started_at": started_at, "finished_at": started_at}
         told = {"run_id": f"{as_of}-{started_at}", "as_of": as_of, **at, "run": json.dumps(run)}
         warehouse.record_run(connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}])
@@ -72,7 +71,7 @@ def test_a_night_that_knew_of_no_cancellation_sees_none() -> None:
 
 def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(tmp_path: Path) -> None:
     with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         assert read_cancelled_until(connection) is None
         for at in (NIGHT + 5 * HOUR, NIGHT + 6 * HOUR, NIGHT + 4 * HOUR):
             connection.execute("insert into ledger.cancellations (cancelled_at) values (?)", [at])

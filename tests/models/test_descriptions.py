@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from sendworthy.warehouse.database import create_ledgers
 
 from tests.oracle import write_world
 
@@ -26,6 +27,7 @@ class Project:
 
     manifest: dict[str, Any]
     columns: dict[str, set[str]]  # schema.name -> names, in lower case
+    ledgers: dict[str, list[tuple[str, str]]]  # schema.name -> names and types, in their order
 
     def nodes(self, kind: str) -> Iterator[dict[str, Any]]:
         """The project's own nodes of one kind (model, seed)."""
@@ -66,7 +68,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         )
         for schema, table, column in found.fetchall():
             columns.setdefault(f"{schema}.{table}", set()).add(column.lower())
-    return Project(json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8")), columns)
+        ledgers = _tables(connection, ["ledger.%", "ops.runs"])
+    manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return Project(manifest, columns, ledgers)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, kind in connection.execute(
+        """
+        select schema_name || '.' || table_name as name, column_name, data_type
+        from duckdb_columns()
+        where len(list_filter(?, lambda wanted: name like wanted)) > 0
+        order by name, column_index
+        """,
+        [names],
+    ).fetchall():
+        found.setdefault(table, []).append((column, kind))
+    return found
 
 
 def test_every_model_says_its_grain_first(project: Project) -> None:
@@ -140,3 +159,12 @@ def test_every_macro_is_used(project: Project) -> None:
         and not re.search(rf"\b{name}\b", text)
     ]
     assert not unused, f"nobody uses {unused}"
+
+
+def test_a_night_makes_the_ledgers_that_dbt_makes(project: Project) -> None:
+    with duckdb.connect() as connection:
+        create_ledgers(connection, PROJECT)
+        assert _tables(connection, ["%"]) == project.ledgers
+    assert set(project.ledgers) == {
+        *("ledger.decisions", "ledger.dispatches", "ledger.cancellations", "ledger.files_read", "ops.runs")
+    }

@@ -212,6 +212,15 @@ TABLES: list[Table] = [
         + [(text, text not in (*NO_A, *NULL_A)) for text, *_ in VALUES],
     ),
     Table(
+        "json_is_true",
+        ["text", "a"],
+        TEXT,
+        [
+            *(('{"a": true}', True), ('{"b": 1, "a": true}', True), ('{"a": false}', False), ('{"a": "true"}', False)),
+            *(('{"a": 1}', False), ('{"a": null}', False), ('{"b": true}', False), ("{}", False), (None, False)),
+        ],
+    ),
+    Table(
         "json_keys",
         ["text"],
         TEXT,
@@ -421,6 +430,7 @@ TABLES: list[Table] = [
     Table("utc_time", ["2026-05-31T17:00:00.123456-07:00"], TEXT, [("a", NIGHT + 123456 * MICROSECOND)]),
     # -- types and literals
     Table("text_type", [], {"number": "bigint"}, [(12, "12"), (None, None)], around="cast(number as {})"),
+    Table("json_text_type", [], TEXT, [('{"a": [1]}', '{"a": [1]}'), (None, None)], around="cast(text as {})"),
     Table("text_list_type", [], LIST, [(["a", None], ["a", None]), (None, None)], around="cast(list as {})"),
     Table("engine_type", ["text"], {"number": "bigint"}, [(12, "12")], around="cast(number as {})"),
     Table("engine_type", ["integer"], TEXT, [("12", 12)], around="cast(text as {})"),
@@ -597,6 +607,26 @@ QUERIES: list[Query] = [
         {"id": "text", "list": "text list"},
         [("u1", ["b"])],
         [("u1", ["b"], "b", 1)],
+    ),
+    Query(
+        "rows_of_json_list",
+        [
+            *("given", ["id"], "text", "list"),
+            [["table", "text", "name"], ["rows", "bigint", "number"], ["at", "timestamp", "time"]],
+        ],
+        {"id": "text", "text": "text"},
+        [
+            (
+                "u1",
+                '{"list": [{"table": "a", "rows": 3, "at": "2026-06-01T00:00:00Z"}, {"table": "b"}], "other": [1]}',
+            ),
+            ("u2", '{"list": [{"rows": null, "at": null, "more": {"table": 1}, "table": "c"}]}'),
+            ("u3", '{"list": []}'),
+            ("u4", '{"list": null}'),
+            ("u5", "{}"),
+            ("u6", None),
+        ],
+        [("u1", "a", 3, datetime(2026, 6, 1)), ("u1", "b", None, None), ("u2", "c", None, None)],
     ),
     Query(
         "times_in_steps",

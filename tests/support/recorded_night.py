@@ -107,9 +107,8 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
             connection.execute(f"attach '{fresh}' as fresh (read_only)")
             for table in warehouse.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
-            warehouse.create_ledgers(connection)
+            warehouse.create_ledgers(connection, night.project.root)
             create_deliveries(connection)
-            warehouse.create_runs(connection)
             carried = connection.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"
             ).fetchall()

@@ -48,7 +48,7 @@ def _build_and_audit(night: Night) -> None:
             meanwhile.submit(load_messages, night.project),
         )
         with stages.step("build", "building the warehouse"):
-            night.build = warehouse.new_build(options.database)
+            night.build = warehouse.new_build(options.database, night.project.root)
             if not options.allow_stale:
                 refuse_earlier_clock(night.build, started_at)
             night.warnings += build_warehouse(night)

@@ -9,7 +9,7 @@ from sendworthy.audit.alerts import (
     check_channels,
     read_channels,
 )
-from sendworthy.audit.limits import check_window, read_window
+from sendworthy.audit.limits import check_window
 from sendworthy.build.engines import choose_engine
 from sendworthy.campaigns.compiler import check_fresh
 from sendworthy.delivery.staging_folder import (
@@ -47,7 +47,7 @@ def prepare(night: Night) -> None:
     project, options = night.project, night.options
     with night.stages.step("settings", "checking the settings"):
         check_settings(project)
-        night.channels, night.window = read_channels(project, os.environ), read_window(project)
+        night.channels = read_channels(project, os.environ)
         night.known = load_destinations(project.root)
         night.key = read_key(os.environ)
         check_places(project, options)

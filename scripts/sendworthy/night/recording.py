@@ -30,7 +30,6 @@ from sendworthy.warehouse import database as warehouse
 
 def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
     """Decide which campaigns go out: what the gate said, the limits, and what a person accepts."""
-    warehouse.create_runs(connection)
     night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
     night.run["landed"] = read_landed(connection)
@@ -40,7 +39,7 @@ def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
     night.run["folded_before"] = night.history.horizon.isoformat() if night.history else None
     if night.replay is not None:
         night.run["is_replay"] = True
-    found = judge_limits(connection, night.campaigns, night.as_of, night.window)
+    found = judge_limits(connection, night.campaigns)
     night.warnings += hold_back(
         connection, night.campaigns, found, night.options.acceptance, night.as_of, night.started_at
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,6 @@ class Night:
 
     # the settings
     channels: Channels = field(init=False)
-    window: timedelta = field(init=False)
     known: Mapping[str, Destination] = field(init=False)
     key: bytes | None = field(init=False)
     engine: Engine = field(init=False)

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from sendworthy.foundation.durable_files import flush, make_folder, swap_in
 from sendworthy.foundation.errors import BuildError, SettingsError, did_you_mean
 from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
 
 # What lives longer than a night, and is carried from the published file into the next build.
@@ -30,40 +32,8 @@ CARRIED_TABLES = (
 )
 
 
-# What is appended night by night: (column, type), as the macro ledger_table has it.
-LEDGERS = {
-    "decisions": (
-        *(("as_of", "timestamp"), ("user_id", "varchar"), ("campaign_id", "varchar"), ("channel", "varchar")),
-        *(("decision", "varchar"), ("primary_reason", "varchar"), ("reasons", "varchar[]")),
-        *(("variant", "varchar"), ("trigger_at", "timestamp"), ("priority", "integer")),
-        *(("lost_to", "varchar[]"), ("send_at", "timestamp")),
-    ),
-    "dispatches": (
-        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("user_id", "varchar")),
-        *(("campaign_id", "varchar"), ("channel", "varchar"), ("variant", "varchar")),
-        *(("send_at", "timestamp"), ("valid_until", "timestamp")),
-        *(("journey_started_at", "timestamp"), ("address_hash", "varchar")),
-    ),
-    "cancellations": (
-        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
-        *(("user_id", "varchar"), ("cancelled_at", "timestamp"), ("reasons", "varchar[]")),
-    ),
-    # one row a file of the landing zone: when the run began that read it first
-    "files_read": (("table_name", "varchar"), ("file", "varchar"), ("first_read_at", "timestamp")),
-}
-
-# the record of runs, one row a run and campaign
-RUNS = (
-    *(("run_id", "varchar"), ("as_of", "timestamp"), ("as_of_source", "varchar")),
-    *(("started_at", "timestamp"), ("finished_at", "timestamp"), ("run", "json"), ("campaign_id", "varchar")),
-    *(("status", "varchar"), ("candidates", "bigint"), ("send", "bigint"), ("control", "bigint")),
-    *(
-        ("suppress", "bigint"),
-        ("messages", "bigint"),
-        ("failed_expectations", "varchar[]"),
-        ("details", "json"),
-    ),
-)
+# What is appended night by night: its tables and their columns are the sources of dbt.
+LEDGER_CONTRACT = "models/staging/ledger/_ledger__sources.yml"
 
 # older DuckDB cannot read it; it packs texts that repeat into a fifth less, in less time
 _STORAGE = "storage_version 'v1.3.0'"
@@ -190,7 +160,7 @@ def rows(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def new_build(published: Path) -> Path:
+def new_build(published: Path, project_dir: Path) -> Path:
     """An empty build file beside the published one (the same file system, so that the swap is atomic), ledgers carried over."""
     folder = forget_build(published)
     make_folder(folder)
@@ -218,12 +188,13 @@ def new_build(published: Path) -> Path:
                 f"{published} is the database of something else: it has tables, and no night. A night would be put in its place.",
                 "name another file with --db.",
             )
+        ledgers = read_ledgers(project_dir)
         for table in CARRIED_TABLES:
             if table in known:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
                 # an older version has written fewer columns
-                for name, kind in {**LEDGERS, "runs": RUNS}.get(table.partition(".")[2], ()):
+                for name, kind in ledgers.get(table, ()):
                     connection.execute(f"alter table {table} add column if not exists {name} {kind}")
         connection.execute("detach published")
     return build
@@ -269,25 +240,49 @@ def read_campaigns(
     return named
 
 
-def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:
-    """The ledgers, if they are not there yet."""
-    connection.execute("create schema if not exists ledger")
-    for table, columns in LEDGERS.items():
+def read_ledgers(project_dir: Path) -> dict[str, list[tuple[str, str]]]:
+    """The ledgers and ops.runs with their columns and types; SettingsError where a project does not say which they are."""
+    try:
+        found = read_dbt_yaml(project_dir / LEDGER_CONTRACT, project_dir)
+        return {
+            f"{source['name']}.{table['name']}": [
+                (column["name"], _TYPES.get(column["data_type"], column["data_type"]))
+                for column in table["columns"]
+            ]
+            for source in found["sources"]
+            for table in source["tables"]
+        }
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError) as error:
+        raise SettingsError(
+            f"{LEDGER_CONTRACT} does not say what the ledgers hold ({type(error).__name__}).",
+            "restore it from version control, or give the right --project-dir.",
+        ) from None
+
+
+# the types of the contract that DuckDB calls otherwise
+_TYPES = {"text": "varchar", "list(text)": "varchar[]"}
+
+
+def create_ledgers(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
+    """The ledgers and the record of runs, if they are not there yet; as `dbt` makes them in a file of its own."""
+    for table, columns in read_ledgers(project_dir).items():
+        connection.execute(f"create schema if not exists {table.partition('.')[0]}")
         columns_sql = ", ".join(f"{name} {kind}" for name, kind in columns)
-        connection.execute(f"create table if not exists ledger.{table} ({columns_sql})")
+        connection.execute(f"create table if not exists {table} ({columns_sql})")
 
 
-def copy_ledgers(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def copy_ledgers(connection: duckdb.DuckDBPyConnection, project_dir: Path, folder: Path) -> None:
     """Write the ledgers as `<folder>/<ledger>/part-0.parquet`, for an engine that cannot read this file; times in UTC."""
-    for table, columns in LEDGERS.items():
-        place = folder / table
+    for table, columns in read_ledgers(project_dir).items():
+        place = folder / table.partition(".")[2]
         place.mkdir(parents=True)
         # a time of Parquet that says that it is UTC is the same instant for whoever reads it
+        as_stored = {"timestamp": "timestamptz", "json": "varchar"}
         select = ", ".join(
-            f"{name}::timestamptz as {name}" if kind == "timestamp" else name for name, kind in columns
+            f"{name}::{as_stored[kind]} as {name}" if kind in as_stored else name for name, kind in columns
         )
         connection.execute(
-            f"copy (select {select} from ledger.{table}) to {literal(place / 'part-0.parquet')} (format parquet)"
+            f"copy (select {select} from {table}) to {literal(place / 'part-0.parquet')} (format parquet)"
         )
 
 
@@ -368,13 +363,6 @@ def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime
         """,
         [started_at],
     )
-
-
-def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
-    """The record of runs, if it is not there yet."""
-    connection.execute("create schema if not exists ops")
-    columns = ", ".join(f"{name} {kind}" for name, kind in RUNS)
-    connection.execute(f"create table if not exists ops.runs ({columns})")
 
 
 def record_run(

@@ -81,8 +81,8 @@ class SparkEngine:
             self.lake.mkdir(parents=True, mode=0o700)
         (self.lake / LAKE_MARK).touch()
         with warehouse.connect(build) as connection:
-            warehouse.create_ledgers(connection)
-            warehouse.copy_ledgers(connection, self.lake / "ledger")
+            warehouse.create_ledgers(connection, self._project.root)
+            warehouse.copy_ledgers(connection, self._project.root, self.lake / "ledger")
         return {
             **quiet_environment(self.lake, self._master),
             "SENDWORTHY_LEDGER": str(self.lake / "ledger"),
