@@ -51,7 +51,7 @@
 {%- endmacro %}
 
 
-{% macro active_within(days, time) -%}
+{% macro active_within(time, days) -%}
     {# whether active_on is one of the whole days (UTC) of so many before a time; the day of the time itself is none of them #}
     (
         active_on >= cast({{ days_before(time, days) }} as date)

@@ -74,7 +74,7 @@
 
 {% macro unreadable_tables() %}
     {#- the tables whose unreadable rows keep whom they name from marketing, in the order of the reasons -#}
-    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions"]) }}
+    {{ return(landing_tables() | reject("equalto", "erasure_requests") | list) }}
 {% endmacro %}
 
 
