@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from sendworthy.settings.destinations import Destination, Record
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import Sql, identifier, literal
 
 # what a record that is replaced whole holds, as one field
 _WHOLE = "row"
@@ -16,9 +16,9 @@ _WHOLE = "row"
 NOBODY = "none"
 
 
-def hash_of_address(address: str) -> str:
+def hash_of_address(address: str) -> Sql:
     """SQL: what the ledger calls whom a destination knows by an address."""
-    return f"sha256(lower({address}))"
+    return Sql(f"sha256(lower({address}))")
 
 
 def _key(place: str) -> str:
@@ -197,7 +197,7 @@ class RecordSql:
 
     def _replaced(self) -> dict[str, str]:
         """The columns of a row that is told in full."""
-        columns = {column: identifier(f"listed {column}") for column in self.columns}
+        columns: dict[str, str] = {column: identifier(f"listed {column}") for column in self.columns}
         change = self.destination.change
         if change and self.is_json:
             (column, value) = next(iter(columns.items()))
@@ -236,10 +236,10 @@ class RecordSql:
         attributes = _text(attributes) if record.is_text else attributes
         return f"{person} || {others} || ', {_quoted(record.attributes)}: ' || {attributes} || '}}'"
 
-    def emptied(self) -> str:
-        """SQL: the fields that are gone from a record whose message was taken off, as a list."""
-        names = [_WHOLE] if self.record.is_replaced else [self.campaign, self.message]
-        return f"[{', '.join(literal(name) for name in names)}]"
+    @property
+    def emptied(self) -> list[str]:
+        """The fields that are gone from a record whose message was taken off."""
+        return [_WHOLE] if self.record.is_replaced else [self.campaign, self.message]
 
 
 def _quoted(name: str) -> str:

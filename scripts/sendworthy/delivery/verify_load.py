@@ -182,7 +182,7 @@ def _value(said: str, form: Form) -> str:
     names = said.split(".")
     if form.format == "jsonl":
         names = [*(form.file_columns or ()), *names]
-    value = identifier(_told(names[0]) if form.format == "parquet" else names[0])
+    value: str = identifier(_told(names[0]) if form.format == "parquet" else names[0])
     for name in names[1:]:
         value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
     return value

@@ -18,6 +18,8 @@ from sendworthy.foundation.errors import BuildError, SettingsError, did_you_mean
 from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
+from sendworthy.warehouse.statements import identifier as identifier
+from sendworthy.warehouse.statements import literal as literal
 
 # What lives longer than a night, and is carried from the published file into the next build.
 CARRIED_TABLES = (
@@ -513,13 +515,3 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
 def log_of(database: Path) -> Path:
     """Where DuckDB keeps what it has not folded into the file yet."""
     return database.with_name(f"{database.name}.wal")
-
-
-def literal(value: Path | str) -> str:
-    """A path or a text as a SQL text."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as a quoted SQL name."""
-    return '"' + name.replace('"', '""') + '"'
