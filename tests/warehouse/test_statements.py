@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -80,12 +81,9 @@ def test_every_statement_begins_with_what_it_gives() -> None:
 
 
 def test_every_statement_is_asked_for() -> None:
-    unused = [
-        path.relative_to(SCRIPTS).as_posix()
-        for path in sorted(SCRIPTS.glob("*/sql/*.sql"))
-        if not any(
-            f'"{path.stem}"' in module.read_text(encoding="utf-8")
-            for module in path.parents[1].glob("**/*.py")
-        )
-    ]
+    unused = []
+    for path in sorted(SCRIPTS.glob("*/sql/*.sql")):
+        modules = "".join(module.read_text(encoding="utf-8") for module in path.parents[1].glob("**/*.py"))
+        if not re.search(rf"""["']{path.stem}["']""", modules):
+            unused.append(path.relative_to(SCRIPTS).as_posix())
     assert not unused
