@@ -145,7 +145,7 @@ def work_out(
     _make(
         connection, "change_leavers", leavers, {"channels": list(destination.channels)} if by_address else {}
     )
-    _make(connection, changes_table(destination), sql.changes())
+    _make(connection, changes_table(destination), *sql.changes())
     counts = _counts(connection)
     found = {}
     for campaign in taken:
