@@ -57,14 +57,14 @@ lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff format --check scripts expectations dev tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfmt --check --quiet models tests
+	$(BIN)/sqlfmt --check --quiet models tests scripts
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run
 
 format: $(READY) ## write Python and SQL as the linters want them
 	$(BIN)/ruff check --fix scripts expectations dev tests benchmarks
 	$(BIN)/ruff format scripts expectations dev tests benchmarks
-	$(BIN)/sqlfmt --quiet models tests
+	$(BIN)/sqlfmt --quiet models tests scripts
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate

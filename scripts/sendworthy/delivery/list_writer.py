@@ -171,12 +171,8 @@ def _write_tables(
 
 
 def _part(start: int, rows: int) -> str:
-    return f"""
-        select * exclude (place_in_list)
-        from list_in_parts
-        where place_in_list > {start} and place_in_list <= {start + rows}
-        order by place_in_list
-    """
+    places = f"place_in_list > {start} and place_in_list <= {start + rows}"
+    return f"select * exclude (place_in_list) from list_in_parts where {places} order by place_in_list"
 
 
 def _write_lines(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> list[Part]:

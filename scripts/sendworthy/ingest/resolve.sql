@@ -1,8 +1,9 @@
--- From the reports of one file to rows of message_events. Given: the tables `reports` (one row a report, texts made by sources/*.sql,
--- and read_at, when it was read first), event_types, dispatches, users, addresses and campaigns (lookups.py). Left behind:
--- `understood`, a row for each report; `outcomes`, a row for each report, event type and channel, with why it does not land (`fate`,
--- null where it does); `landed`, the rows that do; `kept`, the reports that stop messages, or may, and do not land.
-
+-- From the reports of one file to rows of message_events. Given: the tables `reports` (one row a
+-- report, texts made by sources/*.sql, and read_at, when it was read first), event_types, dispatches,
+-- users, addresses and campaigns (lookups.py). Left behind: `understood`, a row for each report;
+-- `outcomes`, a row for each report, event type and channel, with why it does not land (`fate`, null
+-- where it does); `landed`, the rows that do; `kept`, the reports that stop messages, or may, and do
+-- not land.
 -- a text without white space and invisible characters at both ends; null where nothing is left
 create or replace temp macro filled(word) as nullif(regexp_replace(word, '^[\p{Z}\p{Cc}\p{Cf}]+|[\p{Z}\p{Cc}\p{Cf}]+$', '', 'g'), '');
 
@@ -126,7 +127,8 @@ with
         select
             * exclude (occurred_at),
             is_about_an_address(event_type) as is_about_the_address,
-            -- nobody reports from before 2000; a whole day ends with its last moment where it stops a message
+            -- nobody reports from before 2000; a whole day ends with its last moment where it stops a
+            -- message
             case
                 when is_about_the_address and (occurred_at < '2000-01-01' or occurred_at > getvariable('now') + interval 1 hour) then null
                 when is_about_the_address and is_whole_day and occurred_at is not null then least(occurred_at + interval 1 day - interval 1 microsecond, getvariable('now'))
@@ -139,8 +141,9 @@ with
         select
             * exclude (occurred_at),
             occurred_at is null as is_untimed,
-            -- without a time that can be read it counts from when it was read: from the end of the day before, so that the night of
-            -- that day sees it, and once more from the moment itself, so that no consent from in between undoes it
+            -- without a time that can be read it counts from when it was read: from the end of the day
+            -- before, so that the night of that day sees it, and once more from the moment itself, so
+            -- that no consent from in between undoes it
             unnest(
                 case
                     when occurred_at is not null then [{'at': occurred_at, 'mark': ''}]
@@ -170,8 +173,9 @@ select
     case when address_channel = case channel when 'whatsapp' then 'sms' else channel end then address_key end as address
 from apart;
 
--- Whose it is: by the dispatch, which is surest; as the report says, where somebody has that id; by the address. What concerns an
--- address concerns everybody who has it, or had it when a message of ours went there: a row each.
+-- Whose it is: by the dispatch, which is surest; as the report says, where somebody has that id; by the
+-- address. What concerns an address concerns everybody who has it, or had it when a message of ours
+-- went there: a row each.
 create or replace temp table owned as
 with
     counted as (
@@ -214,7 +218,8 @@ with
     ),
 
     found as (
-        -- an id that nobody has yet may be of somebody who came since: what concerns an address counts for it, too
+        -- an id that nobody has yet may be of somebody who came since: what concerns an address counts
+        -- for it, too
         select asked.*, false as is_by_address
         from asked
         where
@@ -245,8 +250,8 @@ where
     user_id is null
     and not ((is_about_the_address and ever_had_it > 0) or now_have_it = 1 or (now_have_it = 0 and ever_had_it = 1));
 
--- which dispatch of ours it reports on, where only the person and the campaign are known: the newest that had been made by then.
--- A message that went out after its dispatch had expired is one of its own.
+-- which dispatch of ours it reports on, where only the person and the campaign are known: the newest
+-- that had been made by then. A message that went out after its dispatch had expired is one of its own.
 create or replace temp table outcomes as
 with
     dispatched as (
@@ -277,7 +282,7 @@ with
         left join dispatches on dispatched.dispatch_id = dispatches.dispatch_id
     ),
 
-    -- an id that the provider gives to reports of several people is made one for each of them
+-- an id that the provider gives to reports of several people is made one for each of them
     apart as (
         select
             * exclude (message_event_id),

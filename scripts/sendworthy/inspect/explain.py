@@ -13,6 +13,9 @@ import duckdb
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 @dataclass
@@ -56,16 +59,7 @@ def explain(
         taken_back = _taken_back(connection, user_id, as_of)
         triggers = {
             row["trigger_event"]: row["trigger_at"]
-            for row in warehouse.rows(
-                connection,
-                """
-                select trigger_event, max(trigger_at) as trigger_at
-                from intermediate.int_events__triggers
-                where user_id = ?
-                group by trigger_event
-                """,
-                [user_id],
-            )
+            for row in warehouse.rows(connection, _sql("newest_triggers"), {"user_id": user_id})
         }
     explained = []
     for campaign in settings:
@@ -110,16 +104,7 @@ def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[st
     """The campaigns that were held back in the last run of a night."""
     if warehouse.audited_run(connection) is None:
         return set()
-    found = warehouse.rows(
-        connection,
-        """
-        select campaign_id
-        from ops.runs
-        where as_of = ?
-        qualify finished_at = max(finished_at) over () and status = 'held_back'
-        """,
-        [as_of],
-    )
+    found = warehouse.rows(connection, _sql("held_back"), {"as_of": as_of})
     return {row["campaign_id"] for row in found}
 
 
@@ -129,15 +114,7 @@ def _taken_back(
     """What was taken back of a user's messages of the date of a night, by campaign."""
     if not warehouse.has_table(connection, "ledger", "cancellations"):
         return {}
-    found = warehouse.rows(
-        connection,
-        """
-        select campaign_id, cancelled_at, reasons
-        from ledger.cancellations
-        where user_id = ? and as_of::date = ?::date
-        """,
-        [user_id, as_of],
-    )
+    found = warehouse.rows(connection, _sql("taken_back"), {"user_id": user_id, "as_of": as_of})
     return {row["campaign_id"]: row for row in found}
 
 

@@ -27,6 +27,9 @@ from sendworthy.settings.destinations import Destination, load_destinations, wit
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # the suppression list is the project's, for a line that was added since counts; so are the reasons, which belong to the
 # models. All other settings are the night's
@@ -197,19 +200,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
     with warehouse.connect(aside, read_only=True) as connection:
         warehouse.attach(connection, wanted.database, "published")
-        (counted,) = warehouse.rows(
-            connection,
-            """
-            select
-                (
-                    select count(*)
-                    from landing.landing_files as found
-                    anti join published.ops.source_counts as read using (table_name, file)
-                ) as new_files,
-                (select count(*) from landing.people_with_news) as people,
-                (select count(*) from marts.cancellations) as cancelled
-            """,
-        )
+        (counted,) = warehouse.rows(connection, _sql("counts_of_news"))
         unreadable = warehouse.rows(
             connection,
             "from landing.unreadable_news order by unreadable_rows desc, table_name, detail",
@@ -253,14 +244,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
 def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
     """Append what was found to the ledger."""
     warehouse.attach(connection, aside, "found")
-    connection.execute(
-        """
-        insert into ledger.cancellations by name
-        select as_of, dispatch_id, campaign_id, user_id, cancelled_at, reasons
-        from found.marts.cancellations
-        order by campaign_id, user_id
-        """
-    )
+    connection.execute(f"insert into ledger.cancellations by name {_sql('found_cancellations')}")
     connection.execute("detach found")
 
 

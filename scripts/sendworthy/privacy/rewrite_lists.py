@@ -369,7 +369,7 @@ def _request_without(
 
 def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
     column, *inner = form.says.message.split(".")
-    value = identifier(column)
+    value: str = identifier(column)
     for name in inner:
         value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
     theirs = f"coalesce(list_contains(?, {value}::varchar), false)"

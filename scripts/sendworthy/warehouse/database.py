@@ -20,6 +20,11 @@ from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
+from sendworthy.warehouse.statements import identifier as identifier
+from sendworthy.warehouse.statements import literal as literal
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # What lives longer than a night, and is carried from the published file into the next build.
 CARRIED_TABLES = (
@@ -293,17 +298,7 @@ def hold_back(connection: duckdb.DuckDBPyConnection, released: Sequence[str]) ->
     or all of their rows where no column says of which campaign they are.
     """
     held_back = _keep_released(connection, "marts.send_list", "campaign_id", released)
-    tables = connection.execute(
-        """
-        select
-            columns.schema_name || '.' || columns.table_name,
-            min(columns.column_name) filter (where columns.column_name similar to '(.*_)?campaign_id')
-        from duckdb_columns() as columns
-        inner join duckdb_tables() as tables using (database_name, schema_name, table_name)
-        where columns.schema_name in ('exports', 'audit') and columns.database_name = current_database()
-        group by all
-        """
-    ).fetchall()
+    tables = connection.execute(_sql("tables_to_hold_back")).fetchall()
     for table, column in tables:
         if column:
             _keep_released(connection, table, column, released)
@@ -329,39 +324,15 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
         connection.execute(
             f"delete from ledger.{table} where as_of = ? and user_id not like 'erased:%'", [as_of]
         )
-    connection.execute(
-        """
-        insert into ledger.decisions by name
-        select as_of, user_id, campaign_id, channel, decision, primary_reason, reasons, variant, trigger_at, priority,
-            lost_to, send_at
-        from marts.campaign_decisions
-        order by campaign_id, user_id
-        """
-    )
-    connection.execute(
-        """
-        insert into ledger.dispatches by name
-        select ? as as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until, journey_started_at,
-            address_hash
-        from marts.send_list
-        order by campaign_id, user_id
-        """,
-        [as_of],
-    )
+    connection.execute(f"insert into ledger.decisions by name {_sql('ledger_decisions')}")
+    connection.execute(f"insert into ledger.dispatches by name {_sql('ledger_dispatches')}", {"as_of": as_of})
     connection.execute("commit")
 
 
 def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime) -> None:
     """Remember the files of the landing zone that this run is the first one to have read."""
     connection.execute(
-        """
-        insert into ledger.files_read by name
-        select distinct table_name, file, cast(? as timestamp) as first_read_at
-        from ops.source_counts
-        anti join ledger.files_read using (table_name, file)
-        order by table_name, file
-        """,
-        [started_at],
+        f"insert into ledger.files_read by name {_sql('ledger_files_read')}", {"started_at": started_at}
     )
 
 
@@ -501,13 +472,3 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
 def log_of(database: Path) -> Path:
     """Where DuckDB keeps what it has not folded into the file yet."""
     return database.with_name(f"{database.name}.wal")
-
-
-def literal(value: Path | str) -> str:
-    """A path or a text as a SQL text."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as a quoted SQL name."""
-    return '"' + name.replace('"', '""') + '"'

@@ -1,5 +1,6 @@
--- Customer.io's reporting webhooks: one JSON object an event. object_type and metric together are the event, as Customer.io
--- itself writes it (email_opened). The ids of its four kinds of sendings are numbers of their own: the kind stands before.
+-- Customer.io's reporting webhooks: one JSON object an event. object_type and metric together are the
+-- event, as Customer.io itself writes it (email_opened). The ids of its four kinds of sendings are
+-- numbers of their own: the kind stands before.
 create or replace temp table reports as
 select
     coalesce(nullif(trim(doc ->> '$.event_id'), ''), md5(doc)) as event_id,

@@ -4,7 +4,12 @@ with
         select 'events' as table_name, event_id as id, event_name, quarantine_reason, file
         from staging.base_landing__events
         union all
-        select 'message_events' as table_name, message_event_id as id, event_type as event_name, quarantine_reason, file
+        select
+            'message_events' as table_name,
+            message_event_id as id,
+            event_type as event_name,
+            quarantine_reason,
+            file
         from staging.base_landing__message_events
     ),
 
