@@ -34,6 +34,7 @@ from sendworthy.settings.destinations import (
 from tests.oracle import Settings
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse
+from tests.support.pages import steps
 from tests.support.projects import ROOT
 from tests.support.vendor_rules import BY_ADDRESS, CELLS, FIELDS, MAILCHIMP, RULES, Message
 
@@ -587,12 +588,10 @@ def test_one_model_and_one_description_make_a_destination(
     sample: Sample, project: Project, tmp_path: Path
 ) -> None:
     """The two of docs/add-a-destination.md, as they stand there."""
-    page = (ROOT / "docs" / "add-a-destination.md").read_text(encoding="utf-8")
-    (sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    (described,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    folder = project.root / "models" / "exports"
-    (folder / "export_acme.sql").write_text(sql, encoding="utf-8")
-    (folder / "export_acme.yml").write_text(described, encoding="utf-8")
+    for step in steps(ROOT / "docs" / "add-a-destination.md"):
+        if step.file:
+            step.do(project.root)
+    described = (project.root / "models" / "exports" / "export_acme.yml").read_text(encoding="utf-8")
     (acme,) = choose_destinations(project, ["acme"])
     columns = [column["name"] for column in yaml.safe_load(described)["models"][0]["columns"]]
     sample.connection.execute(
