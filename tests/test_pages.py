@@ -49,8 +49,9 @@ def _sample(folder: Path) -> None:
     """A landing zone of sixty people: twenty ordered ten times, twenty nine times, and twenty have stayed away since winter."""
     shutil.rmtree(folder)
     folder.mkdir()
-    sizes = {0: {"shoe_size": 42}, 1: {"shoe_size": "n/a"}, 2: {}}
-    users, events = [], []
+    sizes: tuple[dict[str, Any], ...] = ({"shoe_size": 42}, {"shoe_size": "n/a"}, {})
+    users: list[dict[str, str]] = []
+    events: list[dict[str, str]] = []
     for number in range(60):
         kind = ("ten", "nine", "away")[number // 20]
         user = f"{kind}{number:02}"
@@ -151,7 +152,7 @@ def test_a_segment_a_merge_field_a_campaign_and_a_destination_as_the_pages_say(t
         assert [user for (user,) in members] == [f"ten{number:02}" for number in range(20)]
         described = query("select description from settings.merge_fields where merge_field = 'shoe_size'")
         assert described == [("Shoe size from the profile's custom attributes",)]
-        found = {
+        decided = {
             "segments": {
                 user: sorted(names) for user, names in query("from marts.customers select user_id, segments")
             },
@@ -162,7 +163,7 @@ def test_a_segment_a_merge_field_a_campaign_and_a_destination_as_the_pages_say(t
         [sys.executable, "-c", ORACLE], cwd=project, capture_output=True, text=True, check=False, timeout=300
     )
     assert oracle.returncode == 0, oracle.stderr
-    assert json.loads(oracle.stdout) == found
+    assert json.loads(oracle.stdout) == decided
 
 
 def test_each_block_of_the_pages_is_a_step() -> None:
