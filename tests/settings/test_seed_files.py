@@ -160,7 +160,7 @@ def test_each_mistake_in_a_line(project: Path, seed: str, line: str, column: str
 
 
 RIGHT = [
-    ("merge_fields", "shoe_size,Shoe size from the profile's custom attributes,true"),
+    ("merge_fields", "hat_size,Hat size from the profile's custom attributes,true"),
     ("events", "coffee_brewed,A coffee"),
     ("events", "äpfel_gekauft,Obst"),
     ("event_names", "Placed Order,order_completed"),
