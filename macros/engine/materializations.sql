@@ -15,6 +15,7 @@
         {% do drop_relation(existing) %}
     {% endif %}
     {% if config.get("contract").enforced %}
+        {% do add_merge_fields_to_contract() %}
         {% do get_assert_columns_equivalent(sql) %}
     {% endif %}
     {% call statement("main") -%}

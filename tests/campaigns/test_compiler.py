@@ -618,6 +618,23 @@ def test_merge_tags_are_sorted_and_cover_the_merge_fields() -> None:
     assert tags["mailchimp"]["FNAME"] == "first_name" and tags["mailchimp"]["UNSUB"] is None
 
 
+def test_a_merge_field_without_a_line_has_the_usual_tag(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    (seeds / "merge_fields.csv").write_text(
+        "merge_field,description,is_personal\ncity,x,true\nlast_shoe_size,x,true\n", encoding="utf-8"
+    )
+    (seeds / "merge_tags.csv").write_text(
+        "dialect,merge_tag,merge_field\nmailchimp,TOWN,city\n", encoding="utf-8"
+    )
+    assert read_merge_tags(tmp_path) == {
+        "liquid": {},
+        "braze": {"custom_attribute.${city}": "city", "custom_attribute.${last_shoe_size}": "last_shoe_size"},
+        "mailchimp": {"TOWN": "city", "LASTSHOESI": "last_shoe_size"},
+        "handlebars": {"city": "city", "last_shoe_size": "last_shoe_size"},
+    }
+
+
 def test_merge_tags_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     nothing: dict[str, dict[str, str | None]] = {
         d: {} for d in ("liquid", "braze", "mailchimp", "handlebars")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -99,6 +100,9 @@ def test_every_model_says_its_grain_first(project: Project) -> None:
 
 
 def test_described_columns_are_the_real_ones(project: Project) -> None:
+    """A column of a merge field is described by its line of the seed, in every model that has one for each."""
+    with (PROJECT / "seeds" / "merge_fields.csv").open(encoding="utf-8", newline="") as file:
+        merge_fields = [row["merge_field"] for row in csv.DictReader(file)]
     wrong: list[str] = []
     for kind in ("model", "seed"):
         for node in project.nodes(kind):
@@ -106,6 +110,12 @@ def test_described_columns_are_the_real_ones(project: Project) -> None:
             described = {
                 name.lower() for name, column in node["columns"].items() if column["description"].strip()
             }
+            meta = node["config"]["meta"]
+            if meta.get("merge_field_columns"):
+                names = meta.get("destination", {}).get("fields", {})
+                columns = {names.get(field, field).lower() for field in merge_fields}
+                wrong += [f"{node['name']}.{name} is described twice" for name in sorted(described & columns)]
+                described |= columns
             wrong += [f"{node['name']}.{name} is not described" for name in sorted(real - described)]
             wrong += [
                 f"{node['name']}.{name} is described but not there" for name in sorted(described - real)

@@ -213,7 +213,7 @@ def gather(
     for person in people.values():
         place = current_place(person, settings.places, as_of)
         person.features = features(person, as_of)
-        person.raw_merge_values = raw_merge_values(person, place)
+        person.raw_merge_values = raw_merge_values(person, place, settings.merge_fields)
         person.merge_values = {
             name: merge_value(value, settings.placeholders) for name, value in person.raw_merge_values.items()
         }
@@ -583,14 +583,20 @@ def _printed(value: object) -> str | None:
     return str(int(number)) if number == int(number) else format(number.normalize(), "f")
 
 
-def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None]:
-    """Every merge field as it stands in the source, before the words blank and unsafe are applied."""
+def raw_merge_values(
+    person: Facts, place: Place | None, declared: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """Every merge field as it stands in the source, before the words blank and unsafe are applied.
+
+    One of the seed that has no place of its own here is the attribute of its name.
+    """
     attributes = person.profile["attributes"] or {}
     points, category = (
         attributes.get("loyalty_points"),
         attributes.get("favorite_category"),
     )
     return {
+        **{name: _printed(attributes.get(name)) for name in declared},
         "first_name": person.profile["first_name"],
         "last_name": person.profile["last_name"],
         "city": person.profile["city"],

@@ -65,6 +65,16 @@ MISTAKES = [
         "which means order_completed there and order_refunded here",
     ),
     ("event_names", "add to  cart,cart_item_removed", "source_name", "keep the line that is right"),
+    ("merge_fields", "dispatch_id,x,true", "merge_field", "choose another name"),
+    ("merge_fields", "blank_fields,x,false", "merge_field", "the name of another column"),
+    ("merge_fields", "f_name,x,true", "merge_field", "at Mailchimp would be FNAME, which is in use"),
+    ("merge_fields", "rewards,x,true", "merge_field", "mailchimp,<another tag>,rewards"),
+    (
+        "merge_fields",
+        "shoe_size_left,x,true\nshoe_size_lefty,x,true",
+        "merge_field",
+        "SHOESIZELE, which is in use",
+    ),
     ("topics", "Offers,x", "topic", "lower-case"),
     ("topics", "all,x", "topic", "every topic"),
     ("topics", "news,", "description", "say what"),
@@ -150,6 +160,7 @@ def test_each_mistake_in_a_line(project: Path, seed: str, line: str, column: str
 
 
 RIGHT = [
+    ("merge_fields", "hat_size,Hat size from the profile's custom attributes,true"),
     ("events", "coffee_brewed,A coffee"),
     ("events", "äpfel_gekauft,Obst"),
     ("event_names", "Placed Order,order_completed"),

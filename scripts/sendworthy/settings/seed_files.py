@@ -238,6 +238,41 @@ def _merge_tag(row: Row) -> tuple[str, str, str] | None:
     return "merge_tag", what, f"write {example}" if example else "write the tag"
 
 
+_OWN_COLUMNS = (
+    *("user_id", "dispatch_id", "campaign_id", "channel", "address", "variant", "send_at", "valid_until"),
+    *("cancel_on", "merge_values", "blank_fields", "unsafe_fields", "placeholder_fields", "blank_pattern"),
+)
+"""Columns that stand beside those of the merge fields, in the models and on the lists."""
+
+
+def _free_name(row: Row) -> tuple[str, str, str] | None:
+    """A merge field becomes a column, so it cannot be called as another one beside it."""
+    name = row["merge_field"]
+    if name not in _OWN_COLUMNS:
+        return None
+    return "merge_field", f"{name!r} is the name of another column of the lists", "choose another name"
+
+
+def _free_tag(project_dir: Path) -> Check:
+    """Mailchimp's tags are short: that of a merge field without a line in merge_tags.csv may be the tag of another one."""
+    fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
+    tags = _written_tags(project_dir)["mailchimp"]
+    tagged = set(tags.values())
+    meanings: dict[str, set[str]] = {}
+    for field in fields - tagged:
+        meanings.setdefault(_usual_tag("mailchimp", field), set()).add(field)
+
+    def check(row: Row) -> tuple[str, str, str] | None:
+        field = row["merge_field"]
+        tag = _usual_tag("mailchimp", field)
+        if field in tagged or (tag not in tags and len(meanings.get(tag, ())) < 2):
+            return None
+        fix = f"add a line to merge_tags.csv: mailchimp,<another tag>,{field}"
+        return "merge_field", f"its tag at Mailchimp would be {tag}, which is in use", fix
+
+    return check
+
+
 def _known_merge_field(known: Collection[str]) -> Check:
     def check(row: Row) -> tuple[str, str, str] | None:
         value = row["merge_field"]
@@ -402,6 +437,7 @@ SEEDS: tuple[Seed, ...] = (
             _matches(
                 "merge_field", r"[a-z][a-z0-9_]*", "write a plain name: lower-case letters, digits and _"
             ),
+            _free_name,
             _matches("description", r".*\S.*", "say in a few words where the value comes from"),
             _matches("is_personal", "true|false", "write true or false"),
         ),
@@ -505,6 +541,7 @@ def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
     segments = read_segments(project_dir)
     event = "events.csv"
     return {
+        "merge_fields": (_free_tag(project_dir),),
         "merge_tags": (_known_merge_field(fields),) if fields else (),
         "event_names": (_known("event_name", events, "event", event), _own_event(events)),
         "kinds": (
@@ -582,9 +619,27 @@ def validate_seed(project_dir: Path, name: str) -> list[Problem]:
 def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
     """Each dialect's merge tags: tag -> merge field, or None where the e-mail service fills the tag in.
 
-    Every dialect is a key. Rows that are wrong are left out, and a file that cannot be read has no rows:
-    `validate_settings` says what is wrong with them.
+    Every dialect is a key. A merge field without a line of its own has the usual tag. Rows that are wrong are left out,
+    and a file that cannot be read has no rows: `validate_settings` says what is wrong with them.
     """
+    tags = _written_tags(project_dir)
+    fields = [row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")]
+    for dialect in TAG_DIALECTS:
+        for field in sorted({*fields} - {"", *tags[dialect].values()}):
+            tags[dialect].setdefault(_usual_tag(dialect, field), field)
+    return tags
+
+
+def _usual_tag(dialect: str, field: str) -> str:
+    """The tag of a merge field that merge_tags.csv does not name: the name under which the lists have it."""
+    if dialect == "braze":
+        return f"custom_attribute.${{{field}}}"
+    # as in marts.merge_field_tags, which names the members of lists
+    return field.upper().replace("_", "")[:10] if dialect == "mailchimp" else field
+
+
+def _written_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
+    """Each dialect's tags as merge_tags.csv has them."""
     tags: dict[str, dict[str, str | None]] = {dialect: {} for dialect in DIALECTS}
     for row in read_seed(project_dir, "merge_tags"):
         dialect, tag = row.get("dialect") or "", row.get("merge_tag") or ""
