@@ -1,4 +1,4 @@
-"""The pages: what comes from the program is fresh, links lead somewhere, each decision says what it must."""
+"""The pages: what comes from the program is fresh, links lead somewhere, lines are short, each decision says what it must."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ import pytest
 from dev import write_docs
 from tests.support.projects import ROOT
 
+LONGEST_LINE = 120
+# a row of a table cannot be broken; one that is longer than this says too much for a table
+LONGEST_ROW = 300
 DECISIONS = ROOT / "docs" / "decisions"
 RECORDS = sorted(path for path in DECISIONS.glob("*.md") if path.name != "README.md")
 CODE = re.compile(r"^(`{3,}|~{3,}).*?^\1", re.DOTALL | re.MULTILINE)
@@ -74,6 +77,16 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
         "# A Page, with `code`\n\n[x](gone.md) [y](#nowhere) [z](#a-page-with-code) [u](https://example.com)\n"
     )
     assert list(broken_links(page)) == ["gone.md: no such file", "#nowhere: no such heading"]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_line_is_long(page: Path) -> None:
+    too_long = []
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
+        limit = LONGEST_ROW if line.lstrip().startswith("|") else LONGEST_LINE
+        if len(line) > limit:
+            too_long.append(f"line {number}: {len(line)} characters")
+    assert not too_long
 
 
 def test_help_texts_and_the_list_of_commands_are_those_of_the_program() -> None:
