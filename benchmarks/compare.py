@@ -68,7 +68,7 @@ def check_same(
         shown = "\n".join(f"  {difference}" for difference in differences[:10])
         raise BenchmarkError(
             f"{name} does not give the night's lists; {len(differences)} differences:\n{shown}\n"
-            "Nothing was measured: figures of programs that do something else say nothing. Mend the program, or leave it out with --only."
+            "Nothing was measured: figures of programs that do something else say nothing. Fix the program, or leave it out with --only."
         )
     return sizes
 

@@ -193,7 +193,7 @@ def _read_campaign(project: Project, campaign_id: str) -> tuple[CampaignFolder, 
     if mine or folder.campaign is None:
         raise SettingsError(
             f"{campaign_id} cannot be shown while something is wrong with it.",
-            "mend what is listed above; `sendworthy compile` checks all campaigns.",
+            "fix what is listed above; `sendworthy compile` checks all campaigns.",
             mine,
         )
     return folder, known.language.partials

@@ -102,7 +102,7 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
     problems = validate_settings(project.root)
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was taken back.", "mend what is named above.", problems
+            "the settings are not in order; nothing was taken back.", "fix what is named above.", problems
         )
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")

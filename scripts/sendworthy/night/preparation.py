@@ -79,7 +79,7 @@ def check_settings(project: Project) -> None:
     ]
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was built.", "mend what is named above.", problems
+            "the settings are not in order; nothing was built.", "fix what is named above.", problems
         )
 
 

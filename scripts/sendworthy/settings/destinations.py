@@ -206,7 +206,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
             models = [(str(model["name"]), model) for model in (read or {}).get("models", [])]
         except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
             problems.append(
-                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "mend the YAML.")
+                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "fix the YAML.")
             )
             continue
         for model, described in models:
@@ -224,7 +224,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     if problems:
         raise SettingsError(
             "the descriptions of the destinations are not in order; nothing was written.",
-            "mend what is named above; docs/add-a-destination.md has every key.",
+            "fix what is named above; docs/add-a-destination.md has every key.",
             problems,
         )
     return found
