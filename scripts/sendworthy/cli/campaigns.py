@@ -38,7 +38,7 @@ def new_campaign_command(
     channel: Annotated[str | None, typer.Option("--channel", help="email, sms or push.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="The team that answers for it.")] = None,
     escalation_contact: Annotated[
-        str | None, typer.Option("--escalation-contact", help="Who is told when it is held back.")
+        str | None, typer.Option("--escalation-contact", help="Who gets the alert when it is held back.")
     ] = None,
     segment: Annotated[str | None, typer.Option("--segment", help="The audience. Default: everyone.")] = None,
     trigger_event: Annotated[
@@ -48,7 +48,7 @@ def new_campaign_command(
     suffix: Annotated[
         str | None,
         typer.Option(
-            "--suffix", help="Tells it from another campaign of the same kind, audience and channel."
+            "--suffix", help="Sets it apart from another campaign of the same kind, audience and channel."
         ),
     ] = None,
     topic: Annotated[str | None, typer.Option("--topic", help="What a user can opt out of.")] = None,

@@ -68,7 +68,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class FieldRow:
-    """What a variant does with one merge field; `have` and `candidates` are None where no night tells."""
+    """What a variant does with one merge field; `have` and `candidates` are None without a night."""
 
     name: str
     use: str

@@ -1,4 +1,4 @@
-"""The night's DuckDB files: the one that is built aside, and the published one that people query."""
+"""The night's DuckDB files: the one that is being built, and the published one that people query."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def new_build(published: Path) -> Path:
         }
         if known and not known & {*CARRIED_TABLES, "marts.send_list"}:
             raise SettingsError(
-                f"{published} is the database of something else: it has tables, and no night. A night would be put in its place.",
+                f"{published} is the database of something else: it has tables, and no night. A night would replace it.",
                 "name another file with --db.",
             )
         for table in CARRIED_TABLES:
@@ -230,7 +230,7 @@ def new_build(published: Path) -> Path:
 
 
 def copy_published(published: Path) -> Path:
-    """A build file that is the published one, to be changed and put in its place."""
+    """A copy of the published file as a build file, to be changed and published."""
     folder = forget_build(published)
     make_folder(folder)
     build = folder / "build.duckdb"
@@ -473,7 +473,7 @@ def only_night(published: Path) -> Iterator[int]:
 
 
 def publish(build: Path, published: Path, anew: bool = False) -> None:
-    """Put the build in the place of the published file in one step; readers keep what they have open.
+    """Replace the published file with the build in one step; readers keep what they have open.
 
     `anew` writes the file once more before: what was deleted is in the bytes of a DuckDB file until then.
     """

@@ -165,7 +165,7 @@ def fix_of(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells.
+    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine says it.
 
     `of_a_file`: a delivered file is at fault, and the statement says nothing about it.
     """

@@ -112,7 +112,7 @@ class SparkNight:
         self._watchdog = Watchdog(count_executors, cancel_jobs).start()
         try:
             with in_words("the night cannot be read", self._log, self._watchdog):
-                # as text: a time in Python would be told in the zone of this machine
+                # as text: Python would print a time in the zone of this machine
                 ((as_of,),) = self._session.sql(
                     "select cast(as_of as string) from intermediate.int_nights__as_of"
                 ).collect()

@@ -75,7 +75,7 @@ def close_session() -> None:
     if process is None:
         return
     if process.stdin:
-        # the end of its input is what tells Java to end
+        # Java ends when its input ends
         process.stdin.close()
     try:
         process.wait(STOP_TIMEOUT)

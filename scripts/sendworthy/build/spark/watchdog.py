@@ -35,7 +35,7 @@ def patience() -> float:
 class Watchdog:
     """Calls `give_up` with words once no executor has been there for `limit` seconds on end.
 
-    `executors` tells how many there are, or None while there is nothing to tell (no session yet).
+    `executors` gives how many there are, or None while there is no session.
     """
 
     fix = (
