@@ -12,7 +12,7 @@ from sendworthy.warehouse.database import identifier, literal
 
 from benchmarks.errors import BenchmarkError
 
-# the tables that are compared, and what their rows are told by, so that a difference names a campaign and nobody
+# the tables that are compared, and the key of their rows, so that a difference names a campaign and nobody
 COMPARED = {"send_list": "campaign_id", "campaign_decisions": "campaign_id", "quarantine": "table_name"}
 
 # the whole of a row that is in no list is the night's own way to write it

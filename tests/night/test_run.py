@@ -427,7 +427,7 @@ def test_every_destination_can_be_exported_and_verified(place: Place, tmp_path: 
     command = ("verify", night, "--db", place.database, "--now", f"{night.name}T04:00:00Z", "--json")
     found = sendworthy(*command, cwd=tmp_path)
     assert found.returncode == 0, found.stdout
-    # each form is held against what was published: a value that is changed, with a manifest that vouches for it, is found
+    # each form is compared with what was published: a value that is changed, with a manifest that vouches for it, is found
     manifest = json.loads((night / "manifest.json").read_text(encoding="utf-8"))
     changed = set()
     for campaign in manifest["campaigns"]:
