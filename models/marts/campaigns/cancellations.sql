@@ -3,7 +3,7 @@
 {#-
     Built by `sendworthy cancellations`, which takes a night's gates at its own time; nowhere else is anything in question.
     What the gates say of time, of merge fields and of experiments was decided when the message was, and is no reason to take
-    it back; and whoever is slow is told by the median of all, whom nobody has counted since the night.
+    it back; and who is slow depends on the median of all, whom nobody has counted since the night.
 -#}
 {%- set no_news = [
     "signup_unknown",
