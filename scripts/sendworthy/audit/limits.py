@@ -168,7 +168,7 @@ def _unreadable_tables(
 def _stale_and_shrunk(
     connection: duckdb.DuckDBPyConnection, as_of: datetime
 ) -> list[tuple[str, FailedExpectation]]:
-    """The sources, each held against what it was on the campaign's last night; on a campaign's first, on the newest one of the others."""
+    """The sources, each compared with what it was on the campaign's last night; on a campaign's first, on the newest one of the others."""
     found = rows(
         connection,
         f"""

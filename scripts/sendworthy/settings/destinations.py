@@ -391,11 +391,11 @@ def with_others(
 
 
 def refuse_foreign(folder: Path, known: Mapping[str, Destination]) -> None:
-    """SettingsError where something else stands in the place of a night's folder, which is going to be replaced."""
+    """SettingsError where something else stands in place of a night's folder, which is going to be replaced."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if (folder.exists() and not folder.is_dir()) or (there - known.keys() and "manifest.json" not in there):
         raise SettingsError(
-            f"{folder} is there already, and is no night: it has no manifest.json. A night would be put in its place.",
+            f"{folder} is there already, and is no night: it has no manifest.json. A night would replace it.",
             "move it away, or write elsewhere with --out.",
         )
 
