@@ -44,7 +44,7 @@ def new_campaign_command(
     trigger_event: Annotated[
         str | None, typer.Option("--trigger-event", help="The event that starts it.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name that people read in reports.")] = None,
     suffix: Annotated[
         str | None,
         typer.Option(
@@ -127,7 +127,7 @@ def validate(
         Render | None,
         typer.Option(
             "--render",
-            help="Render the messages of the published lists too: one of each kind, as the gate does, or every one.",
+            help="Also render the messages of the published lists: one of each kind, as the audit does, or every one.",
         ),
     ] = None,
     db: Database = None,
