@@ -1,4 +1,4 @@
-"""Runs dbt as a process of its own, and says in words what it failed at."""
+"""Runs dbt as a process of its own, and says in words why it failed."""
 
 from __future__ import annotations
 

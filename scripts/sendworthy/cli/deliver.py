@@ -1,4 +1,4 @@
-"""Lists on their way: written again, verified, pushed to a vendor."""
+"""Lists after a night: written again, verified, pushed to a vendor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a process ends: not later than the one that started it, and without tidying up what the system takes back anyway."""
+"""How a process ends: not later than the one that started it, and without freeing memory that the system frees anyway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What engines leave unsaid about the files of the landing zone: what they pass over, what they would lose, and which file is damaged."""
+"""Finds what engines do not report about files of the landing zone: files that they skip, rows that they would lose, damaged files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before anything is built: the settings, the places that are written to, what a killed night has left."""
+"""Before the build: checks the settings and the folders that are written to, and cleans up after a killed night."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a build that is decided to lists in their place, and what is done once they are there."""
+"""Publishes the database and the lists, and does what comes after: erasure and folding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes, for each destination, the files that take messages off again, and the manifest that vouches for them."""
+"""Writes, for each destination, the files that take messages back, and their manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the gate finds tonight's lists: what it asks of an engine, and DuckDB's answer."""
+"""Where the audit finds tonight's lists: what it needs from an engine, and DuckDB's part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine Spark: a lake beside the published file, dbt on it, and a session to judge and to gather."""
+"""The engine Spark: a lake beside the published file, dbt on it, and a session for the audit and for gathering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Spark session of our own: with the settings of the target, quiet, and gone when it is closed."""
+"""A Spark session of our own: with the settings of the target, without output, and gone when it is closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks after a session on a cluster: where no worker is left to do the work, Spark alone would wait for ever."""
+"""Watches a session on a cluster: without any worker left, Spark alone would wait for ever."""
 
 from __future__ import annotations
 
