@@ -1,6 +1,6 @@
 """The suite of one campaign: what must hold of each of its messages tonight.
 
-Each check stands for one column of the gate's snapshot, of the check's name, that is 1 where a message breaks
+Each check stands for one column of the audit's snapshot, of the check's name, that is 1 where a message breaks
 the check and 0 where it keeps it; the expectation is that the column sums to 0. So the observed value is the
 number of messages at fault, and there is nothing personal that a result could show.
 """

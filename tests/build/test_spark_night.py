@@ -1,4 +1,4 @@
-"""What a night does on Spark once dbt has built it, on a small lake of its own: the gate, the gathering, and the quiet."""
+"""What a night does on Spark once dbt has built it, on a small lake of its own: the audit, the gathering, and the quiet."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """How a campaign's messages would look: each variant, rendered for one user or for a made-up one, with what stands where.
 
-Everything is judged as the gate does (`proof.judge`); nothing is decided here that is not decided elsewhere, but for the
+Everything is judged as the audit does (`proof.judge`); nothing is decided here that is not decided elsewhere, but for the
 variant, which is the first whose required fields are all there.
 """
 

@@ -29,7 +29,7 @@ from sendworthy.warehouse import database as warehouse
 
 
 def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
-    """Decide which campaigns go out: what the gate said, the limits, and what a person accepts."""
+    """Decide which campaigns go out: what the audit said, the limits, and what a person accepts."""
     warehouse.create_runs(connection)
     night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
@@ -70,7 +70,7 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
 
 
 def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
-    """Every campaign with its counts, its status (released, held_back) and what the gate said of it."""
+    """Every campaign with its counts, its status (released, held_back) and what the audit said of it."""
     counted = warehouse.rows(
         connection,
         """

@@ -429,7 +429,7 @@ def runs_in_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> f
 
 
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
+    """Say that what stands in the marts has passed the audit as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
 
 

@@ -135,7 +135,7 @@ class SparkNight:
         close_session()
 
     def lists(self) -> SparkLists:
-        """The lists, for the gate."""
+        """The lists, for the audit."""
         return SparkLists(self._session, self.as_of, self._lake, self._watchdog)
 
     def gather(self, stages: Stages) -> None:
