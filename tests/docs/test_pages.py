@@ -105,6 +105,20 @@ def test_the_help_of_every_command_fits_80_columns() -> None:
     assert max(map(len, text.splitlines())) <= 84
 
 
+@pytest.mark.parametrize(
+    "page",
+    [page for page in pages() if page.name != "CHANGELOG.md"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_no_page_uses_a_word_that_the_field_does_not(page: Path) -> None:
+    """For staged, fix, compared with, temporary files, alert or change, say just that. The changelog keeps what it said."""
+    words = re.findall(
+        r"\b(?:aside|mend(?:ed|s|ing)?|h[eo]ld against|lies about|(?:is|are|was|were|be) told)\b",
+        page.read_text(encoding="utf-8"),
+    )
+    assert not words
+
+
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
 def test_a_decision_has_a_title_a_date_and_a_status(record: Path) -> None:
     title, empty, *rest = record.read_text(encoding="utf-8").splitlines()
