@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs timezones clean
+.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs pages timezones clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -68,6 +68,9 @@ format: $(READY) ## write Python and SQL as the linters want them
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate
+
+pages: nightly ## write the parts of README.md and docs/ that come from the program: outputs, help texts, the picture
+	$(BIN)/python dev/write_docs.py
 
 timezones: $(READY) ## write the seeds of time zones from the locked tzdata
 	$(BIN)/python dev/write_timezones.py

@@ -78,7 +78,7 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
 
 
 def stages_of(log: Path) -> dict[str, float]:
-    """The stages that a night tells of, with their seconds, in their order; nothing of a program that has none."""
+    """The stages that a night reports, with their seconds, in their order; nothing of a program that has none."""
     return {
         name: float(seconds)
         for name, seconds in _STAGE.findall(log.read_text(encoding="utf-8", errors="replace"))

@@ -1,6 +1,6 @@
 """Two expectations of our own: about a required merge field, and about the proof that no message shows a blank.
 
-Both look at one column of the gate's snapshot that is 1 where a message is at fault and 0 where it is not, and hold when it
+Both look at one column of the audit's snapshot that is 1 where a message is at fault and 0 where it is not, and hold when it
 sums to 0. They are registered with Great Expectations by being defined, and say in the Data Docs, in words, what was looked
 at. What they observe is a number of messages, never a value.
 """

@@ -98,7 +98,7 @@
 
 
 {% macro identifying_columns(table) %}
-    {#- what tells whether a row of a file that is read once more has been seen; none: all of its columns, because it is a version -#}
+    {#- the columns by which a row of a file that is read once more is known; none: all of its columns, because it is a version -#}
     {{ return({
         "events": ["event_id", "event_name"],
         "message_events": ["message_event_id", "event_type"],
@@ -235,7 +235,7 @@
 {% macro describe_unreadable_news(tables) %}
     {#-
         landing.unreadable_news: of the files that are read, how many rows, and values of rows, cannot be read. What the published
-        night has told of a file is no news.
+        night has reported of a file is no news.
     -#}
     {% set queries = [] %}
     {% for table in tables %}

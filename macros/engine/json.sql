@@ -156,7 +156,7 @@
                 {#- 1e3 is 1000.0, as DuckDB writes it #}
                 when {{ spark__is_json_number("value") }} and regexp_like({{ text }}, '[.eE]')
                 then nullif(regexp_extract({{ spark__plain_number(text) }}, '^-?[0-9]+[.]0+$', 0), '')
-                {#- what is longer than a bigint is a decimal, and so is 1.5: the text tells them apart #}
+                {#- what is longer than a bigint is a decimal, and so is 1.5: the text shows which #}
                 when
                     schema_of_variant(value) in ('DECIMAL(19,0)', 'DECIMAL(20,0)')
                     and try_variant_get(value, '$', 'decimal(38, 0)') between 0 and 18446744073709551615

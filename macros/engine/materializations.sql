@@ -1,5 +1,5 @@
 {#-
-    A table or a view of DuckDB in one statement. dbt's own way (write aside, rename, drop, each in transactions) costs more
+    A table or a view of DuckDB in one statement. dbt's own way (write a copy, rename, drop, each in transactions) costs more
     than most models do, and gains nothing here: DuckDB replaces in one step, and a night builds a file that nobody reads yet.
 -#}
 {% materialization table, adapter="duckdb" %}{{ return({"relations": [replace_relation("table")]}) }}{% endmaterialization %}

@@ -11,7 +11,7 @@
 {% macro duckdb__numbered_rows(source, reasons, keys, order_by) -%}
     {#
         Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. The
-        first of the keys tells most rows apart. The files are read once more for each use: as a CTE, all rows of a year would have
+        first of the keys separates most rows. The files are read once more for each use: as a CTE, all rows of a year would have
         to be kept in memory.
     #}
     {%- set is_same = "judged." ~ keys[0] ~ " = repeated." ~ keys[0] -%}

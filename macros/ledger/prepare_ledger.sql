@@ -9,7 +9,7 @@
             + graph.sources.values() | map(attribute="schema") | list %}
         {% if target.database | lower in schemas %}
             {% do exceptions.raise_compiler_error(
-                file ~ " is called like the schema " ~ target.database | lower ~ " in it, so that DuckDB cannot tell the two apart. Nothing was changed.\n"
+                file ~ " is called like the schema " ~ target.database | lower ~ " in it, so that DuckDB would confuse the two. Nothing was changed.\n"
                 ~ "  Fix: name another file in the environment variable SENDWORTHY_BUILD_DB."
             ) %}
         {% endif %}

@@ -239,7 +239,7 @@ def channels_of(project: Path, **variables: str) -> Channels:
     return read_channels(Project(project), {"HOOK": f"https://example.com/{SECRET}", "BAD": SECRET})
 
 
-def test_without_settings_nobody_is_told(project: Path) -> None:
+def test_without_settings_nobody_gets_an_alert(project: Path) -> None:
     channels = channels_of(project)
     assert (channels.command, channels.webhook, channels.seconds) == ((), "", 30)
     assert send_alerts([ALERT], channels) == []

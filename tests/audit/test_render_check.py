@@ -153,7 +153,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("text", "values", "where", "what"), FAULTS)
-def test_a_fault_is_seen_and_told_with_its_line(
+def test_a_fault_is_found_and_reported_with_its_line(
     text: str, values: dict[str, str | None], where: str, what: str
 ) -> None:
     template = analyse(text)

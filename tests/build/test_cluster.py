@@ -31,7 +31,7 @@ def test_a_process_that_is_another_s_by_now_is_not_touched(tmp_path: Path) -> No
     assert cluster.stop(tmp_path) == 0 and cluster.read(tmp_path) is None
 
 
-def test_what_runs_is_ended_and_told_apart(tmp_path: Path) -> None:
+def test_what_runs_is_recognized_and_ended(tmp_path: Path) -> None:
     # something that calls itself a worker, and obeys
     script = "import time, sys; sys.stdout.write('up\\n'); sys.stdout.flush(); time.sleep(60)"
     worker = "org.apache.spark.deploy.worker.Worker"
@@ -75,7 +75,7 @@ def test_a_running_cluster_is_not_changed(tmp_path: Path, monkeypatch: pytest.Mo
     assert cluster.read(tmp_path) is not None
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for check in ("check_packages", "check_java"):
         monkeypatch.setattr(cluster, check, lambda *_: None)
     with socket.socket() as taken:

@@ -101,7 +101,7 @@ def fake_java(folder: Path, version: str) -> Path:
     return folder
 
 
-def test_a_java_that_is_missing_or_old_is_told(tmp_path: Path) -> None:
+def test_a_java_that_is_missing_or_old_is_reported(tmp_path: Path) -> None:
     new, old = fake_java(tmp_path / "new", "17.0.1"), fake_java(tmp_path / "old", "11.0.2")
     assert setup.check_java({"JAVA_HOME": str(new), "PATH": os.environ["PATH"]}) == 17
     assert setup.check_java({"PATH": f"{new / 'bin'}:{os.environ['PATH']}"}) == 17
@@ -114,7 +114,7 @@ def test_a_java_that_is_missing_or_old_is_told(tmp_path: Path) -> None:
     assert "JAVA_HOME" in told.value.fix
 
 
-def test_a_master_that_does_not_answer_is_told_at_once() -> None:
+def test_a_master_that_does_not_answer_is_reported_at_once() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()

@@ -852,16 +852,16 @@ BAD_FILES = [
     (b"---\nsubject: x\n---\n" + b"{% if first_name %}" * 3_000 + b"x", ":4", "flatten"),
     (b"---\nsubject: x\n---\n{{ 'x'" + b" | append: 'x'" * 4_000 + b" | nonsuch }}", ":4", "filter"),
     (b"---\nsubject: x\n---\n" + b"{% if a" + b" and a" * 10_000 + b" %}x{% endif %}", ":4", "split"),
-    (b"---\nsubject: x\n---\n" + b"{{" * 30_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{%" * 30_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% raw %}" * 6_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% doc %}" * 6_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% comment %}" * 4_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{{ 'x" * 10_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{{" * 30_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{%" * 30_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% raw %}" * 6_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% doc %}" * 6_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% comment %}" * 4_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{{ 'x" * 10_000, ":4", "fix the "),
     (
         b"---\nsubject: x\n---\n{% assign x = 'xxxxxxxxxx' %}" + b"{% assign x = x | append: x %}" * 60,
         ":4",
-        "mend",
+        "fix the ",
     ),
     (b"---\nsubject: " + b"[" * 20_000 + b"\n---\nx", ":2", "double quotes"),
     (b"---\nsubject: x\n---\n{% assign n = (1..100000000) | reverse | first %}{{ n }}", ":4", "10,000 times"),
@@ -870,14 +870,14 @@ BAD_FILES = [
         + b"{% assign a = i | plus: 1 %}" * 1000
         + b"{% endfor %}x",
         ":4",
-        "mend",
+        "fix the ",
     ),
     (
         b"---\nsubject: x\n---\n{% assign s = '"
         + b"a" * 30_000
         + b"' %}{% assign t = s | replace: 'a', s %}x",
         ":4",
-        "mend",
+        "fix the ",
     ),
     (b"---\nsubject: x\n---\n" + b"{{ first_name | nonsuch }}" * 2_000, "", "first ones"),
     (

@@ -423,7 +423,7 @@ def test_requests_keep_the_order_lose_nothing_and_stay_within_the_limits(
         assert count == most or (most_bytes is not None and larger > most_bytes)
 
 
-def test_mailchimp_is_told_the_tags_that_its_templates_have(sample: Sample) -> None:
+def test_mailchimp_gets_the_tags_that_its_templates_have(sample: Sample) -> None:
     tags = dict(
         sample.query("select merge_field, merge_tag from marts.merge_field_tags where dialect = 'mailchimp'")
     )
@@ -576,7 +576,7 @@ def test_a_destination_that_gets_fewer_messages_and_does_not_say_so_is_not_writt
     assert "one_per_address" in error.value.problems[0].fix
 
 
-def test_a_model_without_a_description_is_told(project: Project) -> None:
+def test_a_model_without_a_description_is_reported(project: Project) -> None:
     (project.root / "models" / "exports" / "export_acme.sql").write_text("select 1")
     with pytest.raises(SettingsError) as error:
         load_destinations(project.root)

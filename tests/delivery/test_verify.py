@@ -460,7 +460,7 @@ def test_a_manifest_without_sizes_is_of_an_older_version(good: Delivered, tmp_pa
     assert night.verify().exit_code == 0
 
 
-def test_what_has_expired_since_is_told_and_is_no_fault(good: Delivered, tmp_path: Path) -> None:
+def test_what_has_expired_since_is_counted_and_is_no_fault(good: Delivered, tmp_path: Path) -> None:
     night = good.copy(tmp_path)
     night.now = AS_OF + timedelta(hours=35)
     (times,) = [check for check in night.verify().checks if check.name == "times"]

@@ -223,7 +223,7 @@ def test_the_settings_know_the_campaigns_of_providers(project: Project) -> None:
 # -- whose report it is
 
 
-def test_a_dispatch_tells_whose_report_it_is_whatever_the_report_says(
+def test_a_dispatch_decides_whose_report_it_is_whatever_the_report_says(
     project: Project, raw: Path, tmp_path: Path
 ) -> None:
     db = published(tmp_path / "p.duckdb", [("2026-06-01", "d1", "u1", NEWSLETTER, EMAIL, "personalized")])

@@ -427,7 +427,7 @@ class Refused:
 
 
 NOT_UTF8 = ("not UTF-8", "save the file as UTF-8")
-MEND = "mend the row"
+FIX = "fix the row"
 AGAIN = "deliver it again"
 DAMAGED = event("pq") + ", md5(i::varchar) as filler from range(2000) as r(i)"
 
@@ -438,16 +438,16 @@ def latin(text: bytes) -> bytes:
 
 REFUSED = [
     # rows that do not fit the header
-    Refused("a torn quote", csv(*GOOD, row("torn", '"{torn'), *GOOD), ("a quote opens there", MEND), line=5),
-    Refused("a torn quote at the end", csv(*GOOD, row("torn", '"{torn')).rstrip(), ("a quote opens there", MEND), line=5),
-    Refused("a torn quote in the first row", csv('"torn,u,x,2026-05-01,', *GOOD), ("a quote opens there", MEND), line=2),
-    Refused("JSON without doubled quotes", csv(*GOOD, row("json", '"{"a":1}"')), ("a quote opens there", MEND), line=5),
-    Refused("JSON with backslashes", csv(*GOOD, row("json", r'"{\"a\":1}"')), ("a quote opens there", MEND), line=5),
-    Refused("too many columns", csv(*GOOD, row("many", "{},more")), ("has 6 values", "names 5", MEND), line=5),
-    Refused("too many columns in every row", csv(*(line + ",a,b" for line in GOOD)), ("names 5", MEND), line=2),
-    Refused("too few columns", csv(*GOOD, f"few,{SECRET}"), ("has 2 values", "names 5", MEND), line=5),
-    Refused("cut off in the middle of a row", csv(*GOOD)[:-40], ("names 5", MEND), line=4),
-    Refused("a comment between rows", csv(*GOOD, "# a comment", *GOOD), ("has 1 value", MEND), line=5),
+    Refused("a torn quote", csv(*GOOD, row("torn", '"{torn'), *GOOD), ("a quote opens there", FIX), line=5),
+    Refused("a torn quote at the end", csv(*GOOD, row("torn", '"{torn')).rstrip(), ("a quote opens there", FIX), line=5),
+    Refused("a torn quote in the first row", csv('"torn,u,x,2026-05-01,', *GOOD), ("a quote opens there", FIX), line=2),
+    Refused("JSON without doubled quotes", csv(*GOOD, row("json", '"{"a":1}"')), ("a quote opens there", FIX), line=5),
+    Refused("JSON with backslashes", csv(*GOOD, row("json", r'"{\"a\":1}"')), ("a quote opens there", FIX), line=5),
+    Refused("too many columns", csv(*GOOD, row("many", "{},more")), ("has 6 values", "names 5", FIX), line=5),
+    Refused("too many columns in every row", csv(*(line + ",a,b" for line in GOOD)), ("names 5", FIX), line=2),
+    Refused("too few columns", csv(*GOOD, f"few,{SECRET}"), ("has 2 values", "names 5", FIX), line=5),
+    Refused("cut off in the middle of a row", csv(*GOOD)[:-40], ("names 5", FIX), line=4),
+    Refused("a comment between rows", csv(*GOOD, "# a comment", *GOOD), ("has 1 value", FIX), line=5),
     Refused("a row after many good ones", csv(*(row(f"e{i}") for i in range(30_000)), "few"), ("names 5",), line=30_002),
     Refused("a field of 50 MB in CSV", csv(row("huge", '"' + "x" * 50_000_000 + '"')), ("longer than 2 MB",)),
     Refused("a bare field of 50 MB in CSV", csv(*GOOD, row("huge", "x" * 50_000_000), *GOOD), ("longer than 2 MB", "Parquet")),

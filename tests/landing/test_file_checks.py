@@ -70,7 +70,7 @@ def test_all_of_it_comes_at_once(raw: Path) -> None:
     assert len(caught.value.details) == len(SOURCES)
 
 
-def test_of_very_many_the_number_is_told(raw: Path) -> None:
+def test_of_very_many_the_number_is_said(raw: Path) -> None:
     (raw / "events").mkdir()
     for number in range(MOST_FAULTS + 3):
         os.mkfifo(raw / "events" / f"{number:04}.csv")

@@ -119,7 +119,7 @@ def what_duckdb_says(sql: str) -> str | None:
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-def test_what_duckdb_says_of_a_value_is_told_without_the_value(
+def test_what_duckdb_says_of_a_value_is_shown_without_the_value(
     tmp_path: Path, breaks: Callable[[str, Path], str]
 ) -> None:
     quoting = 0
@@ -154,7 +154,7 @@ def test_no_text_around_a_canary_lets_it_through(before: str, canary: str, after
 
 
 @pytest.mark.parametrize("text", DISGUISES)
-def test_exceptions_of_python_and_spark_are_told_without_their_words(text: str) -> None:
+def test_exceptions_of_python_and_spark_are_shown_without_their_words(text: str) -> None:
     for error in (
         ValueError(text),
         KeyError(text),
@@ -249,7 +249,7 @@ def land(place: Place, case: str) -> Path:
 
 
 @pytest.mark.parametrize("case", ["rows", "Latin-1"])
-def test_a_night_on_broken_input_tells_nobody_s_values(broken: Place, case: str) -> None:
+def test_a_night_on_broken_input_shows_nobody_s_values(broken: Place, case: str) -> None:
     raw = land(broken, case)
     done = sendworthy(
         "nightly", "--as-of", FIRST, "--raw", raw, "--json", cwd=broken.root, environment=environment()
@@ -281,7 +281,7 @@ def dbt(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("case", BROKEN_LANDING)
-def test_dbt_alone_tells_nobody_s_values_either(broken: Place, case: str) -> None:
+def test_dbt_alone_shows_nobody_s_values_either(broken: Place, case: str) -> None:
     raw = land(broken, case)
     done = dbt(
         broken,
@@ -300,7 +300,7 @@ def test_dbt_alone_tells_nobody_s_values_either(broken: Place, case: str) -> Non
 
 
 @pytest.mark.spark
-def test_a_night_on_spark_tells_nobody_s_values(broken: Place) -> None:
+def test_a_night_on_spark_shows_nobody_s_values(broken: Place) -> None:
     raw = land(broken, "rows")
     seed = broken.root / "seeds" / "global_suppressions.csv"
     before = seed.read_bytes()
@@ -346,7 +346,7 @@ def test_what_dbt_prints_beside_its_events_is_not_passed_on(tmp_path: Path) -> N
     assert caught.value.details == ["Usage: dbt [OPTIONS] COMMAND", "Error: No such option: --nope"]
 
 
-def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) -> None:
+def test_an_error_that_nobody_expected_is_shown_without_its_words(broken: Place) -> None:
     script = (
         "import sendworthy.delivery.verify as v\n"
         f"def verify(*_): raise ValueError('{CANARY}')\n"
@@ -363,7 +363,7 @@ def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) 
 
 
 @pytest.mark.parametrize("command", ["explain", "verify", "export"])
-def test_what_the_engine_says_to_a_command_is_told_without_values(tmp_path: Path, command: str) -> None:
+def test_what_the_engine_says_to_a_command_is_shown_without_values(tmp_path: Path, command: str) -> None:
     script = (
         "import duckdb, sendworthy.foundation.project as p\n"
         f"def find_project(*_): raise duckdb.ConversionException(\"Conversion Error: Could not convert string '{CANARY}' to INT32\")\n"

@@ -806,7 +806,7 @@ THIRD = datetime(2026, 6, 3)
 
 
 @pytest.mark.parametrize("is_missed", [False, True])
-def test_a_campaign_that_had_nothing_to_tell_for_a_night_goes_on(
+def test_a_campaign_without_changes_for_a_night_goes_on(
     new_scene: Callable[..., Scene], tmp_path: Path, is_missed: bool
 ) -> None:
     """Held back, or new: only changes that were written and not pushed are missing."""
@@ -955,7 +955,7 @@ def shows_nobody(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(DESTINATIONS) - set(VENDORS)))
-def test_who_travels_as_a_file_is_told_how(tmp_path: Path, name: str) -> None:
+def test_a_destination_of_files_says_how_to_load_them(tmp_path: Path, name: str) -> None:
     scene = Scene(tmp_path, DESTINATIONS[name], Esp("braze_track"), FakeClock())
     scene.esp.close()
     with pytest.raises(SettingsError, match="its lists are files, and ") as failed:

@@ -53,7 +53,7 @@ with
     ),
 
     -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the
-    -- campaign still tells of that campaign
+    -- campaign still belongs to that campaign
     final as (
         select
             coalesce(reported.user_id, dispatched.user_id) as user_id,

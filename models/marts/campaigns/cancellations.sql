@@ -2,7 +2,7 @@
 
 {#-
     Built by `sendworthy cancellations`, which takes a night's gates at its own time; nowhere else is anything in question.
-    Which reasons take a message back stands in seeds/reasons.csv. Two segments never do: who is slow is told by the median of
+    Which reasons take a message back stands in seeds/reasons.csv. Two segments never do: who is slow depends on the median of
     all users, whom nobody has counted since the night.
 -#}
 {%- set wait_for_the_night = ["excluded:slow_onboarding", "excluded:churn_risk"] -%}

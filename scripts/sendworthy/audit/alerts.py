@@ -150,10 +150,10 @@ def _what_to_do(campaign: Mapping[str, Any], as_of: str) -> str:
     if all(failed["expectation"].startswith("limit_") for failed in campaign["gate"]["failed"]):
         return (
             f"Nothing of {name} went out tonight. See whether the change is meant. If it is: sendworthy nightly --as-of {as_of} "
-            f'--accept {name} --reason "..." (with the options of the night). If not: mend the cause, and run the night again with the same --as-of.'
+            f'--accept {name} --reason "..." (with the options of the night). If not: fix the cause, and run the night again with the same --as-of.'
         )
     return (
-        f"Nothing of {name} went out tonight, because its list failed the audit. Mend the cause, and run the night again with --as-of {as_of}; "
+        f"Nothing of {name} went out tonight, because its list failed the audit. Fix the cause, and run the night again with --as-of {as_of}; "
         "docs/when-a-campaign-is-held-back.md says how to find the messages."
     )
 

@@ -108,7 +108,7 @@ def hold_back(
             if is_asked:
                 broken = ", ".join(item["expectation"] for item in campaign["gate"]["failed"])
                 notes.append(
-                    f"--accept {name}: it stays behind, because its list failed the audit ({broken}), and that cannot be accepted: mend the cause."
+                    f"--accept {name}: it stays behind, because its list failed the audit ({broken}), and that cannot be accepted: fix the cause."
                 )
         elif is_asked and not failed:
             notes.append(f"--accept {name}: nothing held it back, and there was nothing to accept.")

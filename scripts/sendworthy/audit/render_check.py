@@ -2,7 +2,7 @@
 
 How a message looks with respect to blanks depends on nothing but its variant, on which of its fields are blank, and on the
 values that its conditions test (for the subject's limit, also on how long its values are). The audit model
-`audit.audit_merge_values` tells these apart (`render_key`), so messages fall into patterns, few of them, and one message
+`audit.audit_merge_values` has a key for each (`render_key`), so messages fall into patterns, few of them, and one message
 of each pattern stands for all.
 
 It is rendered for real, strictly, and must not show: an output statement that belongs to a merge field and came out blank, a
@@ -89,7 +89,7 @@ class Pattern:
 class Proof:
     """What rendering one message of each pattern showed.
 
-    `proven` are the patterns without a fault; `faults` tells what was found, by campaign, with how many messages it
+    `proven` are the patterns without a fault; `faults` says what was found, by campaign, with how many messages it
     concerns; `aborted` is how many messages of a campaign end themselves, so that nobody gets them.
     """
 
@@ -181,7 +181,7 @@ def prove(
     messages: Messages,
     progress: Callable[[int], None] | None = None,
 ) -> Proof:
-    """Render one message of each pattern; `progress` is told how many are done."""
+    """Render one message of each pattern; `progress` gets how many are done."""
     proof = Proof()
     for pattern in patterns:
         proof.patterns += 1

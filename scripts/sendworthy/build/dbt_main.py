@@ -16,7 +16,7 @@ from sendworthy.foundation.safe_files import write_file
 def main() -> None:
     """Run dbt; ends with dbt's exit code."""
     end_with_parent()
-    # what dbt has parsed lives as long as it does: looking through it for garbage is a tenth of a small night
+    # what dbt has parsed lives as long as it does: collecting garbage in it is a tenth of a small night
     gc.set_threshold(100_000, 50, 1000)
     keep_parsed(Path.cwd(), Path(os.environ.get("DBT_TARGET_PATH", "target")))
     log_what_is_kept()

@@ -424,7 +424,7 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         why = getattr(error, "problem", None) or "not readable"
-        fix = "mend the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
+        fix = "fix the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
         problems.append(Problem(f"{where}:{line}", "campaign.yml", f"not YAML: {why}", fix))
         return None
     except (RecursionError, ValueError) as error:

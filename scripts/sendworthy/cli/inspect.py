@@ -38,7 +38,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a user gets, or does not get, each message: the decision and every reason in words."""
+    """Explain why a user gets, or does not get, each message: the decision, and every reason in words."""
     from sendworthy.inspect.explain import explain as explain_user
 
     with failures(as_json):
@@ -65,7 +65,7 @@ def coverage(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """What keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
+    """Show what keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
     from sendworthy.inspect.coverage import coverage as coverage_of
 
     with failures(as_json):
@@ -81,7 +81,7 @@ def preview(
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", help="A user of the published file. Default: a made-up one, nothing personal."
+            "--user", help="A user of the published file. Default: a made-up user, with nothing personal."
         ),
     ] = None,
     output: Annotated[

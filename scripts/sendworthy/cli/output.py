@@ -1,4 +1,4 @@
-"""What people see of a command: tables, errors in words, JSON for machines. Everything fits 80 columns."""
+"""What a command prints: tables, errors in words, JSON for machines. Everything fits 80 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see of `sendworthy ingest`: counts, never an address or an id."""
+"""What `sendworthy ingest` prints: counts, never an address or an id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The unit of trust: whether a delivered night may be sent, from its files alone, or held against the published file too.
+"""The unit of trust: whether a delivered night may be sent, from its files alone, or compared with the published file too.
 
 It says once more, on purpose, what the models and the export say already (how a dispatch id is made, who is suppressed, what the
 caps leave): it looks at what was delivered, and must not go wrong where they do. Its statements are `sql/check_*.sql`.
@@ -163,7 +163,7 @@ _FORM_HOLDS = Check(*_FORM, "ok")
 
 
 def _without_manifest(faults: Sequence[str]) -> Iterator[Check]:
-    """Nothing can be held against a manifest that cannot be read."""
+    """Nothing can be compared with a manifest that cannot be read."""
     yield Check(*_FORM, "failed", [Finding(MANIFEST, fault) for fault in faults], _NEVER)
     for rule in RULES:
         yield Check(rule.name, rule.words, "not checked", why_not="the manifest does not say what must hold")

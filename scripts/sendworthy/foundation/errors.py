@@ -1,4 +1,4 @@
-"""What can go wrong, in words for the person who is woken by it."""
+"""Errors, in words for the person who is woken by them."""
 
 from __future__ import annotations
 

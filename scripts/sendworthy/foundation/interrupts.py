@@ -1,4 +1,4 @@
-"""An interrupt (SIGINT, Ctrl-C): it is remembered, because what it ends may turn it into an error of its own."""
+"""An interrupt (SIGINT, Ctrl-C) is remembered, because the code that it ends may turn it into another error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can still matter of old drops, written as Parquet files, and whether somebody who was erased is in such files.
+"""Writes the rows of old drops that can still matter as Parquet files, and finds erased people in such files.
 
 The SQL is in `compaction_sql/`. It reads the published file; where staged rows are not in it (an engine other than DuckDB has them in its
 lake), it reads them there, less those of erased people.

@@ -1,4 +1,4 @@
-"""What is kept of old drops, so that a night need not read them again: which of it holds tonight, and writing it anew.
+"""The cache of old drops, so that a night need not read them again: what of it is valid tonight, and writing it.
 
 A drop (`<table>/landed_on=YYYY-MM-DD/`) of events or message events that is older than the horizon is folded: of its rows stays
 what can still matter, as Parquet files (`folding.py` writes them, and dbt reads them as the sources `history`). It is a cache and nothing else: it holds as long as the folded drops, and those of the days after them in which a

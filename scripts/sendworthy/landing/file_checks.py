@@ -1,4 +1,4 @@
-"""What engines leave unsaid about the files of the landing zone: what they pass over, what they would lose, and which file is damaged."""
+"""Finds what engines do not report about files of the landing zone: files that they skip, rows that they would lose, damaged files."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def find_faults(raw: Path) -> list[FileFault]:
 
 
 def as_setting(faults: Sequence[FileFault]) -> str:
-    """The faults as `land` reads them: a JSON object of what is wrong and how to mend it, by path."""
+    """The faults as `land` reads them: a JSON object of what is wrong and how to fix it, by path."""
     told = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
     if len(faults) > MOST_FAULTS:
         last = told[faults[MOST_FAULTS - 1].path]
@@ -94,7 +94,7 @@ def check_files(raw: Path) -> None:
     if found:
         raise BuildError(
             "the landing zone holds what cannot be read. Nothing was published.",
-            "mend what is named above.",
+            "fix what is named above.",
             details=found,
         )
     refuse_long_rows(raw)

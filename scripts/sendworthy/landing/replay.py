@@ -1,4 +1,4 @@
-"""A night that was before: run again as its data were known then, so that an old decision can be explained."""
+"""An older night, run again as its data were known then, so that an old decision can be explained."""
 
 from __future__ import annotations
 

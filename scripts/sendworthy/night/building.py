@@ -26,7 +26,7 @@ from sendworthy.warehouse.resource_failures import (
 
 
 def build(night: Night) -> None:
-    """Let dbt build the night and the gate audit its lists."""
+    """Let dbt build the night, and audit its lists."""
     try:
         _build_and_audit(night)
     except BuildError as error:
@@ -76,7 +76,7 @@ def build_warehouse(night: Night) -> list[str]:
         run = run_dbt(
             night.project,
             night.engine.program,
-            # what the gate checks campaign by campaign must not end the whole night
+            # what the audit checks campaign by campaign must not end the whole night
             ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate", "tag:cancellations+"],
             night.engine.target,
             night.engine.prepare(night.build),

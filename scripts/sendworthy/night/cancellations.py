@@ -107,7 +107,7 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
     problems = validate_settings(project.root)
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was taken back.", "mend what is named above.", problems
+            "the settings are not in order; nothing was taken back.", "fix what is named above.", problems
         )
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
@@ -144,7 +144,7 @@ def _read_night(wanted: Wanted) -> _Night:
 
 
 def _begin(project: Project, wanted: Wanted) -> Path:
-    """A file aside for the models, with the settings of the night and the project's list of suppressions; returns its path."""
+    """A build file for the models, with the settings of the night and the project's list of suppressions; returns its path."""
     folder = warehouse.forget_build(wanted.database)
     make_folder(folder)
     # where a night builds: another path would make dbt parse the whole project anew, each time
@@ -175,7 +175,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
 
 
 def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
-    """Let dbt run the night's models on what is new, into the file aside; returns what it warns of."""
+    """Let dbt run the night's models on what is new, into the build file; returns its warnings."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
         project,

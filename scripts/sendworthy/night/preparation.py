@@ -1,4 +1,4 @@
-"""Before anything is built: the settings, the places that are written to, what a killed night has left."""
+"""Before the build: checks the settings and the folders that are written to, and cleans up after a killed night."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check_settings(project: Project) -> None:
     ]
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was built.", "mend what is named above.", problems
+            "the settings are not in order; nothing was built.", "fix what is named above.", problems
         )
 
 

@@ -33,7 +33,7 @@ _sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
-    """Decide which campaigns go out: what the gate said, the limits, and what a person accepts."""
+    """Decide which campaigns go out: what the audit said, the limits, and what a person accepts."""
     night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
     night.run["landed"] = read_landed(connection)
@@ -73,7 +73,7 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
 
 
 def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
-    """Every campaign with its counts, its status (released, held_back) and what the gate said of it."""
+    """Every campaign with its counts, its status (released, held_back) and what the audit said of it."""
     counted = warehouse.rows(connection, _sql("counts_of_campaigns"))
     top = warehouse.rows(connection, _sql("top_reasons"))
     # a message of a campaign that the settings do not know is nobody's: it is named, and it stays

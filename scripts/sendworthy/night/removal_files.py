@@ -1,4 +1,4 @@
-"""Writes, for each destination, the files that take messages off again, and the manifest that vouches for them."""
+"""Writes, for each destination, the files that take messages back, and their manifest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_taken_off(
     out: Path,
     run: Mapping[str, Any],
 ) -> Path:
-    """Write all that was taken back since the night of `connection`, and the manifest, into a folder aside; returns it.
+    """Write all that was taken back since the night of `connection`, and the manifest, into a staging folder; returns it.
 
     It follows from the ledger alone, so that whoever missed a file before has it in the next ones. `run` has `run_id` (of
     the night), `as_of` and `taken_back_at`. Nothing personal is in the manifest.
@@ -105,7 +105,7 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, destination: Destination) 
 
 
 def _without_message(connection: duckdb.DuckDBPyConnection, destination: Destination, column: str) -> Sql:
-    """SQL for a cell of somebody who has no message any more: what tells of it is taken out, all else stays as it was delivered."""
+    """SQL for a cell of somebody who has no message any more: what names the message is taken out, all else stays as it was delivered."""
     nothing = None if destination.blank.says == "json_null" else NOBODY
     said = [getattr(destination.says, name) for name in (_TEXTS if nothing else (*_TEXTS, *_TIMES))]
     if destination.format == "jsonl":

@@ -55,7 +55,7 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
             result = _run(night)
         # the next night need not wait for it
         if night.alerts and (night.channels.command or night.channels.webhook):
-            with stages.step("alert", "telling whom it concerns"):
+            with stages.step("alert", "sending alerts"):
                 result.alerts = send_alerts(night.alerts, night.channels)
             result.stages = [asdict(stage) for stage in stages.done]
         return result
@@ -73,7 +73,7 @@ def _run(night: Night) -> NightResult:
         with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
             release(night, connection)
             record(night, connection, destinations)
-            # aside, and whole, before anything counts as sent: a full disk ends the night here
+            # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
             told = {**night.run, "sources": night.sources}
             night.staged_lists = write_aside(
                 connection, destinations, night.options.out, told, night.campaigns
@@ -87,7 +87,7 @@ def _run(night: Night) -> NightResult:
 def _result(night: Night) -> NightResult:
     if night.channels.lacks:
         night.warnings.append(
-            f"alert_webhook: the environment variable {night.channels.lacks} is not set, so a held-back campaign is told to nobody there."
+            f"alert_webhook: the environment variable {night.channels.lacks} is not set, so nobody there gets an alert about a held-back campaign."
         )
     return NightResult(
         night.run,

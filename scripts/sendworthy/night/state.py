@@ -75,7 +75,7 @@ class NightResult:
 class Night:
     """One night on its way from the landing zone to the lists. Each stage takes it, and adds what it has found.
 
-    `run` is what the manifest and ops.runs say of it; `notes` and `warnings` are told at its end.
+    `run` is what the manifest and ops.runs say of it; `notes` and `warnings` are shown at its end.
     """
 
     project: Project

@@ -137,7 +137,7 @@ class Caller:
     def ask(self, request: Request, on_again: Callable[[], None] = lambda: None) -> Answer:
         """The answer to a request, whatever it is; Stopped where none comes that is worth anything.
 
-        `on_again` is told before a request is sent once more that may have been taken.
+        `on_again` is called before a request is sent once more that may have been taken.
         """
         began, is_unknown, is_unclear = self.clock.now(), False, False
         for number in range(1, TRIES + 1):

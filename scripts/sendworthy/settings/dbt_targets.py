@@ -56,7 +56,7 @@ def read_target(project: Project, wanted: str | None, environment: Mapping[str, 
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
         why = getattr(error, "strerror", None) or getattr(error, "problem", None) or type(error).__name__
         raise SettingsError(
-            f"profiles.yml cannot be read: {why}.", "restore it from version control, or mend it."
+            f"profiles.yml cannot be read: {why}.", "restore it from version control, or fix it."
         ) from None
     name = wanted or _render(profile.get("target", "default"), environment)
     if name not in outputs:
@@ -91,4 +91,4 @@ def _render(value: Any, environment: Mapping[str, str]) -> str:
     try:
         return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(value).render(env_var=env_var)
     except jinja2.TemplateError as error:
-        raise SettingsError(f"profiles.yml: {value!r} cannot be read: {error}", "mend it.") from None
+        raise SettingsError(f"profiles.yml: {value!r} cannot be read: {error}", "fix it.") from None

@@ -206,7 +206,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
             models = [(str(model["name"]), model) for model in (read or {}).get("models", [])]
         except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
             problems.append(
-                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "mend the YAML.")
+                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "fix the YAML.")
             )
             continue
         for model, described in models:
@@ -224,7 +224,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     if problems:
         raise SettingsError(
             "the descriptions of the destinations are not in order; nothing was written.",
-            "mend what is named above; docs/add-a-destination.md has every key.",
+            "fix what is named above; docs/add-a-destination.md has every key.",
             problems,
         )
     return found
@@ -391,11 +391,11 @@ def with_others(
 
 
 def refuse_foreign(folder: Path, known: Mapping[str, Destination]) -> None:
-    """SettingsError where something else stands in the place of a night's folder, which is going to be replaced."""
+    """SettingsError where something else stands in place of a night's folder, which is going to be replaced."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if (folder.exists() and not folder.is_dir()) or (there - known.keys() and "manifest.json" not in there):
         raise SettingsError(
-            f"{folder} is there already, and is no night: it has no manifest.json. A night would be put in its place.",
+            f"{folder} is there already, and is no night: it has no manifest.json. A night would replace it.",
             "move it away, or write elsewhere with --out.",
         )
 

@@ -1,4 +1,4 @@
-"""The night's DuckDB files: the one that is built aside, and the published one that people query."""
+"""The night's DuckDB files: the one that is being built, and the published one that people query."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def new_build(published: Path, project_dir: Path) -> Path:
         }
         if known and not known & {*CARRIED_TABLES, "marts.send_list"}:
             raise SettingsError(
-                f"{published} is the database of something else: it has tables, and no night. A night would be put in its place.",
+                f"{published} is the database of something else: it has tables, and no night. A night would replace it.",
                 "name another file with --db.",
             )
         ledgers = read_ledgers(project_dir)
@@ -206,7 +206,7 @@ def new_build(published: Path, project_dir: Path) -> Path:
 
 
 def copy_published(published: Path) -> Path:
-    """A build file that is the published one, to be changed and put in its place."""
+    """A copy of the published file as a build file, to be changed and published."""
     folder = forget_build(published)
     make_folder(folder)
     build = folder / "build.duckdb"
@@ -388,7 +388,7 @@ def runs_in_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> f
 
 
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
+    """Say that what stands in the marts has passed the audit as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
 
 
@@ -432,7 +432,7 @@ def only_night(published: Path) -> Iterator[int]:
 
 
 def publish(build: Path, published: Path, anew: bool = False) -> None:
-    """Put the build in the place of the published file in one step; readers keep what they have open.
+    """Replace the published file with the build in one step; readers keep what they have open.
 
     `anew` writes the file once more before: what was deleted is in the bytes of a DuckDB file until then.
     """

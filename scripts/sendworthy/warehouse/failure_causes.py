@@ -61,7 +61,7 @@ _CSV_FAULTS = (
     (
         "Value with unterminated quote found",
         "a quote opens there that is not closed as it should be (or the row is longer than 2 MB)",
-        f"mend the row ({_QUOTES})",
+        f"fix the row ({_QUOTES})",
     ),
     ("Maximum line size", "the row is longer than 2 MB", "shorten it, or deliver the file as Parquet"),
     ("Invalid unicode", "it is not UTF-8", "save the file as UTF-8"),
@@ -165,7 +165,7 @@ def fix_of(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells.
+    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine says it.
 
     `of_a_file`: a delivered file is at fault, and the statement says nothing about it.
     """
@@ -261,7 +261,7 @@ def _csv_fault(said: str) -> tuple[str, str]:
     counted = _CSV_COLUMNS.findall(said)
     if counted:
         header, found = counted[-1]
-        return f"it has {found} values, and the header names {header}", f"mend the row ({_QUOTES})"
+        return f"it has {found} values, and the header names {header}", f"fix the row ({_QUOTES})"
     for sign, what, fix in _CSV_FAULTS:
         if sign in said:
             return what, fix

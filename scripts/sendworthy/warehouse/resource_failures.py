@@ -1,4 +1,4 @@
-"""What the machine fails at, in words: no room, no memory, a disk that cannot be written, a clock that is wrong."""
+"""Failures of the machine, in words: no room, no memory, a disk that cannot be written, a wrong clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dbt as a process of its own on Spark: watched while it runs, and not over before its Java is.
+"""Dbt as a process of its own on Spark: watched while it runs, and ended together with its Java.
 
 `python -m sendworthy.build.spark.dbt_process <arguments of dbt>`
 """

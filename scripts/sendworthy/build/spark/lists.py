@@ -1,4 +1,4 @@
-"""Tonight's lists on Spark, for the gate."""
+"""Tonight's lists on Spark, for the audit."""
 
 from __future__ import annotations
 

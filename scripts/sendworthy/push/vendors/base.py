@@ -26,7 +26,7 @@ Again = Callable[[], None]
 class Ask(Protocol):
     """Asks a vendor, within its rates and again after a bad moment.
 
-    `on_again` is told before a request is sent once more that may have been taken.
+    `on_again` is called before a request is sent once more that may have been taken.
     """
 
     def __call__(self, request: Request, on_again: Again = ...) -> Answer:
