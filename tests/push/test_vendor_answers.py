@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sendworthy.foundation.retry import LONGEST_WAIT, retry_after
 from sendworthy.push import retry, sender
 from sendworthy.push.journal import Journal
-from sendworthy.push.retry import retry_after
 
 from tests.support.projects import ROOT, sendworthy
 from tests.support.pushed_nights import (
@@ -98,7 +98,7 @@ def test_where_it_stays_so_the_rows_are_named_and_the_next_push_sends_them(
 ) -> None:
     scene = scene_of(vendor)
     body = "" if status == 204 else PAGE
-    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.POLICY.tries)}
     result = scene.push()
     assert result.exit_code == 4 and result.stopped is not None and result.stopped.is_unclear
     # Klaviyo's client keeps the status to itself
@@ -635,7 +635,7 @@ def test_a_wait_is_understood_however_it_is_written(seconds: float, way: int) ->
 )
 def test_a_header_of_any_kind_is_understood_within_bounds_or_ignored(headers: dict[str, str]) -> None:
     found = retry_after(headers, NOW)
-    assert found is None or 0 <= found <= retry.LONGEST_WAIT
+    assert found is None or 0 <= found <= LONGEST_WAIT
 
 
 def test_an_unreadable_wait_is_none_and_the_push_goes_on(scene_of: Callable[[str], Scene]) -> None:

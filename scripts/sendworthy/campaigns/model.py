@@ -402,8 +402,9 @@ _Loader.yaml_implicit_resolvers = {
 def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> object:
     where = f"{folder.path}/campaign.yml"
 
-    def refuse(line: int | None, what: str, fix: str) -> None:
+    def refuse(line: int | None, what: str, fix: str) -> object:
         problems.append(Problem(f"{where}:{line}" if line else where, "campaign.yml", what, fix))
+        return None
 
     try:
         folder.source = read_file(file, file.parents[1], MAX_CAMPAIGN_BYTES)
