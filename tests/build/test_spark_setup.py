@@ -124,7 +124,7 @@ def test_a_master_that_does_not_answer_is_reported_at_once() -> None:
     down = f"spark://127.0.0.1:{port}"
     with pytest.raises(SettingsError, match=down) as told:
         setup.check_master(Target("c", "spark", settings={"spark.master": down}))
-    assert "cluster start" in told.value.fix
+    assert "start the cluster" in told.value.fix and "docs/spark.md" in told.value.fix
     with pytest.raises(SettingsError, match="no address"):
         setup.check_master(Target("c", "spark", settings={"spark.master": "spark://host"}))
     # nobody is asked

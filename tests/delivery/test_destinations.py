@@ -464,7 +464,7 @@ def test_a_night_writes_the_destinations_of_the_project_or_those_that_are_named(
             ("export_klaviyo.one_per_adress", "one_per_address"),
         ),
         ("format: csv", "format: xlsx", ("export_klaviyo.format", "csv")),
-        ("value: 50000000", "value: fifty", ("limits.max_file_bytes.value", "integer")),
+        ("value: 50000000", "value: fifty", ("limits.max_file_bytes.value", "'fifty' is not a whole number")),
         ("channels: [email]", "channels: []", ("export_klaviyo.channels",)),
         ("campaign: sendworthy_campaign_id", "campaign: 'a; drop'", ("export_klaviyo.says.campaign",)),
         ("            user: sendworthy_user_id\n", "", ("export_klaviyo.record", "says.user")),

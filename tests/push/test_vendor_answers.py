@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sendworthy.foundation.retry import LONGEST_WAIT, retry_after
 from sendworthy.push import retry, sender
 from sendworthy.push.journal import Journal
-from sendworthy.push.retry import retry_after
 
 from tests.support.projects import ROOT, sendworthy
 from tests.support.pushed_nights import (
@@ -99,7 +99,7 @@ def test_where_it_stays_so_the_rows_are_named_and_the_next_push_sends_them(
 ) -> None:
     scene = scene_of(vendor)
     body = "" if status == 204 else PAGE
-    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.POLICY.tries)}
     result = scene.push()
     assert result.exit_code == 4 and result.stopped is not None and result.stopped.is_unclear
     # Klaviyo's client keeps the status to itself
@@ -654,7 +654,7 @@ def test_a_header_of_any_kind_is_understood_within_bounds_or_ignored() -> None:
     )
     def compare(headers: dict[str, str]) -> None:
         found = retry_after(headers, NOW)
-        assert found is None or 0 <= found <= retry.LONGEST_WAIT
+        assert found is None or 0 <= found <= LONGEST_WAIT
         seen[found is not None] += 1
 
     compare()

@@ -15,8 +15,8 @@ from sendworthy.settings.seed_files import (
     SEEDS,
     SEGMENT_FLAGS_SQL,
     read_event_names,
-    read_events,
     read_kinds,
+    read_names,
     validate_settings,
 )
 
@@ -220,7 +220,7 @@ WELL_KNOWN = {
 
 
 def test_the_well_known_events_are_declared() -> None:
-    assert read_events(PROJECT) >= WELL_KNOWN
+    assert read_names(PROJECT, "events") >= WELL_KNOWN
 
 
 @pytest.mark.parametrize(

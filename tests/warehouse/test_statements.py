@@ -116,10 +116,9 @@ def strings_with_sql(text: str) -> list[int]:
     }
     found = []
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.JoinedStr) or (
-            isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in within
-        )
-        if is_text and id(node) not in said:
+        if not isinstance(node, (ast.JoinedStr, ast.Constant)) or id(node) in said:
+            continue
+        if isinstance(node, ast.JoinedStr) or (isinstance(node.value, str) and id(node) not in within):
             source = ast.get_source_segment(text, node) or ""
             if '"""' in source and "\n" in source and STATEMENT.search(source):
                 found.append(node.lineno)

@@ -79,15 +79,18 @@ def nightly(
     """Run the whole night: build, audit, export, publish."""
     from sendworthy.audit.overrides import read_acceptance
     from sendworthy.foundation.progress import Stages
+    from sendworthy.night.failure_alert import FailureAlert
     from sendworthy.night.run import run_night
     from sendworthy.night.state import NightOptions
     from sendworthy.settings.destinations import choose_destinations
 
-    with failures(as_json):
-        project = find_project(project_dir)
+    alert = FailureAlert()
+    with failures(as_json, alert.send):
+        project = alert.project = find_project(project_dir)
+        alert.database = project.resolve(db, "sendworthy.duckdb")
         options = NightOptions(
             raw=project.resolve(raw, "data/sample"),
-            database=project.resolve(db, "sendworthy.duckdb"),
+            database=alert.database,
             out=project.resolve(out_dir, "out"),
             docs=project.resolve(docs, "data_docs"),
             as_of=parse_time(as_of, "--as-of") if as_of else None,
@@ -97,6 +100,7 @@ def nightly(
             acceptance=read_acceptance(project, accept or [], reason, by),
             full_refresh=full_refresh,
         )
+        alert.as_of = options.as_of
         result = run_night(project, options, Stages(err))
         if as_json:
             print_json(

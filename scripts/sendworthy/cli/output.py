@@ -26,7 +26,7 @@ from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.warehouse.failure_causes import fix_of, redact_exception, words_of
 
 if TYPE_CHECKING:
-    from sendworthy.audit.alerts import Told
+    from sendworthy.audit.alerts import AlertResult
     from sendworthy.delivery.verify import Check, Verified
     from sendworthy.inspect.coverage import Coverage
     from sendworthy.inspect.explain import Explanation
@@ -42,18 +42,23 @@ WIDE = 110
 
 
 @contextmanager
-def failures(as_json: bool) -> Iterator[None]:
-    """Expected failures in words, with their exit code and without a stack trace."""
+def failures(
+    as_json: bool, alert: Callable[[SendworthyError], Sequence[AlertResult]] = lambda error: ()
+) -> Iterator[None]:
+    """Expected failures in words, with their exit code and without a stack trace; `alert` tells others of one."""
     try:
         yield
     except (typer.Exit, typer.Abort, click.ClickException):
         raise
     except SendworthyError as error:
+        show_alerts(alert(error))
         _show_error(error, as_json)
     except BaseException as failure:
         if isinstance(failure, SystemExit):
             raise
-        _show_error(_as_error(failure), as_json)
+        unexpected = _as_error(failure)
+        show_alerts(alert(unexpected))
+        _show_error(unexpected, as_json)
 
 
 def _as_error(failure: BaseException) -> SendworthyError:
@@ -215,11 +220,12 @@ def show_held_back(campaigns: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def show_alerts(alerts: Sequence[Told]) -> None:
+def show_alerts(alerts: Sequence[AlertResult]) -> None:
     """What became of the alerts: only what did not arrive, on standard error."""
-    for told in alerts:
-        if not told.sent:
-            warning(f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}")
+    for result in alerts:
+        if not result.sent:
+            about = result.campaign_id or "the night"
+            warning(f"{about}: nobody was alerted by the {result.channel}: {result.why_not}")
 
 
 def show_explained(user: str, as_of: datetime, explained: Sequence[Explanation]) -> None:

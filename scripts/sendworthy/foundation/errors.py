@@ -66,6 +66,10 @@ class BuildError(SendworthyError):
     exit_code = EXIT_BUILD_FAILED
 
 
+class StaleData(BuildError):
+    """The newest data lies too far behind the clock."""
+
+
 class Interrupted(SendworthyError):
     """Somebody has interrupted the command (Ctrl-C): the words say what had happened by then."""
 

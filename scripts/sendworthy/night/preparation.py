@@ -19,7 +19,7 @@ from sendworthy.delivery.staging_folder import (
 )
 from sendworthy.foundation import night_folders
 from sendworthy.foundation.clock import parse_time
-from sendworthy.foundation.errors import BuildError, SettingsError
+from sendworthy.foundation.errors import BuildError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
 from sendworthy.landing.drop_cache import (
     Past,
@@ -143,7 +143,7 @@ def refuse_stale(as_of: datetime, now: datetime) -> None:
     """BuildError where the data's own watermark lies too far behind the wall clock."""
     behind = now - as_of
     if behind > STALE_AFTER:
-        raise BuildError(
+        raise StaleData(
             f"the newest event is of the day before {as_of:%Y-%m-%d}, {behind.total_seconds() / 3600:,.0f} hours behind the clock; "
             "lists made from stale data greet people who left and miss those who bought. Nothing was published.",
             "see why the landing zone has nothing newer; if old data is meant, say --allow-stale, or name the night with --as-of.",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sendworthy.audit.alerts import (
+    AlertResult,
     Channels,
-    Told,
 )
 from sendworthy.audit.gate import GateResult
 from sendworthy.audit.overrides import Acceptance
@@ -56,7 +56,7 @@ class NightResult:
     sources: list[dict[str, Any]]
     input_problems: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
-    alerts: list[Told] = field(default_factory=list)
+    alerts: list[AlertResult] = field(default_factory=list)
     # the first page of the Data Docs
     docs: Path | None = None
 

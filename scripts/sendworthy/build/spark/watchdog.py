@@ -39,8 +39,8 @@ class Watchdog:
     """
 
     fix = (
-        "see that the cluster's workers are up and have the memory and the cores that profiles.yml asks for "
-        "(`sendworthy cluster status`), then run the night again."
+        "see that the cluster's workers are up and have the memory and the cores that profiles.yml asks for, "
+        "then run the night again."
     )
 
     def __init__(

@@ -14,8 +14,9 @@ from collections.abc import Collection
 
 from pydantic import NonNegativeInt
 
+from sendworthy.foundation.retry import NOT_TAKEN
 from sendworthy.push.batches import Batch, Row, Shape
-from sendworthy.push.retry import NOT_TAKEN, Answer, NoAnswer
+from sendworthy.push.retry import Answer, NoAnswer
 from sendworthy.push.vendors.base import (
     Account,
     Again,
