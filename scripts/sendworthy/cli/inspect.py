@@ -19,6 +19,7 @@ from sendworthy.cli.output import (
     show_coverage,
     show_explained,
     show_preview,
+    show_report,
 )
 from sendworthy.foundation.clock import iso, parse_time
 from sendworthy.foundation.console import err
@@ -74,6 +75,26 @@ def coverage(
             print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
         else:
             show_coverage(as_of, campaigns)
+
+
+def report(
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign that has results.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """What campaigns have brought about: conversions against control, and whether to ship, keep going or stop."""
+    from sendworthy.inspect.report import REASONS
+    from sendworthy.inspect.report import report as report_of
+
+    with failures(as_json):
+        as_of, campaigns = report_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
+        if as_json:
+            print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
+        else:
+            show_report(as_of, campaigns, REASONS)
 
 
 def preview(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sendworthy.delivery.verify import Check, Verified
     from sendworthy.inspect.coverage import Coverage
     from sendworthy.inspect.explain import Explanation
+    from sendworthy.inspect.report import Report
     from sendworthy.night.cancellations import TakenBack
     from sendworthy.night.state import NightResult
     from sendworthy.privacy.retention import Removed
@@ -296,6 +297,53 @@ def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
         print_groups(out, of_lifts, lifts, "who would get a better variant if it were filled for everybody")
     else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+VERDICT_COLOURS = {"ship": "green", "keep_going": "yellow", "stop": "red"}
+
+
+def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[str, str]) -> None:
+    """Of each campaign what it brought about against its control, and below it what to do and why."""
+    if not any(campaign.results for campaign in campaigns):
+        out.print(f"no campaign has results yet, night of {iso(as_of)}: they come when")
+        out.print("the first messages are as old as their success window.")
+        return
+
+    def percent(share: float | None) -> str:
+        return "" if share is None else f"{share:.1%}"
+
+    def points(share: float | None) -> str:
+        return "" if share is None else f"{100 * share:+.1f}"
+
+    groups: list[tuple[str, Sequence[Row]]] = []
+    for campaign in campaigns:
+        rows: list[Row] = []
+        for item in campaign.results:
+            verdict = item.verdict or ""
+            rows.append(
+                (
+                    item.variant,
+                    f"{item.users:,}",
+                    percent(item.rate),
+                    f"{item.control_users:,}",
+                    percent(item.control_rate),
+                    points(item.lift),
+                    "" if item.lift is None else f"{points(item.lift_low)} to {points(item.lift_high)}",
+                    styled(verdict.replace("_", " "), VERDICT_COLOURS.get(verdict, "")),
+                )
+            )
+        groups.append((campaign.campaign_id, rows))
+    headings = ("variant", "send", "rate", "con-\ntrol", "rate", "lift", "is within", "verdict")
+    print_groups(out, headings, groups, f"results, night of {iso(as_of)}; lift in points")
+    out.print()
+    for reason, words in reasons.items():
+        named = [
+            campaign.campaign_id
+            for campaign in campaigns
+            if any(item.variant == "all" and item.reason == reason for item in campaign.results)
+        ]
+        if named:
+            out.print(f"{words}:", *(f"\n    {name}" for name in named), sep="")
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:
