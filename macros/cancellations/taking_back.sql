@@ -100,9 +100,9 @@
 {% macro identifying_columns(table) %}
     {#- the columns by which a row of a file that is read once more is known; none: all of its columns, because it is a version -#}
     {{ return({
-        "events": ["event_id", "event_name"],
-        "message_events": ["message_event_id", "event_type"],
-        "social_mentions": ["mention_id"],
+        "events": ["event_id", "event_name", "user_id"],
+        "message_events": ["message_event_id", "event_type", "user_id", "channel"],
+        "social_mentions": ["mention_id", "user_id"],
     }.get(table, [])) }}
 {% endmacro %}
 

@@ -62,19 +62,19 @@
 {% endmacro %}
 
 
-{% macro settled_duplicate(id, name) %}
-    {#- the reason of a row whose id the history knows under the same name: the delivery that counts came with an older drop; known: a CTE with the ids that it knows -#}
-    case when ({{ id }}, {{ name }}) in (select {{ id }}, {{ name }} from known) then 'duplicate' end
+{% macro settled_duplicate(keys) %}
+    {#- the reason of a row that the history knows by its keys: the delivery that counts came with an older drop; known: a CTE with the keys that it knows -#}
+    case when ({{ keys | join(", ") }}) in (select {{ keys | join(", ") }} from known) then 'duplicate' end
 {%- endmacro %}
 
 
-{% macro known_ids(table_name, id, name) %}
-    {#- a query: the ids that the history knows, each with the name of the event; history: a CTE with the rows that it has kept -#}
-    select {{ id }}, {{ name }}
+{% macro known_ids(table_name, keys) %}
+    {#- a query: the keys that the history knows, the id and the name first; history: a CTE with the rows that it has kept -#}
+    select {{ keys | join(", ") }}
     from history
     where quarantine_reason is null
     union all
-    select id as {{ id }}, event_name as {{ name }}
+    select id as {{ keys[0] }}, event_name as {{ keys[1] }}, {{ keys[2:] | join(", ") }}
     from settled_ids
     where table_name = '{{ table_name }}'
 {%- endmacro %}

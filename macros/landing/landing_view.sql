@@ -217,6 +217,8 @@
         case
             {#- tools write a text that is missing from a column of numbers as not-a-number #}
             {% if column.type == "text" and type in ("double", "float") -%} when isnan({{ value }}) then null {%- endif %}
+            {#- a fraction of this size stands for several whole numbers: whose id it was, nobody knows #}
+            {% if column.identifier and type in ("double", "float") -%} when abs({{ value }}) >= {{ 16777216 if type == "float" else 9007199254740992 }} then null {%- endif %}
             when abs({{ value }}) < 1e18 and {{ value }} = floor({{ value }}) then cast(cast({{ value }} as decimal(18, 0)) as {{ text_type() }})
             else cast({{ value }} as {{ text_type() }})
         end

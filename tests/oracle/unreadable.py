@@ -89,7 +89,11 @@ def is_replaced(item: Quarantined, staged: Mapping[tuple[str, str], list[Row]]) 
     row_id = item.readable[ROW_ID[item.table]]
     if row_id is None:
         return False
+    user_id = item.readable["user_id"]
     for row in staged.get((item.table, row_id), []):
+        # an id may stand for rows of several people
+        if user_id is not None and row["user_id"] != user_id:
+            continue
         landed_on = row.get("_landed_on")
         lands_later = bool(item.landed_on and landed_on and landed_on > item.landed_on)
         own_time = item.readable[OWN_TIME[item.table]]

@@ -96,7 +96,7 @@ def holds(folder: Path, erased: Erased) -> bool:
         try:
             return any(
                 _is_in(connection, part, f"from read_parquet({literal(folder / f'{part}.parquet')})")
-                for part in STAGED
+                for part in (*STAGED, "settled_ids")
             )
         except duckdb.Error:
             return True
@@ -130,7 +130,7 @@ def _nameless_of_erased(connection: duckdb.DuckDBPyConnection, part: str, rows: 
     """Keep those rows of a query that name nobody, as nameless_<part>; a query for which of them, by number, are of erased people."""
     # such a row is quarantined, and has a reason; asking for that first, Parquet files need not be read whole
     is_nameless = "coalesce(trim(user_id), '') = ''"
-    if part != "active_days":
+    if part not in ("active_days", "settled_ids"):
         is_nameless += " and quarantine_reason is not null"
     connection.execute(
         f"create table nameless_{part} as select row_number() over () as row_number, * from ({rows}) where {is_nameless}"
