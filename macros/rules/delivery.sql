@@ -52,17 +52,23 @@
         cancel_on,
         {{ without_overrides("merge_values") }} as merge_values
     from
-        {%- if one_per_address %}
+    {%- if one_per_address %}
             (
                 select
                     *,
-                    row_number() over (partition by campaign_id, {{ lowered("address") }} order by dispatch_id) as place
+                    row_number() over (
+                        partition by campaign_id, {{ lowered("address") }} order by dispatch_id
+                    ) as place
                 from {{ send_list }}
             ) as placed
         where place = 1 and
-        {%- else %} {{ send_list }} where
-        {%- endif %}
-        channel in ({% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}{% else %}''{% endfor %})
+    {%- else %} {{ send_list }} where
+    {%- endif %}
+        channel in (
+            {% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}
+            {% else %}''
+            {% endfor %}
+        )
 {%- endmacro %}
 
 
