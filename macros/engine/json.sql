@@ -326,7 +326,16 @@
 {% endmacro %}
 
 {% macro spark__json_is_true(object, key) %}
-    (coalesce({{ spark__json_value(object, key) }} = true, false))
+    coalesce(
+        get(
+            transform(
+                array({{ spark__json_value(object, key) }}),
+                value -> schema_of_variant(value) = 'BOOLEAN' and try_variant_get(value, '$', 'boolean')
+            ),
+            0
+        ),
+        false
+    )
 {% endmacro %}
 
 
