@@ -58,6 +58,7 @@ lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfmt --check --quiet models tests scripts
+	$(BIN)/sqlfmt --check --quiet --no-jinjafmt macros
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run
 
@@ -65,6 +66,7 @@ format: $(READY) ## write Python and SQL as the linters want them
 	$(BIN)/ruff check --fix scripts expectations dev tests benchmarks
 	$(BIN)/ruff format scripts expectations dev tests benchmarks
 	$(BIN)/sqlfmt --quiet models tests scripts
+	$(BIN)/sqlfmt --quiet --no-jinjafmt macros
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate

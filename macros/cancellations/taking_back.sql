@@ -113,7 +113,9 @@
     {% do describe_unreadable_news(tables) %}
     {% for table in tables %}
         {% set columns = table.columns | map(attribute="name") | list %}
-        {% for column in table.columns if column.last_moment %} {% do columns.append(column.last_moment) %} {% endfor %}
+        {% for column in table.columns if column.last_moment %}
+            {% do columns.append(column.last_moment) %}
+        {% endfor %}
         {% if table.keeps_given_columns %} {% do columns.append("given_columns") %} {% endif %}
         {% set columns = (columns + ["unreadable_columns"]) | join(", ") %}
         {% set is_wanted %}
@@ -161,9 +163,7 @@
         about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out holds for the address
     -#}
     {% set news = [] %}
-    {% for table in tables %}
-        {% do news.append(rows_with_news(table)) %}
-    {% endfor %}
+    {% for table in tables %} {% do news.append(rows_with_news(table)) %} {% endfor %}
     {% set channels = {"email": "email", "sms": "phone", "push": "push_token"} %}
     {% set sql %}
         create or replace table landing.people_with_news as

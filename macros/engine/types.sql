@@ -1,16 +1,16 @@
 {#- Types and literals that engines spell differently. -#}
-{% macro text_type() %}{{ return(adapter.dispatch("text_type", "sendworthy")()) }}{% endmacro %}
+{% macro text_type() %} {{ return(adapter.dispatch("text_type", "sendworthy")()) }}{% endmacro %}
 
-{% macro duckdb__text_type() %}{{ return("varchar") }}{% endmacro %}
+{% macro duckdb__text_type() %} {{ return("varchar") }}{% endmacro %}
 
-{% macro spark__text_type() %}{{ return("string") }}{% endmacro %}
+{% macro spark__text_type() %} {{ return("string") }}{% endmacro %}
 
 
-{% macro text_list_type() %}{{ return(adapter.dispatch("text_list_type", "sendworthy")()) }}{% endmacro %}
+{% macro text_list_type() %} {{ return(adapter.dispatch("text_list_type", "sendworthy")()) }}{% endmacro %}
 
-{% macro duckdb__text_list_type() %}{{ return("varchar[]") }}{% endmacro %}
+{% macro duckdb__text_list_type() %} {{ return("varchar[]") }}{% endmacro %}
 
-{% macro spark__text_list_type() %}{{ return("array<string>") }}{% endmacro %}
+{% macro spark__text_list_type() %} {{ return("array<string>") }}{% endmacro %}
 
 
 {% macro json_text_type() %}
@@ -18,9 +18,9 @@
     {{ return(adapter.dispatch("json_text_type", "sendworthy")()) }}
 {% endmacro %}
 
-{% macro duckdb__json_text_type() %}{{ return("json") }}{% endmacro %}
+{% macro duckdb__json_text_type() %} {{ return("json") }}{% endmacro %}
 
-{% macro spark__json_text_type() %}{{ return("string") }}{% endmacro %}
+{% macro spark__json_text_type() %} {{ return("string") }}{% endmacro %}
 
 
 {% macro engine_type(contract_type) %}
@@ -34,7 +34,9 @@
     {{ return(adapter.dispatch("sql_text", "sendworthy")(value)) }}
 {% endmacro %}
 
-{% macro duckdb__sql_text(value) %}{{ return("'" ~ (value | string | replace("'", "''")) ~ "'") }}{% endmacro %}
+{% macro duckdb__sql_text(value) %}
+    {{ return("'" ~ (value | string | replace("'", "''")) ~ "'") }}
+{% endmacro %}
 
 {% macro spark__sql_text(value) %}
     {#- Spark reads backslashes in a literal, and puts the value of a setting where it finds ${...} -#}

@@ -41,7 +41,9 @@
     {% set last = landed_until.get(table_name, "") if landed_until else "9999-12-31" %}
     {% set read = [] %}
     {% for file in files if relative_to_landing(file.path) not in folded and landed_on(file.path) <= last %}
-        {% if known is none or relative_to_landing(file.path) in known %} {% do read.append(file) %} {% endif %}
+        {% if known is none or relative_to_landing(file.path) in known %}
+            {% do read.append(file) %}
+        {% endif %}
     {% endfor %}
     {{ return(read) }}
 {% endmacro %}
@@ -84,9 +86,7 @@
     {#- a query: the rows that the history has kept, with these columns; what was from the future may have come by now -#}
     {%- set is_due = "(quarantine_reason = 'from_the_future' and " ~ time ~ " <= " ~ add_seconds(wall_clock(), 3600) ~ ")" -%}
     select
-        {%- for column in columns %}
-            {{ column }},
-        {%- endfor %}
+        {%- for column in columns %} {{ column }}, {%- endfor %}
         unreadable_columns,
         case when {{ is_due }} then null else quarantine_reason end as quarantine_reason,
         file,

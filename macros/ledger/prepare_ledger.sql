@@ -55,7 +55,9 @@
 {% macro duckdb__prepare_session() %}
     {#- of the whole process; a profile has no way to say "as DuckDB would have it" -#}
     {% for variable, setting in [("SENDWORTHY_MEMORY", "memory_limit"), ("SENDWORTHY_THREADS", "threads")] %}
-        {% if env_var(variable, "") %} {% do run_query("set " ~ setting ~ " = " ~ sql_text(env_var(variable))) %} {% endif %}
+        {% if env_var(variable, "") %}
+            {% do run_query("set " ~ setting ~ " = " ~ sql_text(env_var(variable))) %}
+        {% endif %}
     {% endfor %}
 {% endmacro %}
 
@@ -81,7 +83,7 @@
     {{ return(adapter.dispatch("ledger_place", "sendworthy")(name)) }}
 {% endmacro %}
 
-{% macro duckdb__ledger_place(name) %}{{ return("") }}{% endmacro %}
+{% macro duckdb__ledger_place(name) %} {{ return("") }}{% endmacro %}
 
 {% macro spark__ledger_place(name) %}
     {#- a night puts the ledgers of the published file there; without one, dbt alone keeps a table that stays empty -#}

@@ -3,7 +3,8 @@
     {%- set id = text if is_trimmed else trimmed(text) -%}
     nullif(
         case
-            when contains({{ text }}, '.') and {{ matches(id, "^-?[0-9]+\\.0+\\z") }} then {{ replace_all(id, "\\.0+\\z") }}
+            when contains({{ text }}, '.') and {{ matches(id, "^-?[0-9]+\\.0+\\z") }}
+            then {{ replace_all(id, "\\.0+\\z") }}
             else {{ id }}
         end,
         ''

@@ -52,17 +52,23 @@
         cancel_on,
         {{ without_overrides("merge_values") }} as merge_values
     from
-        {%- if one_per_address %}
+    {%- if one_per_address %}
             (
                 select
                     *,
-                    row_number() over (partition by campaign_id, {{ lowered("address") }} order by dispatch_id) as place
+                    row_number() over (
+                        partition by campaign_id, {{ lowered("address") }} order by dispatch_id
+                    ) as place
                 from {{ send_list }}
             ) as placed
         where place = 1 and
-        {%- else %} {{ send_list }} where
-        {%- endif %}
-        channel in ({% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}{% else %}''{% endfor %})
+    {%- else %} {{ send_list }} where
+    {%- endif %}
+        channel in (
+            {% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}
+            {% else %}''
+            {% endfor %}
+        )
 {%- endmacro %}
 
 
@@ -127,8 +133,8 @@
 
 {% macro merge_field_columns(fields) -%}
     {#- what stands behind the columns that every message has: one column for each merge field, as cells of a CSV -#}
-    {%- for field in fields %},
-        {{ spreadsheet_text(field) }} as {{ adapter.quote(column_of_merge_field(field)) }}
+    {%- for field in fields %}
+        , {{ spreadsheet_text(field) }} as {{ adapter.quote(column_of_merge_field(field)) }}
     {%- endfor -%}
 {%- endmacro %}
 

@@ -61,10 +61,12 @@
         {{ proportion(successes_a, trials_a) }} - {{ proportion(successes_b, trials_b) }}
         {{ sign }} sqrt(
             power(
-                {{ proportion(successes_a, trials_a) }} - {{ wilson_bound(successes_a, trials_a, sign, quantile) }},
+                {{ proportion(successes_a, trials_a) }}
+                - {{ wilson_bound(successes_a, trials_a, sign, quantile) }},
                 2
             ) + power(
-                {{ proportion(successes_b, trials_b) }} - {{ wilson_bound(successes_b, trials_b, opposite, quantile) }},
+                {{ proportion(successes_b, trials_b) }}
+                - {{ wilson_bound(successes_b, trials_b, opposite, quantile) }},
                 2
             )
         )

@@ -48,6 +48,9 @@ sendworthy:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "profiles.yml").write_text(PROFILE, encoding="utf-8")
+    ledgers = tmp_path / warehouse.LEDGER_CONTRACT
+    ledgers.parent.mkdir(parents=True)
+    ledgers.write_bytes((ROOT / warehouse.LEDGER_CONTRACT).read_bytes())
     return Project(tmp_path)
 
 
@@ -209,7 +212,10 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
         assert connection.execute(f"select as_of::varchar, user_id from '{files}'").fetchall() == [
             ("2026-06-01 00:00:00+00", "u")
         ]
-        # an empty ledger has its columns
+        # an empty ledger has its columns, and the record of runs lies beside the ledgers
+        assert connection.execute(
+            f"select count(*) from '{environment['SENDWORTHY_LEDGER']}/runs/*.parquet'"
+        ).fetchall() == [(0,)]
         files = f"{environment['SENDWORTHY_LEDGER']}/decisions/*.parquet"
         assert len(connection.execute(f"describe select * from '{files}'").fetchall()) == 12
 

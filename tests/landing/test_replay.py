@@ -76,7 +76,7 @@ def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(
         for at in (NIGHT + 5 * HOUR, NIGHT + 6 * HOUR, NIGHT + 4 * HOUR):
             connection.execute("insert into ledger.cancellations (cancelled_at) values (?)", [at])
         assert read_cancelled_until(connection) == "2026-06-01 06:00:00.000000"
-        connection.execute("create schema ops; create table ops.source_counts (table_name text, file text)")
+        connection.execute("create table ops.source_counts (table_name text, file text)")
         for number, file in enumerate(("a.csv", "b.csv")):
             connection.execute("insert into ops.source_counts values ('events', ?)", [file])
             warehouse.write_files_read(connection, NIGHT + number * HOUR)
