@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs pages timezones clean
+.PHONY: help setup setup-spark setup-bench nightly test coverage test-hard test-kills test-spark bench lint format docs pages timezones clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,12 @@ nightly: $(READY) ## run a whole night on the committed sample (its data is old,
 
 test: $(READY) lint ## every check and every test, but those of whole nights by the dozen and of Spark
 	$(BIN)/python -m pytest
+
+coverage: $(READY) ## every test of `make test`, and how much of the Python they run: not less than pyproject.toml asks for
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 test-hard: $(READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (20 minutes)
 	$(BIN)/python -m pytest -m hard

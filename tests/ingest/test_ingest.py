@@ -430,13 +430,16 @@ def test_nothing_is_written_by_a_dry_run_or_for_nobody(project: Project, raw: Pa
 
 
 def test_every_report_is_counted_once(project: Project, raw: Path, tmp_path: Path) -> None:
+    counted = set()
     for source in SOURCES:
         for path in sorted(REPORTS.glob(f"{source}*")):
+            counted.add(path)
             (report,) = run(project, source, path, raw, dry_run=True).files
             apart = [report.unknown, report.ignored, report.refused, report.kept]
             stands_for = report.rows + report.unmatched.total() + report.duplicates
             several = {"customerio.json": 2, "klaviyo.json": 2}.get(path.name, 0)
             assert report.reports == sum(c.total() for c in apart) + stands_for - several, path.name
+    assert counted == set(REPORTS.iterdir()) and len(counted) >= 12
 
 
 @pytest.mark.parametrize("name", ["r.json.gz", "r.json", "r"])

@@ -354,7 +354,9 @@ def test_each_table_has_a_limit_of_what_may_be_quarantined() -> None:
 
 
 def test_kinds_begin_with_what_they_demand() -> None:
-    for name, kind in read_kinds(PROJECT).items():
+    kinds = read_kinds(PROJECT)
+    assert sorted(kinds) == sorted(row["kind"] for row in rows("kinds"))
+    for name, kind in kinds.items():
         assert kind.defaults["trigger_event"] not in kind.must_cancel_on, name
         assert kind.must_expire == bool(kind.defaults["trigger_event"]) or name in (
             "welcome",
