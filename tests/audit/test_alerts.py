@@ -6,6 +6,7 @@ import email
 import email.message
 import email.policy
 import json
+import logging
 import os
 import shutil
 import socketserver
@@ -339,6 +340,8 @@ def test_a_service_that_takes_nothing_is_said_without_its_address(
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # whatever somebody lets libraries log
+    caplog.set_level(logging.DEBUG)
     url = SERVICES[name][0]
     with serving(answer(500, SECRET.encode())) as server:
         elsewhere(server)
