@@ -6,6 +6,7 @@ import email
 import email.message
 import email.policy
 import json
+import logging
 import os
 import shutil
 import socketserver
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
+from sendworthy.audit import alerts
 from sendworthy.audit.alerts import (
     TRIES,
     AlertResult,
@@ -338,6 +340,8 @@ def test_a_service_that_takes_nothing_is_said_without_its_address(
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # whatever somebody lets libraries log
+    caplog.set_level(logging.DEBUG)
     url = SERVICES[name][0]
     with serving(answer(500, SECRET.encode())) as server:
         elsewhere(server)
@@ -481,18 +485,39 @@ def test_a_night_that_fails_is_alerted_once(tmp_path: Path, options: list[str]) 
     assert SECRET not in done.stderr + done.stdout
 
 
-def test_an_alert_of_a_failed_night_that_does_not_arrive_changes_no_exit_code(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("hinders", "words"),
+    [(answer(404), "the webhook answered 404"), (hang, "the time for alerts was up")],
+    ids=["gone", "hangs"],
+)
+def test_an_alert_of_a_failed_night_that_does_not_arrive_changes_no_exit_code(
+    tmp_path: Path, hinders: Answer, words: str
+) -> None:
     place = tmp_path / "project"
     copy_clone(place)
-    with serving(answer(404)) as server:
+    with serving(hinders) as server:
         settings = place / "dbt_project.yml"
         text = settings.read_text(encoding="utf-8")
         settings.write_text(
-            text.replace('alert_webhook: ""', f"alert_webhook: {server.url}"), encoding="utf-8"
+            text.replace('alert_webhook: ""', f"alert_webhook: {server.url}").replace(
+                "seconds: 30", "seconds: 2"
+            ),
+            encoding="utf-8",
         )
+        # it ends although the server never answers: without a bound this test would not end
         done = sendworthy("nightly", "--raw", "nowhere", cwd=place)
-    assert done.returncode == 2 and "the night: nobody was alerted by the webhook" in done.stderr
+    assert done.returncode == 2
+    assert f"the night: nobody was alerted by the webhook: {words}" in " ".join(done.stderr.split())
     assert SECRET not in done.stderr
+
+
+def test_whatever_fails_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(SECRET)
+
+    monkeypatch.setattr(alerts, "ThreadPoolExecutor", fail)
+    (told,) = send_alerts([HELD], Channels(webhook="https://example.com"))
+    assert told == AlertResult("welcome__new__email", "alerts", False, "RuntimeError")
 
 
 # --- settings -----------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import Project
 from sendworthy.warehouse.failure_causes import find_cause, redact, redact_exception
 
-from tests.support.projects import FIRST, ROOT, Place, copy_project, sendworthy
+from tests.support.projects import FIRST, Place, copy_project, sendworthy
 
 CANARY = "zaphod"
 # words of engines, of dbt and of ours that a row may hold, each followed by what must not be seen
@@ -403,22 +403,3 @@ def test_a_broken_list_of_suppressions_names_nobody(broken: Place, case: str) ->
     finally:
         path.write_bytes(before)
     assert search(broken, said.stdout, said.stderr, loaded.stdout, loaded.stderr) == []
-
-
-def test_the_places_in_dbt_that_are_replaced_are_there() -> None:
-    """Where a newer dbt calls them otherwise, this fails, and not only the promise."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.sql import SQLConnectionManager  # type: ignore[attr-defined]
-    from dbt.task.base import BaseRunner
-    from dbt_common.clients import jinja
-
-    for owner, name in (
-        (DuckDBConnectionManager, "exception_handler"),
-        (SQLConnectionManager, "get_result_from_cursor"),
-        (SQLConnectionManager, "rollback_if_open"),
-        (BaseRunner, "_handle_generic_exception"),
-        (BaseRunner, "_node_build_path"),
-        (jinja, "catch_jinja"),
-    ):
-        assert callable(getattr(owner, name))
-    assert "sendworthy.build.dbt_redaction" in (ROOT / "profiles.yml").read_text(encoding="utf-8")

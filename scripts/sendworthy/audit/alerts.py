@@ -283,10 +283,20 @@ def send_alerts(
 ) -> list[AlertResult]:
     """Send each alert by each channel, several at a time; what has not arrived when the time is up counts as not sent.
 
-    What is `known` as sent is left out.
+    What is `known` as sent is left out. Whatever fails here is said in the results: no night ends otherwise because of it.
     """
     if not alerts or not channels:
         return []
+    try:
+        return _send_alerts(alerts, channels, known)
+    except Exception as error:
+        why_not = type(error).__name__
+        return [AlertResult(alert.get("campaign_id"), "alerts", False, why_not) for alert in alerts]
+
+
+def _send_alerts(
+    alerts: Sequence[Mapping[str, Any]], channels: Channels, known: SentAlerts | None
+) -> list[AlertResult]:
     deadline = time.monotonic() + channels.seconds
     senders: dict[str, Callable[[Mapping[str, Any]], None]] = {}
     if channels.command:

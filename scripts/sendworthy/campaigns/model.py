@@ -27,7 +27,7 @@ from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name
 from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
 from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
-from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, wrong
+from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, shown, wrong
 from sendworthy.settings.seed_files import (
     EXPIRY_RULE,
     REPORT_TYPES,
@@ -192,7 +192,7 @@ class Brief(_Strict):
         if value not in ("holdout", "arms", "none"):
             allowed = ("holdout", "none")
             fix = did_you_mean(str(value or ""), allowed, f"write one of {', '.join(allowed)}")
-            raise wrong(f"{value!r} is not allowed" if value else "empty", fix)
+            raise wrong(f"{shown(value)} is not allowed" if value else "empty", fix)
         return value
 
 

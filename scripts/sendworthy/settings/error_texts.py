@@ -18,8 +18,8 @@ Text = tuple[str, str]
 """What is wrong, and what to write."""
 
 _OWN = "setting"
-_NUMBER = ("{given} is not {number}", "write {number} from {low} to {high}{unquoted}")
-_RANGE = ("{bare} is out of range", "write {number} from {low} to {high}")
+_NUMBER = ("{given} is not {number}", "write {number} {range}{unquoted}")
+_RANGE = ("{bare} is out of range", "write {number} {range}")
 _DATE = ("{given} is not a date", "write it as 2026-12-31")
 _GROUP = ("{given} is not a group of keys", "write {example}")
 _CHOICE = ("{given} is not allowed", "{choice}")
@@ -55,7 +55,7 @@ TEXTS: Mapping[str, Text] = {
     "string_pattern_mismatch": ("{given} is not allowed", "write {example}"),
 }
 """{given} stands for the value as it was written, {bare} for the same without quotes, {key} for its name; {why} and
-{example} are the field's own; {low}, {high}, {number}, {choice} and {keys} say what its model allows."""
+{example} are the field's own; {range}, {number}, {choice} and {keys} say what its model allows."""
 
 
 def wrong(what: str, fix: str, key: str = "") -> PydanticCustomError:
@@ -94,13 +94,13 @@ def in_words(
         fix = texts["empty"][1] if kind.startswith("string_") else fix
     allowed = [str(value) for value in at.get("enum", [])]
     keys = list(schema_at(model, error["loc"][:-1]).get("properties", {}))
+    low = _plain(at.get("minimum", at.get("exclusiveMinimum", 0) + 1))
     places = {
-        "given": "the value" if is_personal else _shown(given),
+        "given": "the value" if is_personal else shown(given),
         "bare": "the value" if is_personal else str(given),
         "key": key,
         "number": "a whole number" if at.get("type") == "integer" else "a number",
-        "low": _plain(at.get("minimum", at.get("exclusiveMinimum", 0) + 1)),
-        "high": _plain(at.get("maximum", "as many as there are")),
+        "range": f"from {low} to {_plain(at['maximum'])}" if "maximum" in at else f"of at least {low}",
         "unquoted": "" if is_csv else ", without quotes",
         "choice": did_you_mean(str(given), allowed, f"write one of {', '.join(allowed)}"),
         "keys": did_you_mean(key, keys, f"remove it; the keys here are {', '.join(keys)}"),
@@ -115,7 +115,8 @@ def in_words(
     return what.format(**places), fix.format(**places)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as it was written; one that holds others by what it is."""
     return "a list or a group of keys" if isinstance(value, (dict, list)) else repr(value)
 
 

@@ -24,7 +24,7 @@ def main() -> NoReturn:
     from dbt.adapters.spark.connections import SparkConnectionManager
     from dbt.cli.main import cli
 
-    from sendworthy.build.dbt_redaction import redact_dbt
+    from sendworthy.build.dbt_patches import redact_dbt
 
     redact_dbt(SparkConnectionManager)
     for name in QUERY_LOGGERS:
