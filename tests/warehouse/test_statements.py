@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -87,3 +88,56 @@ def test_every_statement_is_asked_for() -> None:
         if not re.search(rf"""["']{path.stem}["']""", modules):
             unused.append(path.relative_to(SCRIPTS).as_posix())
     assert not unused
+
+
+# what makes a text a statement, however it is set
+STATEMENT = re.compile(
+    r"\b(select|insert into|update|delete from|create (or replace )?(temp )?(table|view)|merge into)\b", re.I
+)
+
+# DuckDB's readers of delivered files, the sample's copies, what both engines of a gate are asked, and DuckDB's own tables
+STRINGS_STAY = {
+    "audit/gate.py",
+    "audit/limits.py",
+    "audit/render_patterns.py",
+    "ingest/__init__.py",
+    "ingest/documents.py",
+    "sample/generator.py",
+    "warehouse/list_reader.py",
+}
+
+
+def strings_with_sql(text: str) -> list[int]:
+    """The lines at which a text of several lines begins that holds a statement; docstrings are none."""
+    tree = ast.parse(text)
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    within = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in ast.walk(node)
+        if part is not node
+    }
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.JoinedStr, ast.Constant)) or id(node) in said or id(node) in within:
+            continue
+        source = ast.get_source_segment(text, node) or ""
+        if '"""' in source and "\n" in source and STATEMENT.search(source):
+            found.append(node.lineno)
+    return found
+
+
+def test_a_statement_in_a_string_is_found() -> None:
+    assert strings_with_sql('"""Say what to\nselect."""\nx = f"""\nselect {a}\n"""\ny = "select 1"') == [3]
+
+
+def test_no_statement_of_several_lines_stands_in_a_string() -> None:
+    found = {
+        path.relative_to(SCRIPTS).as_posix(): lines
+        for path in sorted(SCRIPTS.rglob("*.py"))
+        if (lines := strings_with_sql(path.read_text(encoding="utf-8")))
+    }
+    assert {name: lines for name, lines in found.items() if name not in STRINGS_STAY} == {}, (
+        "make each a file in sql/ beside the module"
+    )
