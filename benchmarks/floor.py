@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 from sendworthy.settings.destinations import Destination
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 # what changes nothing is dbt asking what is there, or a test
 _CHANGES = re.compile(r"(create|insert|copy|drop|alter|delete|update|set)\b", re.IGNORECASE)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 from benchmarks import floor
 from benchmarks.case import Case

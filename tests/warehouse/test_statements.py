@@ -112,16 +112,19 @@ def strings_with_sql(text: str) -> list[int]:
     tree = ast.parse(text)
     said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     within = {
-        id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in ast.walk(node)
+        if part is not node
     }
     found = []
     for node in ast.walk(tree):
-        if not isinstance(node, (ast.JoinedStr, ast.Constant)) or id(node) in said:
+        if not isinstance(node, (ast.JoinedStr, ast.Constant)) or id(node) in said or id(node) in within:
             continue
-        if isinstance(node, ast.JoinedStr) or (isinstance(node.value, str) and id(node) not in within):
-            source = ast.get_source_segment(text, node) or ""
-            if '"""' in source and "\n" in source and STATEMENT.search(source):
-                found.append(node.lineno)
+        source = ast.get_source_segment(text, node) or ""
+        if '"""' in source and "\n" in source and STATEMENT.search(source):
+            found.append(node.lineno)
     return found
 
 

@@ -13,7 +13,7 @@ import duckdb
 from sendworthy.delivery.deltas import changes_table
 from sendworthy.foundation.errors import BuildError
 from sendworthy.settings.destinations import CHANGES, Destination, Envelope, Folder, list_path
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 _ROWS_AT_ONCE = 10_000
 

@@ -30,7 +30,7 @@ from sendworthy.ingest.drops import (
     promote_all,
 )
 from sendworthy.ingest.lookups import fill_lookups
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 HERE = Path(__file__).resolve().parent
 SOURCES = tuple(sorted(path.stem for path in (HERE / "sources").glob("*.sql")))

@@ -15,7 +15,7 @@ from typing import IO
 import duckdb
 
 from sendworthy.foundation.errors import SendworthyError, SettingsError
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 _GZIP, _AVRO, _BOM = b"\x1f\x8b", b"Obj\x01", b"\xef\xbb\xbf"
 

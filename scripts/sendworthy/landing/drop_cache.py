@@ -29,8 +29,8 @@ from sendworthy.landing.compaction import PARTS, fold, holds, open_night, source
 from sendworthy.privacy.erasure import NOBODY, Erased
 from sendworthy.settings.seed_files import read_seed
 from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.database import literal
 from sendworthy.warehouse.personal_files import places_of_histories
+from sendworthy.warehouse.statements import literal
 
 TABLES = ("events", "message_events")
 

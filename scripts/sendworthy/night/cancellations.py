@@ -27,7 +27,7 @@ from sendworthy.settings.destinations import Destination, load_destinations, wit
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
-from sendworthy.warehouse.statements import statements_in
+from sendworthy.warehouse.statements import identifier, literal, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
 
@@ -163,11 +163,11 @@ def _begin(project: Project, wanted: Wanted) -> Path:
             if table == _REASONS.stem:
                 continue
             empty = " limit 0" if table == _SUPPRESSIONS.stem else ""
-            name = warehouse.identifier(table)
+            name = identifier(table)
             connection.execute(
                 f"create table settings.{name} as select * from published.settings.{name}{empty}"
             )
-        suppressions = warehouse.literal(project.root / _SUPPRESSIONS)
+        suppressions = literal(project.root / _SUPPRESSIONS)
         connection.execute(
             f"insert into settings.global_suppressions by name select * from read_csv({suppressions}, header = true, all_varchar = true)"
         )

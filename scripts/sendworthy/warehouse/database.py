@@ -20,9 +20,7 @@ from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
-from sendworthy.warehouse.statements import identifier as identifier
-from sendworthy.warehouse.statements import literal as literal
-from sendworthy.warehouse.statements import statements_in
+from sendworthy.warehouse.statements import literal, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
 

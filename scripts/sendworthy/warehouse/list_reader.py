@@ -15,6 +15,7 @@ import duckdb
 
 from sendworthy.foundation.errors import BuildError
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import statements
 from sendworthy.warehouse.failure_causes import find_fix
 
 
@@ -129,11 +130,11 @@ class DuckdbLists:
 
     def name(self, identifier: str) -> str:
         """A quoted column name."""
-        return warehouse.identifier(identifier)
+        return statements.identifier(identifier)
 
     def text(self, value: str) -> str:
         """A quoted text."""
-        return warehouse.literal(value)
+        return statements.literal(value)
 
     def model(self, name: str) -> str:
         """The model itself."""
