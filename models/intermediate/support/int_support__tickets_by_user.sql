@@ -9,8 +9,16 @@ with
             status,
             created_at,
             updated_at,
-            -- of two in one moment the worse counts ('bad' sorts before 'good')
-            min(satisfaction) over (partition by ticket_id, user_id, updated_at) as satisfaction,
+            -- of two in one moment the worse counts
+            case
+                when
+                    max(case when satisfaction = 'bad' then 1 else 0 end) over (
+                        partition by ticket_id, user_id, updated_at
+                    )
+                    = 1
+                then 'bad'
+                else satisfaction
+            end as satisfaction,
             -- an id may stand for tickets of several people
             row_number() over (partition by ticket_id, user_id order by version_number desc) as age_number
         from versions

@@ -155,7 +155,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
         ).fetchall()
-        reasons = warehouse.literal(project.root / _REASONS)
+        reasons = literal(project.root / _REASONS)
         connection.execute(
             f"create table settings.reasons as select * from read_csv({reasons}, header = true)"
         )
