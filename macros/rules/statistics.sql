@@ -54,8 +54,10 @@
 {%- endmacro %}
 
 
-{% macro newcombe_bound(successes_a, trials_a, successes_b, trials_b, sign, quantile=none) -%}
+{% macro newcombe_bound(a, b, sign, quantile=none) -%}
     {# a bound of the interval of proportion a - proportion b: Newcombe's hybrid of the two Wilson intervals #}
+    {%- set successes_a, trials_a = a -%}
+    {%- set successes_b, trials_b = b -%}
     {%- set opposite = "+" if sign == "-" else "-" -%}
     (
         {{ proportion(successes_a, trials_a) }} - {{ proportion(successes_b, trials_b) }}

@@ -3,6 +3,8 @@
 {#- How often chance alone may ever show an effect, or a split that looks wrong, on any of a campaign's nights. -#}
 {%- set chance_of_effect = "0.05e0" -%}
 {%- set chance_of_alarm = "0.001e0" -%}
+{%- set send = ("send_converted", "send_users") -%}
+{%- set control = ("control_converted", "control_users") -%}
 
 with
     arms as (select * from {{ ref("int_measurement__arms") }}),
@@ -66,30 +68,10 @@ with
             *,
             {{ proportion("send_converted", "send_users") }}
             - {{ proportion("control_converted", "control_users") }} as lift,
-            {{ newcombe_bound("send_converted", "send_users", "control_converted", "control_users", "-") }}
-            as lift_low,
-            {{ newcombe_bound("send_converted", "send_users", "control_converted", "control_users", "+") }}
-            as lift_high,
-            {{
-                newcombe_bound(
-                    "send_converted",
-                    "send_users",
-                    "control_converted",
-                    "control_users",
-                    "-",
-                    "effect_quantile",
-                )
-            }} as anytime_low,
-            {{
-                newcombe_bound(
-                    "send_converted",
-                    "send_users",
-                    "control_converted",
-                    "control_users",
-                    "+",
-                    "effect_quantile",
-                )
-            }} as anytime_high,
+            {{ newcombe_bound(send, control, "-") }} as lift_low,
+            {{ newcombe_bound(send, control, "+") }} as lift_high,
+            {{ newcombe_bound(send, control, "-", "effect_quantile") }} as anytime_low,
+            {{ newcombe_bound(send, control, "+", "effect_quantile") }} as anytime_high,
             case
                 when
                     expected_control >= {{ least_expected_users }}
