@@ -95,6 +95,6 @@ class ExpectMessagesToRenderWithoutBlanks(_NoMessageAtFault):
         """What it expects, of these parameters."""
         return (
             f"all {parameters['messages']:,} messages of {parameters['campaign']} look like one of the "
-            f"{parameters['patterns']:,} that were rendered, and none shows a blank, a tag that is not filled in, or an empty "
-            "or too long subject"
+            f"{parameters['patterns']:,} that were rendered, and none shows a blank, a tag that is not filled in, an empty "
+            "subject or body, or a subject that is too long"
         )

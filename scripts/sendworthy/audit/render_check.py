@@ -6,7 +6,7 @@ values that its conditions test (for the subject's limit, also on how long its v
 of each pattern stands for all.
 
 It is rendered for real, strictly, and must not show: an output statement that belongs to a merge field and came out blank, a
-blank inside other text, a tag that nobody filled in, an empty subject or one over its limit.
+blank inside other text, a tag that nobody filled in, an empty subject or body, a subject over its limit.
 """
 
 from __future__ import annotations
@@ -140,11 +140,12 @@ def judge(
     if not faults and None in values.values() and _hides_blank(template, values):
         path = places[next(iter(template.parts))][0]
         faults.append(Fault(path, "a blank value would be printed inside other text"))
-    if (subject := rendering.texts.get("subject")) is not None:
-        where = f"{places['subject'][0]}:{places['subject'][1]}"
-        if not is_visible(subject):
-            faults.append(Fault(where, "the subject would be empty"))
-        elif len(subject) > subject_limit:
+    for part in ("subject", "body"):
+        text = rendering.texts.get(part)
+        where = f"{places[part][0]}:{places[part][1]}" if part in places else ""
+        if text is not None and not is_visible(text):
+            faults.append(Fault(where, f"the {part} would be empty"))
+        elif text is not None and part == "subject" and len(text) > subject_limit:
             faults.append(Fault(where, f"the subject would be longer than {subject_limit} characters"))
     return rendering, list(dict.fromkeys(faults))
 
