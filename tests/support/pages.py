@@ -6,7 +6,7 @@ A step is a fenced block. The words before it say where it goes, and they are wh
     At the end of `path`, add ...:                     the block goes there
     In `path`, above the line `line`, add:             the block goes there, indented as that line
     In `path`, replace the line `line` with:           the same
-    ```console                                         each line that begins with $ is a command
+    ```console                                         each line that begins with $ is a command; one that ends in a backslash goes on in the next
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ class Step:
         """What is typed."""
         if self.language != "console":
             return []
-        return [shlex.split(line[2:]) for line in self.text.splitlines() if line.startswith("$ ")]
+        return [
+            shlex.split(line[2:])
+            for line in self.text.replace("\\\n", " ").splitlines()
+            if line.startswith("$ ")
+        ]
 
     @property
     def file(self) -> str | None:
