@@ -80,7 +80,9 @@
 {% macro files_with_news(table, files, single) %}
     {#-
         of the files of a table, those in which the published night cannot have seen everything: it has not read them, they are
-        the table's only file, which is written over, or somebody has written them since it began
+        the table's only file, which is written over, somebody has written them since it began, or they are not as they were when
+        they were read. A file keeps an old time where a tool brings it with the time of its source; how it was is not known of a
+        night of an older version
     -#}
     {% set began = run_query(
         "select epoch_us(max(started_at)) from published.ops.runs where run_id = (select run_id from published.ops.audited)"
@@ -88,10 +90,25 @@
     {% set read = run_query(
         "select file from published.ops.source_counts where table_name = " ~ sql_text(table)
     ).columns[0].values() | list %}
+    {% set remembered = {} %}
+    {% if run_query(
+        "select count(*) from duckdb_columns() where database_name = 'published' and schema_name = 'ledger' "
+        ~ "and table_name = 'files_read' and column_name = 'written_at_us'"
+    ).rows[0][0] > 0 %}
+        {% for row in run_query(
+            "select file, file_bytes, written_at_us from published.ledger.files_read where table_name = " ~ sql_text(table)
+        ).rows %}
+            {% do remembered.update({row[0]: [row[1], row[2]]}) %}
+        {% endfor %}
+    {% endif %}
     {% set found = [] %}
     {% set needs_all = not published_has_history() %}
-    {% for file in files if needs_all or file.path in single or relative_to_landing(file.path) not in read or file.written_at >= began %}
-        {% do found.append(file.path) %}
+    {% for file in files %}
+        {% set name = relative_to_landing(file.path) %}
+        {% if needs_all or file.path in single or name not in read or file.written_at >= began
+            or remembered.get(name) != [file.size, file.written_at] %}
+            {% do found.append(file.path) %}
+        {% endif %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
