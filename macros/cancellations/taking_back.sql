@@ -115,7 +115,10 @@
 
 
 {% macro identifying_columns(table) %}
-    {#- the columns by which a row of a file that is read once more is known; none: all of its columns, because it is a version -#}
+    {#-
+        the columns by which a row of a file that is read once more is known, where it has them all; none: all of its columns, because
+        it is a version
+    -#}
     {{ return({
         "events": ["event_id", "event_name"],
         "message_events": ["message_event_id", "event_type"],
@@ -137,6 +140,7 @@
             user_id in (select user_id from landing.people_to_read)
             {%- if table.name == "message_events" %}
             or {{ address_hash(trimmed("address")) }} in (select address_hash from landing.addresses_to_read)
+            or dispatch_id in (select dispatch_id from landing.dispatches_to_read)
             {%- endif %}
         {% endset %}
         {% set sql %}
@@ -158,15 +162,26 @@
         {% endset %}
         {% do run_query(sql) %}
     {% endfor %}
-    {#- what is in question has not been sent, and must not speak against itself -#}
     {% do run_query("create schema if not exists ledger") %}
-    {% for ledger in ["dispatches", "cancellations"] %}
-        {% do run_query(
-            "create or replace view ledger." ~ ledger ~ " as select * from published.ledger." ~ ledger
-            ~ " where user_id in (select user_id from landing.people_to_read)"
-            ~ " and dispatch_id not in (select dispatch_id from landing.dispatches_in_question)"
-        ) %}
-    {% endfor %}
+    {% do run_query(
+        "create or replace view ledger.dispatches as select * from published.ledger.dispatches"
+        ~ " where dispatch_id in (select dispatch_id from landing.dispatches_to_read)"
+    ) %}
+    {#-
+        what is in question has not been sent, and must not speak against itself: it is there as what was taken back, for a report
+        may name it. No night has taken it back, so that it says nothing of its campaign
+    -#}
+    {% set cancellations %}
+        create or replace view ledger.cancellations as
+        select as_of, dispatch_id, campaign_id, user_id, cancelled_at, reasons
+        from published.ledger.cancellations
+        where user_id in (select user_id from landing.people_to_read)
+        union all
+        select null as as_of, dispatch_id, campaign_id, user_id, as_of as cancelled_at, [] as reasons
+        from landing.dispatches_in_question
+        where user_id in (select user_id from landing.people_to_read)
+    {% endset %}
+    {% do run_query(cancellations) %}
     {#- no decision of another night is asked for -#}
     {% do run_query(ledger_table("decisions")) %}
 {% endmacro %}
@@ -174,13 +189,15 @@
 
 {% macro find_people_with_news(tables) %}
     {#-
-        landing.people_with_news: who has a message in question and is named by something new, or has an address that something new is
-        about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out holds for the address
+        landing.people_with_news: who has a message in question and is named by something new, or was sent a message that it names, or
+        has an address that it is about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out
+        holds for the address. landing.dispatches_to_read: what was dispatched to them, or to an address of theirs
     -#}
     {% set news = [] %}
-    {% for table in tables %}
-        {% do news.append(rows_with_news(table)) %}
+    {% for table in tables if table.name != "message_events" %}
+        {% do news.append(rows_with_news(table, "user_id")) %}
     {% endfor %}
+    {% set reports = tables | selectattr("name", "equalto", "message_events") | first %}
     {% set channels = {"email": "email", "sms": "phone", "push": "push_token"} %}
     {% set sql %}
         create or replace table landing.people_with_news as
@@ -193,8 +210,19 @@
                 select {{ identifier("user_id") }} as user_id, {{ address_hash(trimmed("address")) }} as address_hash
                 from published.settings.global_suppressions
             ),
+            reports as ({{ rows_with_news(reports, "user_id, address, dispatch_id") }}),
+            {# whose message it is, our own ledger knows better than a report, which may name nobody #}
+            dispatched as (
+                select user_id, address_hash
+                from published.ledger.dispatches
+                where dispatch_id in (select dispatch_id from reports)
+            ),
             news as (
                 {{ news | join(" union ") }}
+                union
+                select user_id from reports
+                union
+                select user_id from dispatched
                 union
                 select user_id from suppressed
             ),
@@ -217,6 +245,10 @@
                 {%- endfor %}
                 union
                 select {{ address_hash(trimmed("address")) }} as address_hash from landing.landed_message_events
+                union
+                select {{ address_hash(trimmed("address")) }} as address_hash from reports
+                union
+                select address_hash from dispatched
                 union
                 select address_hash from suppressed
             )
@@ -245,6 +277,11 @@
         "create or replace table landing.people_to_read as select user_id from landing.people_with_news union select user_id from ("
         ~ profiles | join(" union all ")
         ~ ") as profiles where address_hash in (select address_hash from landing.addresses_to_read) and user_id is not null"
+    ) %}
+    {% do run_query(
+        "create or replace table landing.dispatches_to_read as select distinct dispatch_id from published.ledger.dispatches"
+        ~ " where user_id in (select user_id from landing.people_to_read)"
+        ~ " or address_hash in (select address_hash from landing.addresses_to_read)"
     ) %}
 {% endmacro %}
 
@@ -289,35 +326,42 @@
 {% endmacro %}
 
 
-{% macro rows_with_news(table) %}
-    {#- a query: the people (user_id) of whom a table has rows that the rules of the published night have not seen -#}
+{% macro rows_with_news(table, wanted) %}
+    {#- a query: of the rows of a table that the rules of the published night have not seen, the columns that are wanted -#}
     {% set landed = "landing.landed_" ~ table.name %}
     {% set known = "published.staging.base_landing__" ~ table.name %}
     {% set read_before = "file in (select file from published.ops.source_counts where table_name = " ~ sql_text(table.name) ~ ")" %}
     {% set night = "(select as_of from published.intermediate.int_nights__as_of)" %}
     {% set same = [] %}
+    {#- a row that has not all of what it is known by is known by all of its columns #}
+    {% set has_no_id = [] %}
     {% for column in identifying_columns(table.name) %}
-        {% do same.append("landed." ~ column ~ " is not distinct from known." ~ column) %}
+        {% do same.append("landed." ~ column ~ " = known." ~ column) %}
+        {% do has_no_id.append(column ~ " is null") %}
     {% endfor %}
+    {% set is_compared_whole = "(" ~ (has_no_id | join(" or ") or "true") ~ ")" %}
     {% set columns = table.columns | map(attribute="name") | join(", ") %}
     {% set query %}
-        select user_id from {{ landed }} where not {{ read_before }}
+        select {{ wanted }} from {{ landed }} where not {{ read_before }}
         union all
         {% if not published_has_history() -%}
-            select user_id from {{ landed }} where {{ newest_column(table.name) }} >= {{ night }}
-        {%- elif same -%}
-            select user_id from {{ landed }} as landed anti join {{ known }} as known on {{ same | join(" and ") }} where {{ read_before }}
+            select {{ wanted }} from {{ landed }} where not coalesce({{ newest_column(table.name) }} < {{ night }}, false)
         {%- else -%}
-            select user_id from (
-                select {{ columns }} from {{ landed }} where {{ read_before }}
+            select {{ wanted }} from (
+                select {{ columns }} from {{ landed }} where {{ read_before }} and {{ is_compared_whole }}
                 except
-                select {{ columns }} from {{ known }}
-            ) as versions
+                select {{ columns }} from {{ known }} where {{ is_compared_whole }}
+            ) as whole_rows
+            {%- if same %}
+                union all
+                select {{ wanted }} from {{ landed }} as landed anti join {{ known }} as known on {{ same | join(" and ") }}
+                where {{ read_before }} and not {{ is_compared_whole }}
+            {%- endif %}
         {%- endif %}
         {% if published_has_history() -%}
             union all
             {# it had landed, and was later than the night #}
-            select user_id from {{ known }}
+            select {{ wanted }} from {{ known }}
             where
                 {{ newest_column(table.name) }} >= {{ night }}
                 and {{ newest_column(table.name) }} < {{ utc_time(night_setting("as_of")) }}

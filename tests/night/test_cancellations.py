@@ -86,7 +86,7 @@ CONTRACT = {
     "events": ("event_id", "user_id", "event_name", "occurred_at", "received_at", "properties"),
     "message_events": (
         *("message_event_id", "user_id", "campaign_id", "channel", "variant", "event_type"),
-        *("occurred_at", "dispatch_id"),
+        *("occurred_at", "dispatch_id", "address"),
     ),
     "users": (
         *(
@@ -115,6 +115,7 @@ class Story:
     """A night, the news after it, and what each person in them must come to."""
 
     place: Place
+    prefix: str = "news"  # of the ids of its rows
     news: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     expected: dict[str, list[str]] = field(default_factory=dict)  # dispatch_id -> reasons
     used: set[str] = field(default_factory=set)
@@ -196,7 +197,7 @@ cli.main()
     def event(self, name: str, at: str = BEFORE_NOW, **properties: Any) -> Callable[[dict[str, Any]], None]:
         return lambda person: self.add(
             "events",
-            event_id=f"news-{len(self.news.get('events', []))}",
+            event_id=f"{self.prefix}-{len(self.news.get('events', []))}",
             user_id=person["user_id"],
             event_name=name,
             occurred_at=at.format(**person) if "{" in at else at,
@@ -204,16 +205,41 @@ cli.main()
         )
 
     def report(
-        self, kind: str, channel: str = "email", at: str = BEFORE_NOW, campaign: str | None = None
+        self,
+        kind: str,
+        channel: str = "email",
+        at: str = BEFORE_NOW,
+        campaign: str | None = None,
+        **row: Any,
     ) -> Callable[[dict[str, Any]], None]:
         return lambda person: self.add(
             "message_events",
-            message_event_id=f"news-{len(self.news.get('message_events', []))}",
-            user_id=person["user_id"],
-            campaign_id=campaign,
-            channel=channel,
-            event_type=kind,
-            occurred_at=at,
+            **{
+                "message_event_id": f"{self.prefix}-{len(self.news.get('message_events', []))}",
+                "user_id": person["user_id"],
+                "campaign_id": campaign,
+                "channel": channel,
+                "event_type": kind,
+                "occurred_at": at,
+                **row,
+            },
+        )
+
+    def report_of_dispatch(
+        self, user: str, kind: str = "unsubscribed", at: str = BEFORE_NOW, **row: Any
+    ) -> Callable[[dict[str, Any]], None]:
+        """A report of a message of theirs by a user whom nobody knows, as an ESP writes it that has ids of its own."""
+        return lambda person: self.add(
+            "message_events",
+            **{
+                "message_event_id": f"{self.prefix}-{len(self.news.get('message_events', []))}",
+                "user_id": user,
+                "channel": "email",
+                "event_type": kind,
+                "occurred_at": at,
+                "dispatch_id": person["dispatch_id"],
+                **row,
+            },
         )
 
     def ticket(
@@ -222,7 +248,7 @@ cli.main()
         return lambda person: self.add(
             "support_tickets",
             **{
-                "ticket_id": f"news-{person['user_id']}",
+                "ticket_id": f"{self.prefix}-{person['user_id']}",
                 "user_id": person["user_id"],
                 "category": category,
                 "status": status,
@@ -340,10 +366,17 @@ def tell_the_news(story: Story) -> None:
     case(CONFIRMATION, [], profile(email_opt_in=False, topics_opted_out="offers"))
     case(ACTIVE, ["channel_opt_out"], report("unsubscribed"))
     case(ACTIVE, [], report("unsubscribed", "sms"))
+    # whose message it was says whom it stops, where nobody knows the user
+    case(ACTIVE, ["channel_opt_out"], story.report_of_dispatch("esp-7"))
+    case(ACTIVE, [], story.report_of_dispatch("esp-7", "clicked"))
+    case(ACTIVE, ["hard_bounced"], story.report_of_dispatch("esp-7", "bounced_hard"))
 
     # what nobody can read could have stopped anything
     case(ACTIVE, ["unreadable:events"], event("page_viewed", "just now"))
     case(CONFIRMATION, [], event("page_viewed", "just now"))
+    case(ACTIVE, ["unreadable:message_events"], story.report_of_dispatch("esp-7", at="30/05/2026"))
+    case(ACTIVE, ["unreadable:message_events"], story.report_of_dispatch(""))
+    case(ACTIVE, ["unreadable:message_events"], report("unsubscribed", message_event_id=""))
 
     # deliverability
     case(ACTIVE, ["hard_bounced"], report("bounced_hard"))
@@ -398,6 +431,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (root / "raw" / "users.parquet").rename(root / "raw" / "users" / "landed_on=2026-05-31" / "part.parquet")
     with (root / "raw" / "message_events" / READ_DROP).open("w", encoding="utf-8") as file:
         file.write(",".join(CONTRACT["message_events"]) + "\n")
+        # another row without an id is not the same one
+        file.write(",esp-7,,email,,unsubscribed,2026-05-30 02:00:00,,\n")
     write_over(root / "raw", "esp-7")
     for drop in (READ_DROP, SAME_SIZE_DROP):
         os.utime(root / "raw" / "message_events" / drop, (1_700_000_000, 1_700_000_000))
@@ -464,6 +499,9 @@ def test_what_the_news_have_that_nobody_can_read_is_said_and_nothing_else(story:
     assert story.place.query("select count(*) > 10 from ops.quarantine") == [(True,)]
     assert story.told["unreadable"] == [
         {"table_name": "events", "detail": "bad_occurred_at", "unreadable_rows": 2},
+        {"table_name": "message_events", "detail": "bad_occurred_at", "unreadable_rows": 1},
+        {"table_name": "message_events", "detail": "missing_message_event_id", "unreadable_rows": 1},
+        {"table_name": "message_events", "detail": "missing_user_id", "unreadable_rows": 1},
     ]
 
 
@@ -606,7 +644,7 @@ def test_a_night_at_that_time_would_say_the_same(story: Story, tmp_path: Path) -
     """The same models on everything, with as_of = now: of everybody with news, no reason more and none less."""
     now = "2026-06-01T06:00:00Z"
     root = Place(shutil.copytree(story.place.root, tmp_path / "project", symlinks=True))
-    other = Story(root)
+    other = Story(root, prefix="more")
     chance = random.Random(11)
     people = [
         user
