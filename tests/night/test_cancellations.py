@@ -368,6 +368,11 @@ def tell_the_news(story: Story) -> None:
     case(ACTIVE, [], report("unsubscribed", "sms"))
     # whose message it was says whom it stops, where nobody knows the user
     case(ACTIVE, ["channel_opt_out"], story.report_of_dispatch("esp-7"))
+    case(
+        ACTIVE,
+        ["channel_opt_out"],
+        lambda person: story.report_of_dispatch("esp-7", dispatch_id=person["dispatch_id"].upper())(person),
+    )
     case(ACTIVE, [], story.report_of_dispatch("esp-7", "clicked"))
     case(ACTIVE, ["hard_bounced"], story.report_of_dispatch("esp-7", "bounced_hard"))
 
