@@ -153,8 +153,11 @@
         {% endif %}
     {% endfor %}
     {% set files = describe_files(readable) %}
+    {% set found = {} %}
+    {% for file in listed %} {% do found.update({file.path: file}) %} {% endfor %}
     {% for file in files %}
         {% do file.update({"folder_columns": folder_columns(table, file)}) %}
+        {% do file.update({"size": found[file.path].size, "written_at": found[file.path].written_at}) %}
         {% do check_header(table, file, errors) %}
     {% endfor %}
     {{ return(files) }}
@@ -257,7 +260,9 @@
             {% for column in file.columns if column | lower not in known[item.table.name] %}
                 {% do unknown.append(column) %}
             {% endfor %}
-            {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")]) %}
+            {% set names = [item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")] %}
+            {#- as it was found, before it was read: what is written meanwhile has another size or time -#}
+            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null")) %}
             {% if unknown %}
                 {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(file) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
@@ -266,19 +271,24 @@
     {% do run_query("drop table if exists landing.landing_files") %}
     {% do run_query(
         "create table landing.landing_files as select cast(null as " ~ text_type() ~ ") as table_name, cast(null as "
-        ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns where false"
+        ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns, "
+        ~ "cast(null as bigint) as file_bytes, cast(null as bigint) as written_at_us where false"
     ) %}
     {% for chunk in rows | batch(500) %}
         {% set values = [] %}
         {% for row in chunk %}
-            {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ", " ~ sql_text(row[2]) ~ ", " ~ sql_text(row[3]) ~ ")") %}
+            {% do values.append("(" ~ row ~ ")") %}
         {% endfor %}
         {% do run_query(
-            "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns from (values "
-            ~ values | join(", ") ~ ") as found(table_name, file, landed_on, unknown_columns)"
+            "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns, file_bytes, "
+            ~ "cast(written_at_us as bigint) from (values " ~ values | join(", ")
+            ~ ") as found(table_name, file, landed_on, unknown_columns, file_bytes, written_at_us)"
         ) %}
     {% endfor %}
-    {% do run_query("insert into landing.landing_files select table_name, file, landed_on, unknown_columns from history.files") %}
+    {% do run_query(
+        "insert into landing.landing_files select table_name, file, landed_on, unknown_columns, cast(null as bigint), cast(null as bigint) "
+        ~ "from history.files"
+    ) %}
 {% endmacro %}
 
 

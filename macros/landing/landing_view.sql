@@ -264,6 +264,7 @@
     {#- a column's value in the contract's type, null where it cannot be read; format: how the source says that it writes it -#}
     {%- set text = column.name ~ "_text" -%}
     {%- if column.topics -%} {{ topics_of_text(text) }}
+    {%- elif column.identifier == "dispatch_id" -%} {{ dispatch_identifier(text, is_trimmed=true) }}
     {%- elif column.identifier -%} {{ identifier(text, is_trimmed=true) }}
     {%- elif column.words or column.allowed -%} {{ normalized_name(text, is_trimmed=true) }}
     {%- elif column.json_object -%} case when {{ is_json_object(text) }} then {{ text }} end

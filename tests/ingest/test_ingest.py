@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import shutil
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
@@ -238,6 +239,21 @@ def test_a_dispatch_decides_whose_report_it_is_whatever_the_report_says(
         ("u9", None, "default", "d9"),
     ]
     assert total.unmatched == Counter(unknown_dispatch=1)
+
+
+@pytest.mark.parametrize(
+    "write", [str.upper, lambda text: str(uuid.UUID(text)), lambda text: str(uuid.UUID(text)).upper()]
+)
+def test_a_dispatch_is_ours_in_capitals_and_as_a_uuid(
+    project: Project, raw: Path, tmp_path: Path, write: Callable[[str], str]
+) -> None:
+    ours = "0123456789abcdef0123456789abcdef"
+    db = published(tmp_path / "p.duckdb", [("2026-06-01", ours, "u1", NEWSLETTER, EMAIL, "personalized")])
+    report = sendgrid(1, sendworthy_dispatch_id=write(ours), sendworthy_user_id="somebody")
+    run(project, "sendgrid", lines(tmp_path / "r.json", report), raw, db)
+    assert [(r["user_id"], r["campaign_id"], r["dispatch_id"]) for r in rows(raw)] == [
+        ("u1", NEWSLETTER, ours)
+    ]
 
 
 def test_a_report_without_a_dispatch_finds_the_newest_of_its_person_and_campaign(

@@ -407,6 +407,7 @@ def test_random_values_are_the_same_to_all_engines(engine: Engine, duckdb_engine
                 *(
                     "trimmed",
                     "identifier",
+                    "dispatch_identifier",
                     "normalized_name",
                     "boolean_of_text",
                     "integer_of_text",

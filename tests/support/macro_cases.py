@@ -519,6 +519,10 @@ READING: list[Table] = [
           [("3018", "3018"), ("3018.0", "3018"), ("3018.00", "3018"), (" 3018.0\u200b", "3018"), ("-5.0", "-5"), ("007.0", "007"), ("12345678901234567890.0", "12345678901234567890"), ("0.0", "0"),
            ("3018.5", "3018.5"), ("3018.", "3018."), (".0", ".0"), ("3018.0.0", "3018.0.0"), ("x.0", "x.0"), ("1e3", "1e3"), ("١٢.0", "١٢.0"), ("3018,0", "3018,0"), ("3018.0a", "3018.0a"),
            ("A7 ", "A7"), ("a7", "a7"), ("\ufeffA 7", "A 7"), ("", None), (" ", None), ("\u200b", None), (None, None)]),
+    Table("dispatch_identifier", ["text"], TEXT,
+          [(text, "0123456789abcdef0123456789abcdef") for text in ("0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef", " 01234567-89AB-CDEF-0123-456789ABCDEF\u200b")]
+          + [(text, text) for text in ("0123456789ABCDEF0123456789ABCDE", "0123456789ABCDEF0123456789ABCDEF0", "0123456789ABCDEF0123456789ABCDEG", "01234567-89AB-CDEF-0123456789ABCDEF", "{01234567-89AB-CDEF-0123-456789ABCDEF}", "DOC-1", "A7")]
+          + [("0123456789ABCDEF0123456789ABCDEF\nx", "0123456789ABCDEF0123456789ABCDEF\nx"), ("3018.0", "3018"), ("", None), (None, None)]),
     Table("normalized_name", ["text"], TEXT,
           [("Order Completed", "order_completed"), (" order.completed ", "order_completed"), ("order-completed", "order_completed"), ("Order - Completed", "order_completed"), ("order..completed", "order_completed"),
            ("order_completed", "order_completed"), ("ORDER__X", "order__x"), ("orders/paid", "orders/paid"), ("A\u00a0B\u3000C", "a_b_c"), ("A\tB\nC\r\nD", "a_b_c_d"), ("\u200bA\ufeff", "a"), ("a\u200bb", "a\u200bb"),

@@ -62,7 +62,12 @@ with
             moment(filled(occurred)) as occurred_at,
             length(filled(occurred)) = 10 and contains(occurred, '-') as is_whole_day,
             lower(filled(channel)) as channel,
-            filled(dispatch_id) as dispatch_id,
+            -- one of our form may come back in capitals, or as a UUID; of any other, case counts
+            case
+                when regexp_full_match(filled(dispatch_id), '[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}')
+                then lower(replace(filled(dispatch_id), '-', ''))
+                else filled(dispatch_id)
+            end as dispatch_id,
             -- a whole number with a zero fraction is that number
             regexp_replace(filled(user_id), '^([0-9]+)[.]0+$', '\1') as user_id,
             filled(campaign_id) as campaign_id,
@@ -194,7 +199,7 @@ with
             coalesce(dispatches.campaign_id, meant.campaign_id, by_id.campaign_id, by_name.campaign_id) as campaign_id,
             coalesce(dispatches.variant, meant.variant) as variant
         from meant
-        left join dispatches on lower(meant.dispatch_id) = dispatches.dispatch_id
+        left join dispatches on meant.dispatch_id = dispatches.dispatch_id
         left join users on meant.user_id = users.user_id
         left join campaigns as by_id on by_id.esp_campaign_id = meant.esp_campaign_id
         -- a campaign that the provider calls by our id needs no line in the settings

@@ -328,10 +328,13 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
 
 
 def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime) -> None:
-    """Remember the files of the landing zone that this run is the first one to have read."""
+    """Remember the files of the landing zone that this run is the first one to have read, and how all that it has read were."""
     connection.execute(
         f"insert into ledger.files_read by name {_sql('ledger_files_read')}", {"started_at": started_at}
     )
+    # a night on Spark has found its files elsewhere
+    if has_table(connection, "landing", "landing_files"):
+        connection.execute(_sql("update_files_read"))
 
 
 def record_run(
