@@ -93,8 +93,15 @@
     {% for file in listed %}
         {% set name = file.path.split("/") | last %}
         {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
-        {% if not name.startswith(("_", ".")) %}
-            {% if file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
+        {% set is_hidden = name.startswith(("_", ".")) %}
+        {% if not is_hidden or (name | lower).endswith((".parquet", ".csv")) %}
+            {% if is_hidden %}
+                {% do landing_error(
+                    errors, table.name, "file " ~ file.path,
+                    "its name begins with " ~ name[0] ~ ", like the marks of tools, so nobody reads it.",
+                    "give it another name if its rows count, or move it away.",
+                ) %}
+            {% elif file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
                 {% do landing_error(
                     errors, table.name, "file " ~ file.path,
                     "it stands in a folder that is called like a file, so nobody reads it.",

@@ -134,7 +134,19 @@ def test_a_folder_that_cannot_be_opened_ends_the_night(raw: Path) -> None:
         ("erasure_request.csv", "erasure_requests"),
         ("Message Events.parquet", "message_events"),
         ("USERS.csv", "users"),
+        ("message_events_2026-05-30.csv", "message_events"),
+        ("message_events-20260530T020000Z.parquet", "message_events"),
+        ("message_events (1).csv", "message_events"),
+        ("message_events_part-0.csv.gz", "message_events"),
+        ("Copy of users.csv", "users"),
+        ("users - Copy (2).csv", "users"),
+        ("users_v2.csv", "users"),
+        ("2026-05-30 events.csv", "events"),
+        ("event2", "events"),
         # something else, and the marks of tools
+        ("users_of_app.csv", None),
+        ("2026-05-30.csv", None),
+        ("copy.csv", None),
         ("users_backup.csv", None),
         ("orders.csv", None),
         ("_users.csv", None),
@@ -146,6 +158,34 @@ def test_what_is_called_almost_like_a_table(raw: Path, name: str, meant: str | N
     assert [fault.path for fault in find_faults(raw)] == ([name] if meant else [])
     if meant:
         assert f"almost like the table {meant}" in find_faults(raw)[0].what
+
+
+@pytest.mark.parametrize("folder", ["message_events", "message_events/landed_on=2026-05-30"])
+@pytest.mark.parametrize("name", ["_opt.csv", ".opt.csv", "_part-0.parquet", ".OPT.CSV", "__a.b.csv"])
+def test_data_with_the_name_of_a_mark_is_a_fault(raw: Path, folder: str, name: str) -> None:
+    (raw / folder).mkdir(parents=True)
+    (raw / folder / name).write_text(CONTENT, encoding="utf-8")
+    (fault,) = find_faults(raw)
+    assert fault.path == f"{folder}/{name}" and fault.is_passed_over
+    assert f"begins with {name[0]}" in fault.what and "another name" in fault.fix
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_SUCCESS",
+        ".crc",
+        "._SUCCESS.crc",
+        ".part-0.parquet.crc",
+        ".name.csv.Ab12Cd",
+        "_committed_1",
+        ".DS_Store",
+    ],
+)
+def test_marks_of_tools_are_left_alone(raw: Path, name: str) -> None:
+    (raw / "message_events").mkdir()
+    (raw / "message_events" / name).write_text("x", encoding="utf-8")
+    assert find_faults(raw) == []
 
 
 def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) -> None:
@@ -160,6 +200,9 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
     cut, *_ = sorted((raw / "events").rglob("*.parquet"))
     cut.write_bytes(cut.read_bytes()[:-100])
     (raw / "Events.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events_2026-05-30.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events" / "_opt.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events" / "_SUCCESS").write_text("", encoding="utf-8")
     (raw / "message_events" / "torn.csv").write_text('message_event_id,"user_id,channel\n', encoding="utf-8")
     done = sendworthy(
         *("nightly", "--raw", raw, "--as-of", FIRST, "--docs", tmp_path / "docs"),
@@ -170,7 +213,11 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
     assert (
         f"landing zone, file {raw / 'Events.csv'}: it is called almost like the table events" in done.stderr
     )
+    assert f"file {raw / 'message_events_2026-05-30.csv'}: it is called almost like" in done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith("landing zone, table ")]
+    hidden = [line for line in said if "_opt.csv" in line]
+    assert len(hidden) == 1 and "its name begins with _, like the marks of tools" in hidden[0], said
+    said.remove(hidden[0])
     wrong = {
         "erasure_requests": "it is no file",
         "events": "only a piece of one",
