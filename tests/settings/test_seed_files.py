@@ -384,12 +384,25 @@ def test_what_is_reported_is_translated_to_what_sends_less() -> None:
         if "bounce" in word:
             assert kind in ("bounced_hard", "bounced_soft"), word
     ignored = {word for word, kind in types.items() if kind == IGNORED}
-    assert {"processed", "deferred", "group_resubscribe", "proxy_open"} <= ignored
+    assert {"deferred", "group_resubscribe", "proxy_open"} <= ignored
     assert not [
         w
         for w in ignored
         if any(sign in w for sign in ("unsub", "bounce", "spam", "complain", "reject", "block"))
     ]
+
+
+def test_what_ingest_counts_as_sent_is_sent_in_a_table_too() -> None:
+    types = words("report_types", "source_type", "event_type")
+    with (PROJECT / "scripts/sendworthy/ingest/event_types.csv").open(encoding="utf-8", newline="") as file:
+        sent = {
+            normalise_name(row["event"])
+            for row in csv.DictReader(file)
+            if "sent" in row["event_type"].split(";")
+        }
+    both = sent & set(types)
+    assert {"processed", "received_email", "received_push", "received_sms", "email_sent"} <= both
+    assert {word: types[word] for word in both} == dict.fromkeys(both, "sent")
 
 
 @pytest.mark.parametrize(
