@@ -26,7 +26,7 @@
         {#- what is called like no table -#}
         {% set of_tables = "(" ~ tables | map(attribute="name") | join("|") ~ ")[./]" %}
         {% for path, fault in faults.items() if not modules.re.match(of_tables, path ~ "/") %}
-            {% do errors.append("landing zone, file " ~ landing_folder() ~ "/" ~ path ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
+            {% do errors.append("landing zone, file " ~ shown_path(landing_folder() ~ "/" ~ path) ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
         {% endfor %}
         {% if errors %}
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
@@ -76,7 +76,7 @@
 
 {% macro landing_error(errors, table, where, what, fix) %}
     {#- errors are collected: whoever has to put a landing zone right wants to see all of them at once -#}
-    {% do errors.append("landing zone, table " ~ table ~ ", " ~ where ~ ": " ~ what ~ " Fix: " ~ fix) %}
+    {% do errors.append("landing zone, table " ~ table ~ ", " ~ shown_path(where) ~ ": " ~ what ~ " Fix: " ~ fix) %}
 {% endmacro %}
 
 
@@ -232,10 +232,17 @@
 {% endmacro %}
 
 
-{% macro shown_path(file) %}
-    {#- the path of a file for people and logs: what stands in a folder's name for a column is a value -#}
-    {% set path = relative_to_landing(file.path) %}
-    {{ return(modules.re.sub("(^|/)(" ~ (file.folder_columns | join("|")) ~ ")=[^/]*", "\\1\\2=…", path) if file.folder_columns else path) }}
+{% macro shown_path(path) %}
+    {#-
+        The path of a file for people and logs, relative to the landing zone or below its folder: what stands in a folder's name
+        for a column (user_id=ann@example.com/) is a value, unless it is a time. Python has the same (foundation/names.py).
+    -#}
+    {% set root = landing_folder() ~ "/" if (landing_folder() ~ "/") in path else "" %}
+    {% set begin = path.split(root, 1)[0] ~ root if root else "" %}
+    {% set masked = modules.re.sub(
+        "(?<=/)(?!(?:landed_on|year|month|day|hour|date|dt)=)(\\w+)=[^/\n]*?(?=/|\\.csv\\b|\\.parquet\\b)", "\\1=…", "/" ~ path[begin | length:]
+    ) %}
+    {{ return(begin ~ masked[1:]) }}
 {% endmacro %}
 
 
@@ -266,7 +273,7 @@
             {% endfor %}
             {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")]) %}
             {% if unknown %}
-                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(file) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
+                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(relative_to_landing(file.path)) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
         {% endfor %}
     {% endfor %}

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import MOST_FAULTS, as_setting, check_files, find_faults
 from sendworthy.settings.seed_files import SOURCES
 
+from tests.support.macro_engines import Macros
 from tests.support.projects import FIRST, ROOT, sendworthy
 
 CONTENT = "user_id,requested_at\nu1,2026-05-01\n"
@@ -242,3 +246,37 @@ def test_the_commands_say_it(raw: Path, tmp_path: Path, command: str) -> None:
     )
     assert done.returncode == 1 and str(raw / "erasure_requests.csv") in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("events/user_id=ann@example.com/a.csv", "events/user_id=…/a.csv"),
+        (
+            "events/landed_on=2026-05-01/USER_ID=Ann B/x=1/a.b.csv",
+            "events/landed_on=2026-05-01/USER_ID=…/x=…/a.b.csv",
+        ),
+        ("events/year=2026/month=05/day=01/a.csv", "events/year=2026/month=05/day=01/a.csv"),
+        ("events/user_id=ann@example.com.csv", "events/user_id=….csv"),
+        ("events/user_id=ann.parquet", "events/user_id=….parquet"),
+        ("events/a=b", "events/a=b"),
+        ("users.csv", "users.csv"),
+    ],
+)
+def test_values_in_the_names_of_folders_are_not_shown(path: str, shown: str) -> None:
+    root = "/data/it's=a/landing/"
+    assert shown_path(f"/{path}") == f"/{shown}"
+    macros = Macros("duckdb")
+    macros._context |= {"landing_folder": lambda: root.rstrip("/"), "modules": SimpleNamespace(re=re)}
+    for words in (path, f"{root}{path}", f"file {root}{path}"):
+        assert macros.render("shown_path", words) == words.replace(path, shown)
+
+
+def test_a_fault_is_shown_without_the_value(raw: Path) -> None:
+    folder = raw / "events" / "user_id=ann@example.com"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "a.csv")
+    with pytest.raises(BuildError) as caught:
+        check_files(raw)
+    (told,) = caught.value.details
+    assert "ann" not in told and f"file {raw}/events/user_id=…/a.csv: it is no file" in told

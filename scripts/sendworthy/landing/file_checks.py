@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.settings.seed_files import SOURCES
 
 BUFFER = 32_000_000
@@ -104,7 +105,7 @@ def check_files(raw: Path) -> None:
     Of what an engine refuses, only what it reads counts: see `as_setting`.
     """
     found = [
-        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}"
+        f"landing zone, file {raw}{shown_path(f'/{fault.path}')}: {fault.what} Fix: {fault.fix}"
         for fault in find_faults(raw)
         if fault.is_passed_over
     ]
@@ -175,7 +176,7 @@ def refuse_long_rows(raw: Path) -> None:
     for path in sorted(raw.rglob("*.csv")):
         if path.is_file() and path.stat().st_size >= BUFFER and holds_long_row(path):
             raise BuildError(
-                f"landing zone, file {path}: it holds a row that is longer than 2 MB. Nothing was published.",
+                f"landing zone, file {shown_path(str(path))}: it holds a row that is longer than 2 MB. Nothing was published.",
                 "shorten the row, deliver the file as Parquet, or remove it from the landing zone.",
             )
 
