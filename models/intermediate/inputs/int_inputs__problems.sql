@@ -76,7 +76,8 @@ with
                 then 'who is named is erased'
                 when users_by_reason.problem_users > 0
                 then 'no marketing to them'
-                {%- if var("unreadable_days") <= 0 %} else 'stops nobody: unreadable_days is {{ var("unreadable_days") }}'
+                {%- if var("unreadable_days") <= 0 %}
+                    else 'stops nobody: unreadable_days is {{ var("unreadable_days") }}'
                 {%- else %} else 'stops nobody: it names no customer, is old, or is replaced'
                 {%- endif %}
             end as effect

@@ -241,8 +241,9 @@ def judge(
 def errors_of(answer: Answer) -> list[dict[str, Any]]:
     """The errors of an answer that refuses a request; none where one of them is no object."""
     errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
-    is_list = isinstance(errors, list) and all(isinstance(error, dict) for error in errors)
-    return errors if is_list else []
+    if isinstance(errors, list) and all(isinstance(error, dict) for error in errors):
+        return errors
+    return []
 
 
 def words_of(data: Any) -> str:
