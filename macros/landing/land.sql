@@ -26,7 +26,7 @@
         {#- what is called like no table -#}
         {% set of_tables = "(" ~ tables | map(attribute="name") | join("|") ~ ")[./]" %}
         {% for path, fault in faults.items() if not modules.re.match(of_tables, path ~ "/") %}
-            {% do errors.append("landing zone, file " ~ landing_folder() ~ "/" ~ path ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
+            {% do errors.append("landing zone, file " ~ shown_path(landing_folder() ~ "/" ~ path) ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
         {% endfor %}
         {% if errors %}
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
@@ -76,7 +76,7 @@
 
 {% macro landing_error(errors, table, where, what, fix) %}
     {#- errors are collected: whoever has to put a landing zone right wants to see all of them at once -#}
-    {% do errors.append("landing zone, table " ~ table ~ ", " ~ where ~ ": " ~ what ~ " Fix: " ~ fix) %}
+    {% do errors.append("landing zone, table " ~ table ~ ", " ~ shown_path(where) ~ ": " ~ what ~ " Fix: " ~ fix) %}
 {% endmacro %}
 
 
@@ -93,8 +93,15 @@
     {% for file in listed %}
         {% set name = file.path.split("/") | last %}
         {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
-        {% if not name.startswith(("_", ".")) %}
-            {% if file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
+        {% set is_hidden = name.startswith(("_", ".")) %}
+        {% if not is_hidden or (name | lower).endswith((".parquet", ".csv")) %}
+            {% if is_hidden %}
+                {% do landing_error(
+                    errors, table.name, "file " ~ file.path,
+                    "its name begins with " ~ name[0] ~ ", like the marks of tools, so nobody reads it.",
+                    "give it another name if its rows count, or move it away.",
+                ) %}
+            {% elif file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
                 {% do landing_error(
                     errors, table.name, "file " ~ file.path,
                     "it stands in a folder that is called like a file, so nobody reads it.",
@@ -228,10 +235,17 @@
 {% endmacro %}
 
 
-{% macro shown_path(file) %}
-    {#- the path of a file for people and logs: what stands in a folder's name for a column is a value -#}
-    {% set path = relative_to_landing(file.path) %}
-    {{ return(modules.re.sub("(^|/)(" ~ (file.folder_columns | join("|")) ~ ")=[^/]*", "\\1\\2=…", path) if file.folder_columns else path) }}
+{% macro shown_path(path) %}
+    {#-
+        The path of a file for people and logs, relative to the landing zone or below its folder: what stands in a folder's name
+        for a column (user_id=ann@example.com/) is a value, unless it is a time. Python has the same (foundation/names.py).
+    -#}
+    {% set root = landing_folder() ~ "/" if (landing_folder() ~ "/") in path else "" %}
+    {% set begin = path.split(root, 1)[0] ~ root if root else "" %}
+    {% set masked = modules.re.sub(
+        "(?<=/)(?!(?:landed_on|year|month|day|hour|date|dt)=)(\\w+)=[^/\n]*?(?=/|\\.csv\\b|\\.parquet\\b)", "\\1=…", "/" ~ path[begin | length:]
+    ) %}
+    {{ return(begin ~ masked[1:]) }}
 {% endmacro %}
 
 
@@ -264,7 +278,7 @@
             {#- as it was found, before it was read: what is written meanwhile has another size or time -#}
             {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null")) %}
             {% if unknown %}
-                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(file) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
+                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(relative_to_landing(file.path)) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
         {% endfor %}
     {% endfor %}

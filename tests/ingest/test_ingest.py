@@ -343,11 +343,11 @@ def test_every_reason_has_its_words(project: Project, raw: Path, tmp_path: Path)
         sendgrid(3, timestamp=None),
         sendgrid(4, sendworthy_user_id="u"),
         7,
-        [sendgrid(5, sendworthy_user_id="u"), "text"],
+        [sendgrid(5, sendworthy_user_id="u"), "text", None],
     )
     total = run(project, "sendgrid", bad, raw).total
-    assert total.refused == Counter(no_time=2, no_object=2) and total.kept == Counter(no_event=1)
-    assert total.rows == 2 and total.reports == 7
+    assert total.refused == Counter(no_time=2, no_object=1) and total.kept == Counter(no_event=3)
+    assert total.rows == 2 and total.reports == 8
     channel = lines(
         tmp_path / "l.json", {"event_type": "users.messages.pager.Send", "id": "1", "time": 1780300800}
     )

@@ -487,7 +487,9 @@ REFUSED = [
     Refused("only a BOM", b"\xef\xbb\xbf", ("first line is empty",)),
     Refused("only line ends", b"\n\n", ("first line is empty",)),
     Refused("an empty folder", lambda path: path.mkdir(), ("found neither events.parquet nor events.csv",), "events"),
-    Refused("a folder with a hidden file only", csv(*GOOD), ("found neither",), "events/.part.csv"),
+    Refused("a folder with a mark of a tool only", b"", ("found neither",), "events/_SUCCESS"),
+    Refused("a folder with a hidden file only", csv(*GOOD), ("its name begins with .",), "events/.part.csv"),
+    Refused("a file that is named like a mark", csv(*GOOD), ("its name begins with _",), "events/_part.csv"),
     Refused("a file that is a directory", csv(*GOOD), ("folder that is called like a file", "call the folder events"), "events.csv/part.csv"),
     Refused("an optional file that is a directory", csv("u,2026-05-01", header="user_id,requested_at"), ("folder that is called like a file", "call the folder erasure_requests"), "erasure_requests.parquet/part.csv"),
     Refused("an ending in upper case", csv(*GOOD), ("nobody reads it",), "events/PART.CSV"),
@@ -526,7 +528,7 @@ def test_a_file_that_cannot_be_taken_ends_the_night_in_clear_words(
     said = words_of(warehouse, raw, capfd)
     assert "landing zone, " in said and "Fix: " in said, said
     assert all(word in said for word in case.words), said
-    named = str(raw) if path.is_dir() or path.name.startswith(".") else str(path)
+    named = str(raw) if path.is_dir() or path.name == "_SUCCESS" else str(path)
     assert named in said, said
     assert (f"line {case.line} " in said) if case.line else (", line " not in said), said
     assert SECRET not in said and "withheld" not in said and len(said) < 1000, said[:2000]

@@ -479,8 +479,13 @@ def test_a_drop_of_the_last_days_may_land_again(zone: Zone) -> None:
     "place",
     [
         "macros/landing/land.sql",
+        "macros/reading/boolean_of_text.sql",
         "models/staging/landing/base/base_landing__events.sql",
         "seeds/compiled/campaigns.csv",
+        "seeds/event_names.csv",
+        "seeds/report_types.csv",
+        "seeds/report_channels.csv",
+        "seeds/source_formats.csv",
     ],
 )
 def test_a_project_that_reads_otherwise_ends_the_history(zone: Zone, tmp_path: Path, place: str) -> None:
@@ -494,7 +499,7 @@ def test_a_project_that_reads_otherwise_ends_the_history(zone: Zone, tmp_path: P
     # of the campaigns, what they are measured by
     other = (
         text.replace("order_completed", "page_viewed")
-        if place.endswith(".csv")
+        if place.endswith("campaigns.csv")
         else text + "\n-- another way\n"
     )
     (root / place).write_text(other, encoding="utf-8")

@@ -208,6 +208,19 @@ BROKEN_MODELS = {
 }
 
 
+# the same of files below a folder that is called after somebody
+_FOLDER = f"landed_on=2026-05-01/user_id={CANARY}@example.com"
+BROKEN_FOLDERS: dict[str, dict[str, bytes]] = {
+    "files": {
+        f"erasure_requests/{_FOLDER}/empty.csv": b"",
+        f"erasure_requests/{_FOLDER}/_hidden.csv": b"x",
+        f"erasure_requests/{_FOLDER}/piece.parquet": b"PAR1x",
+        f"social_mentions/{_FOLDER}/no_column.csv": b"mention_id,network\nx,forum\n",
+    },
+    "rows": {f"social_mentions/{_FOLDER}/torn.csv": b"mention_id,network,posted_at\nx,forum,2026-05-01,9\n"},
+}
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project with models that fail on a value."""
@@ -236,13 +249,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "DBT_DEBUG": "1", "DBT_LOG_LEVEL_FILE": "debug", "DBT_PRINTER_WIDTH": "80", **more}
 
 
-def land(place: Place, case: str) -> Path:
+def land(place: Place, case: str, cases: dict[str, dict[str, bytes]] = BROKEN_LANDING) -> Path:
     """A landing zone with broken files."""
     raw = place.root / "landing"
     for old in (raw, place.root / "logs"):
         shutil.rmtree(old, ignore_errors=True)
     (place.root / "target" / "run_results.json").unlink(missing_ok=True)
-    for name, content in {**GOOD_LANDING, **BROKEN_LANDING[case]}.items():
+    for name, content in {**GOOD_LANDING, **cases[case]}.items():
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
         (raw / name).write_bytes(content)
     return raw
@@ -262,6 +275,17 @@ def test_a_night_on_broken_input_shows_nobody_s_values(broken: Place, case: str)
         assert [name for name in BROKEN_MODELS if f"model {name} " not in said] == ["stg_canaries"], said
         assert (broken.root / "target" / "run_results.json").stat().st_size
     assert (broken.root / "logs" / "dbt.log").stat().st_size
+    assert search(broken, done.stdout, done.stderr) == []
+
+
+@pytest.mark.parametrize("case", BROKEN_FOLDERS)
+def test_a_night_on_broken_files_shows_nobody_in_the_names_of_folders(broken: Place, case: str) -> None:
+    raw = land(broken, case, BROKEN_FOLDERS)
+    done = sendworthy("nightly", "--as-of", FIRST, "--raw", raw, "--json", cwd=broken.root)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    said = " ".join(done.stderr.split())
+    shown = [name.replace(f"{CANARY}@example.com", "…") for name in BROKEN_FOLDERS[case]]
+    assert [name for name in shown if f"file {raw / name}" not in said] == [], said
     assert search(broken, done.stdout, done.stderr) == []
 
 

@@ -185,6 +185,61 @@ def test_customer_io_counts_nothing_so_that_only_its_own_words_count(
     assert result.exit_code == 0 and result.outcomes[0].again == (0 if is_taken else 1)
 
 
+# -- refusals of any form
+
+REFUSALS: dict[str, Any] = {
+    "texts": {"errors": ["x"]},
+    "a text": {"errors": "x"},
+    "null": {"errors": [None]},
+    "an object": {"errors": {"a": 1}},
+    "a number": {"errors": 7},
+    "a source that is a text": {"errors": [{"source": "x", "field": ["x"], "original_payload": "x"}]},
+    "a place of very many digits": {
+        "errors": [
+            {"source": {"pointer": "/profiles/data/" + "9" * 5000}, "field": f"contacts[{'9' * 5000}]"}
+        ]
+    },
+    "a list": [["x"]],
+    "null alone": None,
+}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("body", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_of_any_form_is_one(scene_of: Callable[[str], Scene], vendor: str, body: Any) -> None:
+    scene = scene_of(vendor)
+    scene.esp.faults = {number: Fault("400", body=body) for number in range(2, 12)}
+    result = scene.push()
+    # the second batch is divided down to its rows, and goes on
+    assert result.exit_code == 3 and result.refused >= 3 and result.unconfirmed == 0
+    assert scene.knows(CAMPAIGN, PEOPLE[:3])
+    nothing_personal(scene)
+
+
+def test_errors_of_a_job_of_klaviyo_in_any_form_name_nobody(scene_of: Callable[[str], Scene]) -> None:
+    scene = scene_of("klaviyo")
+    scene.esp.bad = {known_as("klaviyo", PEOPLE[4]): "no"}
+    errors = [{"attributes": "x"}, {"attributes": {"source": "x"}}, {}]
+    scene.esp.spoil = lambda method, path, data: {"data": errors} if "errors" in path else data
+    result = scene.push()
+    assert result.exit_code == 3 and result.refused == 1 and result.unconfirmed == 0
+    assert refused_rows(scene)[0]["dispatch_id"] == ""
+
+
+def test_errors_of_klaviyo_that_name_more_than_failed_confirm_nothing(
+    scene_of: Callable[[str], Scene],
+) -> None:
+    scene = scene_of("klaviyo")
+    scene.esp.bad = {known_as("klaviyo", PEOPLE[4]): "no"}
+    errors = [
+        {"attributes": {"source": {"pointer": f"/data/attributes/profiles/data/{place}/"}}}
+        for place in (0, 1)
+    ]
+    scene.esp.spoil = lambda method, path, data: {"data": errors} if "errors" in path else data
+    result = scene.push()
+    assert result.exit_code == 4 and messages(3, 6) == not_confirmed(scene)
+
+
 # -- numbers that do not add up
 
 
@@ -334,14 +389,18 @@ WRONG_JOBS = (
     ("klaviyo", {"completed_count": None}),
     ("klaviyo", {"completed_count": 0, "total_count": 0}),
     ("klaviyo", {"completed_count": 9}),
+    ("klaviyo", {"completed_count": 9, "total_count": 9}),
     ("klaviyo", {"status": "cancelled", "completed_count": 2}),
     ("sendgrid", {"created_count": 0}),
     ("sendgrid", {"requested_count": 0, "created_count": 0}),
+    ("sendgrid", {"requested_count": 9, "created_count": 9}),
+    ("sendgrid", {"created_count": None, "updated_count": None}),
     ("sendgrid", {"errored_count": 1}),
     ("sendgrid", {"status": "errored"}),
     ("sendgrid", {"status": "failed"}),
     ("listmonk", {"imported": 0}),
     ("listmonk", {"imported": 9}),
+    ("listmonk", {"imported": 9, "total": 9}),
     ("listmonk", {"status": "failed"}),
     ("listmonk", {"status": "none"}),
     ("listmonk", {"imported": 0, "total": 0}),

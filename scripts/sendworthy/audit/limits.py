@@ -12,24 +12,10 @@ import duckdb
 
 from sendworthy.audit.gate import FailedExpectation
 from sendworthy.foundation.clock import iso
-from sendworthy.foundation.errors import Problem
-from sendworthy.foundation.project import Project
 from sendworthy.warehouse.database import rows
-
-MAX_HOURS = "last_night_max_hours"
 
 Found = dict[str, list[FailedExpectation]]
 """What went over a limit, by campaign."""
-
-
-def check_window(project: Project) -> list[Problem]:
-    """A problem where the variable that says how long a last night counts is no number of hours."""
-    hours = project.variable(MAX_HOURS)
-    if isinstance(hours, bool) or not isinstance(hours, (int, float)) or not 0 < hours <= 8760:
-        what = f"dbt_project.yml: {MAX_HOURS} is {hours!r}, which is no number of hours."
-        fix = "write a number above 0 and up to 8760, such as 72."
-        return [Problem("dbt_project.yml", f"vars.{MAX_HOURS}", what, fix)]
-    return []
 
 
 def read_landed(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import typer
-
-from sendworthy.cli import campaigns, data, deliver, inspect, night, privacy
 from sendworthy.foundation import interrupts
-from sendworthy.foundation.errors import EXIT_INTERRUPTED, EXIT_USAGE
-from sendworthy.foundation.permissions import keep_to_owner
-from sendworthy.foundation.process_exit import skip_gc_at_exit
+
+# these take half a second
+with interrupts.nothing_begun():
+    import typer
+
+    from sendworthy.cli import campaigns, data, deliver, inspect, night, privacy
+    from sendworthy.foundation.errors import EXIT_INTERRUPTED, EXIT_USAGE
+    from sendworthy.foundation.permissions import keep_to_owner
+    from sendworthy.foundation.process_exit import skip_gc_at_exit
 
 app = typer.Typer(
     help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",

@@ -27,12 +27,12 @@ UNMATCHED = {
 }
 REFUSED = {
     "no_channel": "it names no channel",
-    "no_object": "it is no JSON object",
+    "no_object": "it is null",
     "no_time": "it has no time, or none that can be read",
 }
 KEPT = {
     **UNMATCHED,
-    "no_event": "it names no event: of another provider, or not asked for in full",
+    "no_event": "it is no JSON object, or names no event: of another provider, or cut",
 }
 
 

@@ -14,6 +14,7 @@ from sendworthy.audit.render_check import load_messages
 from sendworthy.build.dbt_runner import run_dbt
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import as_setting, find_damaged, find_faults
 from sendworthy.night.preparation import refuse_stale
 from sendworthy.night.state import Night
@@ -88,7 +89,7 @@ def build_warehouse(night: Night) -> list[str]:
         if any(UNNAMED_FILE in detail for detail in error.details):
             night.stages.say("looking for the damaged file")
             error.details += [
-                f"landing zone, file {path}: it is damaged. Fix: deliver it again, or remove it from the landing zone."
+                f"landing zone, file {shown_path(str(path))}: it is damaged. Fix: deliver it again, or remove it from the landing zone."
                 for path in find_damaged(night.options.raw)
             ]
         raise

@@ -9,7 +9,6 @@ from sendworthy.audit.alerts import (
     check_channels,
     read_channels,
 )
-from sendworthy.audit.limits import check_window
 from sendworthy.build.engines import choose_engine
 from sendworthy.campaigns.compiler import check_fresh
 from sendworthy.delivery.staging_folder import (
@@ -34,6 +33,7 @@ from sendworthy.settings.destinations import (
     refuse_foreign,
 )
 from sendworthy.settings.seed_files import validate_settings
+from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import (
     places_of,
@@ -72,7 +72,7 @@ def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = [
         *validate_settings(project.root),
-        *check_window(project),
+        *check_variables(project),
         *check_history_settings(project),
         *check_channels(project),
         *check_fresh(project.root),

@@ -50,6 +50,29 @@ _TAG_FORMS = {
 IGNORED = "ignored"
 """Stands in a vocabulary for a word that means nothing here."""
 
+# an address of each channel, as macros/rules/addresses.sql has it; whoever writes `all` has no number in mind that is no number
+_EMAIL = (
+    r"(?=.{1,254}\Z)(?!.*@.*[A-Za-z0-9-]{64})(?!\.|.*\.\.|.*\.@)"
+    r"[^@\s]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+)
+_PHONE = r"\+[1-9][0-9]{6,14}"
+_TOKEN = r"(?![-+0-9().]+\Z)(?=.*\w)[^@\s]+"
+_ADDRESSES = {
+    "email": (re.compile(_EMAIL), "write one address alone, such as ann@example.com"),
+    "sms": (re.compile(_PHONE), "write one number, + and digits only, such as +49301234567"),
+    "push": (re.compile(r".*\w.*"), "write the token as the profiles have it"),
+    "all": (
+        re.compile(f"{_EMAIL}|{_PHONE}|{_TOKEN}"),
+        "write one address alone: ann@example.com, +49301234567 or a push token",
+    ),
+}
+
+# what macros/reading/boolean_of_text.sql reads of any source, before the words that one declares
+USUAL_WORDS = {
+    True: ("true", "t", "yes", "y", "1", "1.0", "on", "subscribed"),
+    False: ("false", "f", "no", "n", "0", "0.0", "off", "unsubscribed"),
+}
+
 # what a line of source_formats.csv may declare: by the type of the column, what it is and how to write it
 _FORMATS = {
     "integer": (
@@ -271,6 +294,11 @@ class _SourceFormat(_SeedRow):
         pattern, meaning, fix = _FORMATS.get(_landing_type(row, columns), (re.compile(".*"), "", ""))
         if not pattern.fullmatch(value):
             raise wrong(f"{value!r} is not how {meaning} is written" if value else "empty", fix)
+        if meaning == _FORMATS["boolean"][1]:
+            yes, no = value.lower().split("|")
+            if yes == no or yes in USUAL_WORDS[False] or no in USUAL_WORDS[True]:
+                what = f"{value!r} would read a no as a yes"
+                raise wrong(what, f"write the word for yes first, and another one for no: {no}|{yes}")
         return value
 
 
@@ -370,6 +398,15 @@ class _GlobalSuppression(_SeedRow):
             raise wrong(
                 "neither user_id nor address is given, so nobody is suppressed", "fill in one of the two"
             )
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def _can_be_one(cls, value: str, info: ValidationInfo) -> str:
+        """A line with an address that nobody can have stops nobody."""
+        pattern, fix = _ADDRESSES.get(_row(info)["channel"], _ADDRESSES["all"])
+        if value and not (pattern.fullmatch(value) and value.isprintable()):
+            raise wrong("no message goes to such an address, so it stops nobody", fix)
         return value
 
     @field_validator("added_at")

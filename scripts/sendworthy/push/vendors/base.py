@@ -238,6 +238,14 @@ def judge(
     raise BatchRefused(f"http_{answer.status}", words_of(answer.data), named(answer))
 
 
+def errors_of(answer: Answer) -> list[dict[str, Any]]:
+    """The errors of an answer that refuses a request; none where one of them is no object."""
+    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+    if isinstance(errors, list) and all(isinstance(error, dict) for error in errors):
+        return errors
+    return []
+
+
 def words_of(data: Any) -> str:
     """The words in an answer that refuses a request, whatever it looks like."""
     if isinstance(data, str):
