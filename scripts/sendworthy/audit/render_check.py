@@ -141,11 +141,12 @@ def judge(
         path = places[next(iter(template.parts))][0]
         faults.append(Fault(path, "a blank value would be printed inside other text"))
     for part in ("subject", "body"):
-        text = rendering.texts.get(part)
-        where = f"{places[part][0]}:{places[part][1]}" if part in places else ""
-        if text is not None and not is_visible(text):
+        if part not in rendering.texts:
+            continue
+        where, text = f"{places[part][0]}:{places[part][1]}", rendering.texts[part]
+        if not is_visible(text):
             faults.append(Fault(where, f"the {part} would be empty"))
-        elif text is not None and part == "subject" and len(text) > subject_limit:
+        elif part == "subject" and len(text) > subject_limit:
             faults.append(Fault(where, f"the subject would be longer than {subject_limit} characters"))
     return rendering, list(dict.fromkeys(faults))
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # what may be acted on, on any night (marts.campaign_results.verdict_reason)
 REASONS = {
@@ -80,26 +83,6 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
 def _read_results(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Result]]:
     """By campaign, the row of each variant, that of the whole campaign first."""
     found: dict[str, list[Result]] = {}
-    for row in warehouse.rows(
-        connection,
-        """
-        select
-            campaign_id,
-            variant,
-            coalesce(send.users, 0) as users,
-            coalesce(control.users, 0) as control_users,
-            coalesce(send.waiting_users, 0) + coalesce(control.waiting_users, 0) as waiting_users,
-            send.rate,
-            control.rate as control_rate,
-            send.lift,
-            send.lift_anytime_low as lift_low,
-            send.lift_anytime_high as lift_high,
-            send.verdict,
-            send.verdict_reason as reason
-        from (from marts.campaign_results where arm = 'send') as send
-        full join (from marts.campaign_results where arm = 'control') as control using (campaign_id, variant)
-        order by campaign_id, variant <> 'all', variant
-        """,
-    ):
+    for row in warehouse.rows(connection, _sql("results_of_campaigns")):
         found.setdefault(row.pop("campaign_id"), []).append(Result(**row))
     return found
