@@ -20,14 +20,9 @@ Found = dict[str, list[FailedExpectation]]
 
 def read_landed(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """What the next night compares its sources with: [{table, rows, newest_at}], as the run keeps it."""
-    found = rows(
-        connection,
-        """
-        select table_name as "table", rows_staged as rows, newest_at
-        from intermediate.int_nights__sources
-        order by table_name
-        """,
-    )
+    # quoted, because `table` is a word of SQL
+    columns = 'table_name as "table", rows_staged as rows, newest_at'
+    found = rows(connection, f"select {columns} from intermediate.int_nights__sources order by table_name")
     return [{**row, "newest_at": row["newest_at"] and iso(row["newest_at"])} for row in found]
 
 
