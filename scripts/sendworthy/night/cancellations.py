@@ -25,6 +25,7 @@ from sendworthy.night.removal_files import write_taken_off
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
 from sendworthy.settings.seed_files import validate_settings
+from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
 from sendworthy.warehouse.statements import identifier, literal, statements_in
@@ -104,7 +105,7 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
 
 
 def _check_settings(project: Project, wanted: Wanted) -> None:
-    problems = validate_settings(project.root)
+    problems = [*validate_settings(project.root), *check_variables(project)]
     if problems:
         raise SettingsError(
             "the settings are not in order; nothing was taken back.", "fix what is named above.", problems
