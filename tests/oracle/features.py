@@ -207,7 +207,7 @@ def gather(
         if message.user_id in people:
             people[message.user_id].sent.append(message)
     facts = channel_facts(customers, reports, book, as_of)
-    unreadable = stopping_tables(landing, customers, as_of, settings.unreadable_days, ledger)
+    unreadable = stopping_tables(landing, customers, as_of, settings.unreadable_days, book)
 
     for user_id, person in people.items():
         put_in_order(person)

@@ -45,9 +45,12 @@ def stopping_tables(
     people: Mapping[str, Profile],
     as_of: datetime,
     unreadable_days: int,
-    ledger: Iterable[Mapping[str, Any]] = (),
+    book: AddressBook,
 ) -> dict[str, list[str]]:
-    """By customer, the tables with a quarantined row that stops every message which is not transactional."""
+    """By customer, the tables with a quarantined row that stops every message which is not transactional.
+
+    `book` knows the dispatches, and the addresses of those who were erased, too: where a message went stays a fact.
+    """
     if not unreadable_days:
         return {}
     staged: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -55,13 +58,12 @@ def stopping_tables(
         for row in landing.rows[table]:
             if row[OWN_TIME[table]] < as_of:
                 staged[table, row[ROW_ID[table]]].append(row)
-    book = AddressBook(people, ledger)
     dispatches = {
         row["dispatch_id"]: (
             row["user_id"],
             row.get("address_hash") or book.of_user(row["user_id"], row["channel"], row["send_at"]),
         )
-        for row in ledger
+        for row in book.ledger
         if row["as_of"] < as_of
     }
     found: dict[str, set[str]] = defaultdict(set)
