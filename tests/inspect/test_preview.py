@@ -135,9 +135,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             );
             """
         )
+        seed = ROOT / "seeds/reasons.csv"
+        connection.execute(f"create table settings.reasons as from read_csv('{seed}', header = true)")
         for campaign_id in (MAIL, PUSH):
             connection.execute(
-                "insert into settings.campaigns by name select ? as campaign_id, 'email' as channel, 7 as cooldown_days",
+                "insert into settings.campaigns by name select ? as campaign_id, 'email' as channel, 7 as cooldown_days, 100 as pilot_percent",
                 [campaign_id],
             )
         connection.executemany(

@@ -258,7 +258,7 @@ def test_no_value_of_a_suppression_is_shown(project: Path) -> None:
 
 def test_the_usual_words_for_yes_and_no_are_those_of_the_macro() -> None:
     text = (PROJECT / "macros/reading/boolean_of_text.sql").read_text(encoding="utf-8")
-    lists = re.findall(r" in \((.*?)\{% if", text)
+    lists = re.findall(r" in \((.*?)\{% if", text, re.DOTALL)
     assert [tuple(re.findall("'([^']+)'", words)) for words in lists] == [
         USUAL_WORDS[True],
         USUAL_WORDS[False],

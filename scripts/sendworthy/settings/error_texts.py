@@ -55,7 +55,7 @@ TEXTS: Mapping[str, Text] = {
     "string_pattern_mismatch": ("{given} is not allowed", "write {example}"),
 }
 """{given} stands for the value as it was written, {bare} for the same without quotes, {key} for its name; {why} and
-{example} are the field's own; {range}, {number}, {choice} and {keys} say what its model allows."""
+{example} are the field's own; {range}, {high}, {number}, {choice} and {keys} say what its model allows."""
 
 
 def wrong(what: str, fix: str, key: str = "") -> PydanticCustomError:
@@ -101,6 +101,7 @@ def in_words(
         "key": key,
         "number": "a whole number" if at.get("type") == "integer" else "a number",
         "range": f"from {low} to {_plain(at['maximum'])}" if "maximum" in at else f"of at least {low}",
+        "high": _plain(at.get("maximum", "")),
         "unquoted": "" if is_csv else ", without quotes",
         "choice": did_you_mean(str(given), allowed, f"write one of {', '.join(allowed)}"),
         "keys": did_you_mean(key, keys, f"remove it; the keys here are {', '.join(keys)}"),
