@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SPARK_READY := $(VENV)/.spark-ready
 BENCH_READY := $(VENV)/.bench-ready
 
-.PHONY: help setup setup-spark setup-bench nightly test test-hard test-kills test-spark bench lint format docs timezones clean
+.PHONY: help setup setup-spark setup-bench nightly test coverage test-hard test-kills test-spark bench lint format docs pages timezones clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -39,6 +39,12 @@ nightly: $(READY) ## run a whole night on the committed sample (its data is old,
 test: $(READY) lint ## every check and every test, but those of whole nights by the dozen and of Spark
 	$(BIN)/python -m pytest
 
+coverage: $(READY) ## every test of `make test`, and how much of the Python they run: not less than pyproject.toml asks for
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 test-hard: $(READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (20 minutes)
 	$(BIN)/python -m pytest -m hard
 	SENDWORTHY_TEST_WORLDS=100 $(BIN)/python -m pytest tests/models/test_worlds.py
@@ -57,17 +63,22 @@ lint: $(READY) ## formatters and linters, for SQL, the dbt project and Python
 	$(BIN)/ruff format --check scripts expectations dev tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfmt --check --quiet models tests
+	$(BIN)/sqlfmt --check --quiet models tests scripts
+	$(BIN)/sqlfmt --check --quiet --no-jinjafmt macros
 	$(BIN)/dbt --quiet --log-path target/lint parse --target-path target/lint
 	$(BIN)/dbt-bouncer run
 
 format: $(READY) ## write Python and SQL as the linters want them
 	$(BIN)/ruff check --fix scripts expectations dev tests benchmarks
 	$(BIN)/ruff format scripts expectations dev tests benchmarks
-	$(BIN)/sqlfmt --quiet models tests
+	$(BIN)/sqlfmt --quiet models tests scripts
+	$(BIN)/sqlfmt --quiet --no-jinjafmt macros
 
 docs: $(READY) ## dbt's own pages of models and lineage, in target/
 	$(BIN)/dbt docs generate
+
+pages: nightly ## write the parts of README.md and docs/ that come from the program: outputs, help texts, the picture
+	$(BIN)/python dev/write_docs.py
 
 timezones: $(READY) ## write the seeds of time zones from the locked tzdata
 	$(BIN)/python dev/write_timezones.py

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 from benchmarks.errors import BenchmarkError
 
-# the tables that are compared, and what their rows are told by, so that a difference names a campaign and nobody
+# the tables that are compared, and the key of their rows, so that a difference names a campaign and nobody
 COMPARED = {"send_list": "campaign_id", "campaign_decisions": "campaign_id", "quarantine": "table_name"}
 
 # the whole of a row that is in no list is the night's own way to write it
@@ -68,7 +68,7 @@ def check_same(
         shown = "\n".join(f"  {difference}" for difference in differences[:10])
         raise BenchmarkError(
             f"{name} does not give the night's lists; {len(differences)} differences:\n{shown}\n"
-            "Nothing was measured: figures of programs that do something else say nothing. Mend the program, or leave it out with --only."
+            "Nothing was measured: figures of programs that do something else say nothing. Fix the program, or leave it out with --only."
         )
     return sizes
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 from sendworthy.settings.destinations import Destination
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 # what changes nothing is dbt asking what is there, or a test
 _CHANGES = re.compile(r"(create|insert|copy|drop|alter|delete|update|set)\b", re.IGNORECASE)
@@ -21,7 +21,7 @@ _FILLS = re.compile(r'copy\s+(?:"?\w+"?\.)*"?(\w+)"?\s+from\b', re.IGNORECASE)
 # where the recorded night's folder stands in a statement, so that it can be run for another one
 PLACE = "{place}"
 
-# what the lists are, and what tells of the rows that are in none
+# the lists, and the table of the rows that are in none
 LISTS = ("send_list", "campaign_decisions", "quarantine")
 
 # the models that decide: who is asked about, what speaks against it, in which variant, and who gets the place

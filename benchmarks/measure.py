@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 from benchmarks import floor
 from benchmarks.case import Case
@@ -78,7 +78,7 @@ def measure(case: Case, chosen: Sequence[Contender], repeat: int, say: Say) -> d
 
 
 def stages_of(log: Path) -> dict[str, float]:
-    """The stages that a night tells of, with their seconds, in their order; nothing of a program that has none."""
+    """The stages that a night reports, with their seconds, in their order; nothing of a program that has none."""
     return {
         name: float(seconds)
         for name, seconds in _STAGE.findall(log.read_text(encoding="utf-8", errors="replace"))

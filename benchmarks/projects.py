@@ -43,6 +43,6 @@ def more_campaigns(project: Path, times: int, folder: Path, environment: dict[st
 
 
 def _renamed(campaign_id: str, number: int) -> str:
-    """`<kind>__<audience>__<channel>[__<suffix>]` with a suffix that tells the copy."""
+    """`<kind>__<audience>__<channel>[__<suffix>]` with a suffix for the copy."""
     has_suffix = campaign_id.count("__") == 3
     return f"{campaign_id}{'_' if has_suffix else '__'}copy_{number}"

@@ -1,4 +1,4 @@
-"""One bare DuckDB process that runs a list of statements: no dbt, no tests, no gate.
+"""One bare DuckDB process that runs a list of statements: no dbt, no tests, no audit.
 
     python -m benchmarks.replay STATEMENTS DATABASE TIMES
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,19 @@ def render(parts: Mapping[str, Any]) -> str:
         f"is in [{RAW}]({RAW}). Seconds are medians, with the least and the largest beside them; the peak is that of the largest process."
     ]
     if held := promises(parts.get("nights", {}).values(), parts.get("growth")):
-        blocks.append("## Held against what was promised\n\n" + table(PROMISE_HEADS, held))
+        blocks.append("## Compared with what was promised\n\n" + table(PROMISE_HEADS, held))
     for measured in parts.get("nights", {}).values():
         blocks += _night(measured)
     if "growth" in parts:
         blocks += _growth(parts["growth"])
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join(wrapped(paragraph) for block in blocks for paragraph in block.split("\n\n")) + "\n"
+
+
+def wrapped(paragraph: str) -> str:
+    """A paragraph in lines that fit beside code; headings, tables and lists stay as they are."""
+    if paragraph.startswith(("#", "|", "- ")):
+        return paragraph
+    return textwrap.fill(paragraph, 118, break_long_words=False, break_on_hyphens=False)
 
 
 def walls(measured: Mapping[str, Any], name: str) -> Spread | None:
@@ -96,7 +104,7 @@ def promises(
 ) -> list[tuple[str, str, str, str]]:
     """What was promised, what was measured, of which world, and whether it holds; what was not measured is not there.
 
-    A row a promise and world. Names of contenders: the first of each pair is held against the second.
+    A row for each promise and world. Of the two names, the first is compared with the second.
     """
     found = []
     for night in nights:
@@ -169,7 +177,7 @@ def _night(measured: Mapping[str, Any]) -> list[str]:
     ]
     if measured["stages"]:
         blocks.append(
-            "Where the seconds of a night go, as it tells itself; the rest is starting and ending the process:\n\n"
+            "Where the seconds of a night go, by its own count; the rest is starting and ending the process:\n\n"
             + table(("", "stage", "seconds"), stage_rows(measured["stages"]))
         )
     if measured["statements"]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 from sendworthy.sample.generator import make_sample
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 # the night of the first part; the second part is of this day
 NIGHT = datetime(2026, 6, 1)

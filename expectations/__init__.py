@@ -1,4 +1,4 @@
-"""What must hold of a send list before it leaves the house, as Great Expectations suites.
+"""What must hold of a send list before it is released, as Great Expectations suites.
 
 `send_list` has the checks and the suite of one campaign, `whole_list` the suite of the list as a whole.
 The gate (`sendworthy.audit.gate`) takes the snapshot that these suites look at, and runs them.

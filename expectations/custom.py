@@ -1,6 +1,6 @@
 """Two expectations of our own: about a required merge field, and about the proof that no message shows a blank.
 
-Both look at one column of the gate's snapshot that is 1 where a message is at fault and 0 where it is not, and hold when it
+Both look at one column of the audit's snapshot that is 1 where a message is at fault and 0 where it is not, and hold when it
 sums to 0. They are registered with Great Expectations by being defined, and say in the Data Docs, in words, what was looked
 at. What they observe is a number of messages, never a value.
 """
@@ -95,6 +95,6 @@ class ExpectMessagesToRenderWithoutBlanks(_NoMessageAtFault):
         """What it expects, of these parameters."""
         return (
             f"all {parameters['messages']:,} messages of {parameters['campaign']} look like one of the "
-            f"{parameters['patterns']:,} that were rendered, and none shows a blank, a tag that is not filled in, or an empty "
-            "or too long subject"
+            f"{parameters['patterns']:,} that were rendered, and none shows a blank, a tag that is not filled in, an empty "
+            "subject or body, or a subject that is too long"
         )

@@ -1,6 +1,6 @@
 """The suite of one campaign: what must hold of each of its messages tonight.
 
-Each check stands for one column of the gate's snapshot, of the check's name, that is 1 where a message breaks
+Each check stands for one column of the audit's snapshot, of the check's name, that is 1 where a message breaks
 the check and 0 where it keeps it; the expectation is that the column sums to 0. So the observed value is the
 number of messages at fault, and there is nothing personal that a result could show.
 """
@@ -173,7 +173,7 @@ VALUE_CHECKS: tuple[Check, ...] = (
         "unsafe_value",
         (Fact("is_unsafe", False),),
         "no value holds markup, a line break, a link or more than 255 characters",
-        "see is_unsafe in audit.audit_merge_values, and mend the value at its source",
+        "see is_unsafe in audit.audit_merge_values, and fix the value at its source",
     ),
 )
 
@@ -184,7 +184,7 @@ def required_value_check(merge_field: str) -> Check:
         f"blank_{merge_field}",
         (Fact("is_required_and_blank", False),),
         f"nobody whose variant requires {merge_field} gets a blank or an unsafe one",
-        "see is_required_and_blank in audit.audit_merge_values; nothing goes out before the value or the template is mended",
+        "see is_required_and_blank in audit.audit_merge_values; nothing goes out before the value or the template is fixed",
     )
 
 
@@ -242,7 +242,7 @@ def send_list_suite(
             patterns=patterns,
             severity=FailureSeverity.CRITICAL,
             description=ExpectMessagesToRenderWithoutBlanks.in_words(about),
-            notes="mend the template on the line that is named, or the values at their source, and build again",
+            notes="fix the template on the line that is named, or the values at their source, and build again",
         )
     )
     return gx.ExpectationSuite(name=name, expectations=expectations)

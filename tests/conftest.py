@@ -35,7 +35,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-# files whose tests share nothing that is dear to make: their tests may go to any worker
+# files whose tests share nothing that is expensive to make: their tests may go to any worker
 SPREAD = {
     "test_worlds.py",
     "test_arbitration.py",

@@ -1,1 +1,1 @@
-"""The same lists by other programs, written as somebody would who does not know the project's SQL, but its rules."""
+"""The same lists by other programs, written from the project's rules and not from its SQL."""

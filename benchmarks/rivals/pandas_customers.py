@@ -1,4 +1,4 @@
-"""pandas: what is known of each customer at the night."""
+"""pandas: the features of each customer as of the night."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pandas: read the landing zone, put apart what is no good, and keep one of each."""
+"""pandas: read the landing zone, quarantine bad rows, and drop duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polars: what is known of each customer at the night."""
+"""Polars: the features of each customer as of the night."""
 
 from __future__ import annotations
 

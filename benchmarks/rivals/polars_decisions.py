@@ -1,4 +1,4 @@
-"""Polars: for each campaign and customer what speaks against the message, which variant fits, and who gets the place."""
+"""Polars: for each campaign and customer the reasons against the message, the variant, and who gets the place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polars: read the landing zone, put apart what is no good, and keep one of each."""
+"""Polars: read the landing zone, quarantine bad rows, and drop duplicates."""
 
 from __future__ import annotations
 

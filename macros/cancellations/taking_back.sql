@@ -80,7 +80,9 @@
 {% macro files_with_news(table, files, single) %}
     {#-
         of the files of a table, those in which the published night cannot have seen everything: it has not read them, they are
-        the table's only file, which is written over, or somebody has written them since it began
+        the table's only file, which is written over, somebody has written them since it began, or they are not as they were when
+        they were read. A file keeps an old time where a tool brings it with the time of its source; how it was is not known of a
+        night of an older version
     -#}
     {% set began = run_query(
         "select epoch_us(max(started_at)) from published.ops.runs where run_id = (select run_id from published.ops.audited)"
@@ -88,21 +90,39 @@
     {% set read = run_query(
         "select file from published.ops.source_counts where table_name = " ~ sql_text(table)
     ).columns[0].values() | list %}
+    {% set remembered = {} %}
+    {% if run_query(
+        "select count(*) from duckdb_columns() where database_name = 'published' and schema_name = 'ledger' "
+        ~ "and table_name = 'files_read' and column_name = 'written_at_us'"
+    ).rows[0][0] > 0 %}
+        {% for row in run_query(
+            "select file, file_bytes, written_at_us from published.ledger.files_read where table_name = " ~ sql_text(table)
+        ).rows %}
+            {% do remembered.update({row[0]: [row[1], row[2]]}) %}
+        {% endfor %}
+    {% endif %}
     {% set found = [] %}
     {% set needs_all = not published_has_history() %}
-    {% for file in files if needs_all or file.path in single or relative_to_landing(file.path) not in read or file.written_at >= began %}
-        {% do found.append(file.path) %}
+    {% for file in files %}
+        {% set name = relative_to_landing(file.path) %}
+        {% if needs_all or file.path in single or name not in read or file.written_at >= began
+            or remembered.get(name) != [file.size, file.written_at] %}
+            {% do found.append(file.path) %}
+        {% endif %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}
 
 
 {% macro identifying_columns(table) %}
-    {#- what tells whether a row of a file that is read once more has been seen; none: all of its columns, because it is a version -#}
+    {#-
+        the columns by which a row of a file that is read once more is known, where it has them all; none: all of its columns, because
+        it is a version
+    -#}
     {{ return({
-        "events": ["event_id", "event_name"],
-        "message_events": ["message_event_id", "event_type"],
-        "social_mentions": ["mention_id"],
+        "events": ["event_id", "event_name", "user_id"],
+        "message_events": ["message_event_id", "event_type", "user_id", "channel"],
+        "social_mentions": ["mention_id", "user_id"],
     }.get(table, [])) }}
 {% endmacro %}
 
@@ -113,13 +133,16 @@
     {% do describe_unreadable_news(tables) %}
     {% for table in tables %}
         {% set columns = table.columns | map(attribute="name") | list %}
-        {% for column in table.columns if column.last_moment %} {% do columns.append(column.last_moment) %} {% endfor %}
+        {% for column in table.columns if column.last_moment %}
+            {% do columns.append(column.last_moment) %}
+        {% endfor %}
         {% if table.keeps_given_columns %} {% do columns.append("given_columns") %} {% endif %}
         {% set columns = (columns + ["unreadable_columns"]) | join(", ") %}
         {% set is_wanted %}
             user_id in (select user_id from landing.people_to_read)
             {%- if table.name == "message_events" %}
             or {{ address_hash(trimmed("address")) }} in (select address_hash from landing.addresses_to_read)
+            or dispatch_id in (select dispatch_id from landing.dispatches_to_read)
             {%- endif %}
         {% endset %}
         {% set sql %}
@@ -141,15 +164,26 @@
         {% endset %}
         {% do run_query(sql) %}
     {% endfor %}
-    {#- what is in question has not been sent, and must not speak against itself -#}
     {% do run_query("create schema if not exists ledger") %}
-    {% for ledger in ["dispatches", "cancellations"] %}
-        {% do run_query(
-            "create or replace view ledger." ~ ledger ~ " as select * from published.ledger." ~ ledger
-            ~ " where user_id in (select user_id from landing.people_to_read)"
-            ~ " and dispatch_id not in (select dispatch_id from landing.dispatches_in_question)"
-        ) %}
-    {% endfor %}
+    {% do run_query(
+        "create or replace view ledger.dispatches as select * from published.ledger.dispatches"
+        ~ " where dispatch_id in (select dispatch_id from landing.dispatches_to_read)"
+    ) %}
+    {#-
+        what is in question has not been sent, and must not speak against itself: it is there as what was taken back, for a report
+        may name it. No night has taken it back, so that it says nothing of its campaign
+    -#}
+    {% set cancellations %}
+        create or replace view ledger.cancellations as
+        select as_of, dispatch_id, campaign_id, user_id, cancelled_at, reasons
+        from published.ledger.cancellations
+        where user_id in (select user_id from landing.people_to_read)
+        union all
+        select null as as_of, dispatch_id, campaign_id, user_id, as_of as cancelled_at, [] as reasons
+        from landing.dispatches_in_question
+        where user_id in (select user_id from landing.people_to_read)
+    {% endset %}
+    {% do run_query(cancellations) %}
     {#- no decision of another night is asked for -#}
     {% do run_query(ledger_table("decisions")) %}
 {% endmacro %}
@@ -157,13 +191,15 @@
 
 {% macro find_people_with_news(tables) %}
     {#-
-        landing.people_with_news: who has a message in question and is named by something new, or has an address that something new is
-        about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out holds for the address
+        landing.people_with_news: who has a message in question and is named by something new, or was sent a message that it names, or
+        has an address that it is about. landing.people_to_read: they, and whoever shares an address with them, because an opt-out
+        holds for the address. landing.dispatches_to_read: what was dispatched to them, or to an address of theirs
     -#}
     {% set news = [] %}
-    {% for table in tables %}
-        {% do news.append(rows_with_news(table)) %}
+    {% for table in tables if table.name != "message_events" %}
+        {% do news.append(rows_with_news(table, "user_id")) %}
     {% endfor %}
+    {% set reports = tables | selectattr("name", "equalto", "message_events") | first %}
     {% set channels = {"email": "email", "sms": "phone", "push": "push_token"} %}
     {% set sql %}
         create or replace table landing.people_with_news as
@@ -176,8 +212,19 @@
                 select {{ identifier("user_id") }} as user_id, {{ address_hash(trimmed("address")) }} as address_hash
                 from published.settings.global_suppressions
             ),
+            reports as ({{ rows_with_news(reports, "user_id, address, dispatch_id") }}),
+            {# whose message it is, our own ledger knows better than a report, which may name nobody #}
+            dispatched as (
+                select user_id, address_hash
+                from published.ledger.dispatches
+                where dispatch_id in (select dispatch_id from reports)
+            ),
             news as (
                 {{ news | join(" union ") }}
+                union
+                select user_id from reports
+                union
+                select user_id from dispatched
                 union
                 select user_id from suppressed
             ),
@@ -200,6 +247,10 @@
                 {%- endfor %}
                 union
                 select {{ address_hash(trimmed("address")) }} as address_hash from landing.landed_message_events
+                union
+                select {{ address_hash(trimmed("address")) }} as address_hash from reports
+                union
+                select address_hash from dispatched
                 union
                 select address_hash from suppressed
             )
@@ -229,13 +280,18 @@
         ~ profiles | join(" union all ")
         ~ ") as profiles where address_hash in (select address_hash from landing.addresses_to_read) and user_id is not null"
     ) %}
+    {% do run_query(
+        "create or replace table landing.dispatches_to_read as select distinct dispatch_id from published.ledger.dispatches"
+        ~ " where user_id in (select user_id from landing.people_to_read)"
+        ~ " or address_hash in (select address_hash from landing.addresses_to_read)"
+    ) %}
 {% endmacro %}
 
 
 {% macro describe_unreadable_news(tables) %}
     {#-
         landing.unreadable_news: of the files that are read, how many rows, and values of rows, cannot be read. What the published
-        night has told of a file is no news.
+        night has reported of a file is no news.
     -#}
     {% set queries = [] %}
     {% for table in tables %}
@@ -272,35 +328,42 @@
 {% endmacro %}
 
 
-{% macro rows_with_news(table) %}
-    {#- a query: the people (user_id) of whom a table has rows that the rules of the published night have not seen -#}
+{% macro rows_with_news(table, wanted) %}
+    {#- a query: of the rows of a table that the rules of the published night have not seen, the columns that are wanted -#}
     {% set landed = "landing.landed_" ~ table.name %}
     {% set known = "published.staging.base_landing__" ~ table.name %}
     {% set read_before = "file in (select file from published.ops.source_counts where table_name = " ~ sql_text(table.name) ~ ")" %}
     {% set night = "(select as_of from published.intermediate.int_nights__as_of)" %}
     {% set same = [] %}
+    {#- a row that has not all of what it is known by is known by all of its columns #}
+    {% set has_no_id = [] %}
     {% for column in identifying_columns(table.name) %}
-        {% do same.append("landed." ~ column ~ " is not distinct from known." ~ column) %}
+        {% do same.append("landed." ~ column ~ " = known." ~ column) %}
+        {% do has_no_id.append(column ~ " is null") %}
     {% endfor %}
+    {% set is_compared_whole = "(" ~ (has_no_id | join(" or ") or "true") ~ ")" %}
     {% set columns = table.columns | map(attribute="name") | join(", ") %}
     {% set query %}
-        select user_id from {{ landed }} where not {{ read_before }}
+        select {{ wanted }} from {{ landed }} where not {{ read_before }}
         union all
         {% if not published_has_history() -%}
-            select user_id from {{ landed }} where {{ newest_column(table.name) }} >= {{ night }}
-        {%- elif same -%}
-            select user_id from {{ landed }} as landed anti join {{ known }} as known on {{ same | join(" and ") }} where {{ read_before }}
+            select {{ wanted }} from {{ landed }} where not coalesce({{ newest_column(table.name) }} < {{ night }}, false)
         {%- else -%}
-            select user_id from (
-                select {{ columns }} from {{ landed }} where {{ read_before }}
+            select {{ wanted }} from (
+                select {{ columns }} from {{ landed }} where {{ read_before }} and {{ is_compared_whole }}
                 except
-                select {{ columns }} from {{ known }}
-            ) as versions
+                select {{ columns }} from {{ known }} where {{ is_compared_whole }}
+            ) as whole_rows
+            {%- if same %}
+                union all
+                select {{ wanted }} from {{ landed }} as landed anti join {{ known }} as known on {{ same | join(" and ") }}
+                where {{ read_before }} and not {{ is_compared_whole }}
+            {%- endif %}
         {%- endif %}
         {% if published_has_history() -%}
             union all
             {# it had landed, and was later than the night #}
-            select user_id from {{ known }}
+            select {{ wanted }} from {{ known }}
             where
                 {{ newest_column(table.name) }} >= {{ night }}
                 and {{ newest_column(table.name) }} < {{ utc_time(night_setting("as_of")) }}

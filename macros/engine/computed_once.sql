@@ -3,6 +3,6 @@
     {{ return(adapter.dispatch("computed_once", "sendworthy")()) }}
 {% endmacro %}
 
-{% macro duckdb__computed_once() %}{{ return("materialized") }}{% endmacro %}
+{% macro duckdb__computed_once() %} {{ return("materialized") }}{% endmacro %}
 
-{% macro spark__computed_once() %}{{ return("") }}{% endmacro %}
+{% macro spark__computed_once() %} {{ return("") }}{% endmacro %}

@@ -1,5 +1,7 @@
 {#- Reading JSON text. A value of the wrong type counts as absent (null). Keys are fixed, plain names. -#}
-{% macro is_json_object(text) %}{{ return(adapter.dispatch("is_json_object", "sendworthy")(text)) }}{% endmacro %}
+{% macro is_json_object(text) %}
+    {{ return(adapter.dispatch("is_json_object", "sendworthy")(text)) }}
+{% endmacro %}
 
 {% macro duckdb__is_json_object(text) -%}
     {#- DuckDB also takes NaN, inf and a comma at the end; they are looked for outside of the strings, and only where they may be -#}
@@ -26,12 +28,15 @@
             when
                 contains({{ text }}, ']')
                 and {{ matches(text, "\\}[ \\t\\r\\n]*\\]") }}
-                and {{ spark__strict_json("'{\"o\":' || " ~ text ~ " || '}'", "o struct<o string>") }}.o is null
+                and {{ spark__strict_json("'{\"o\":' || " ~ text ~ " || '}'", "o struct<o string>") }}.o
+                is null
             then false
             else
                 get(
                     transform(
-                        array({{ spark__strict_json("'[' || " ~ text ~ " || ']'", "array<struct<o string>>") }}),
+                        array(
+                            {{ spark__strict_json("'[' || " ~ text ~ " || ']'", "array<struct<o string>>") }}
+                        ),
                         objects -> array_size(objects) = 1 and get(objects, 0) is not null
                     ),
                     0
@@ -67,27 +72,35 @@
         then
             coalesce(
                 from_json({{ object }}, 'map<string, {{ type }}>')['{{ key }}']
-                {%- if type == "variant" -%},
-                {#- there is no map of variants where a key is there twice further inside #}
-                case
-                    when {{ texts }}['{{ key }}'] is not null
-                    then try_parse_json(get_json_object('[' || {{ object }} || ']', '$[*].{{ key }}'))
-                    when map_contains_key({{ texts }}, '{{ key }}')
-                    then parse_json('null')
-                end
+                {%- if type == "variant" -%}
+                    ,
+                    {#- there is no map of variants where a key is there twice further inside #}
+                    case
+                        when {{ texts }} ['{{ key }}'] is not null
+                        then try_parse_json(get_json_object('[' || {{ object }} || ']', '$[*].{{ key }}'))
+                        when map_contains_key({{ texts }}, '{{ key }}')
+                        then parse_json('null')
+                    end
                 {%- endif %}
             )
         else from_json({{ object }}, '`{{ key }}` {{ type }}').`{{ key }}`
     end
 {%- endmacro %}
 
-{% macro spark__is_json_number(variant) %}regexp_like(schema_of_variant({{ variant }}), '^(BIGINT|DOUBLE|DECIMAL)'){% endmacro %}
+{% macro spark__is_json_number(variant) %}
+    regexp_like(schema_of_variant({{ variant }}), '^(BIGINT|DOUBLE|DECIMAL)')
+{% endmacro %}
 
 
-{% macro json_string(object, key) %}{{ return(adapter.dispatch("json_string", "sendworthy")(object, key)) }}{% endmacro %}
+{% macro json_string(object, key) %}
+    {{ return(adapter.dispatch("json_string", "sendworthy")(object, key)) }}
+{% endmacro %}
 
 {% macro duckdb__json_string(object, key) -%}
-    case when json_type({{ object }}, '$.{{ key }}') = 'VARCHAR' then json_extract_string({{ object }}, '$.{{ key }}') end
+    case
+        when json_type({{ object }}, '$.{{ key }}') = 'VARCHAR'
+        then json_extract_string({{ object }}, '$.{{ key }}')
+    end
 {%- endmacro %}
 
 {% macro spark__json_string(object, key) -%}
@@ -110,8 +123,13 @@
 {% macro duckdb__json_number(object, key, lowest, highest) -%}
     {#- the list of one gives the value a name, so that it is looked for once -#}
     list_filter(
-        [try_cast({{ duckdb__json_unless(object, key, ["VARCHAR", "BOOLEAN", "OBJECT", "ARRAY"]) }} as double)],
-        lambda number: isfinite(number) {%- if lowest is not none %} and number between {{ lowest }} and {{ highest }} {%- endif %}
+        [
+            try_cast(
+                {{ duckdb__json_unless(object, key, ["VARCHAR", "BOOLEAN", "OBJECT", "ARRAY"]) }} as double
+            )
+        ],
+        lambda number:isfinite(number)
+        {%- if lowest is not none %} and number between {{ lowest }} and {{ highest }} {%- endif %}
     )[1]
 {%- endmacro %}
 
@@ -120,7 +138,9 @@
         filter(
             transform(
                 array({{ spark__json_value(object, key) }}),
-                value -> case when {{ spark__is_json_number("value") }} then try_variant_get(value, '$', 'double') end
+                value -> case
+                    when {{ spark__is_json_number("value") }} then try_variant_get(value, '$', 'double')
+                end
             ),
             number -> number
             between {{ "double('-1.7976931348623157e308')" if lowest is none else lowest }}
@@ -139,7 +159,9 @@
 {% macro duckdb__json_identifier(object, key) -%}
     {%- set scalar = duckdb__json_unless(object, key, ["BOOLEAN", "OBJECT", "ARRAY"]) -%}
     case
-        when json_type({{ object }}, '$.{{ key }}') = 'DOUBLE' and not {{ matches(scalar, "^-?[0-9]+[.]0+\\z") }}
+        when
+            json_type({{ object }}, '$.{{ key }}') = 'DOUBLE'
+            and not {{ matches(scalar, "^-?[0-9]+[.]0+\\z") }}
         then null
         else {{ scalar }}
     end
@@ -156,7 +178,7 @@
                 {#- 1e3 is 1000.0, as DuckDB writes it #}
                 when {{ spark__is_json_number("value") }} and regexp_like({{ text }}, '[.eE]')
                 then nullif(regexp_extract({{ spark__plain_number(text) }}, '^-?[0-9]+[.]0+$', 0), '')
-                {#- what is longer than a bigint is a decimal, and so is 1.5: the text tells them apart #}
+                {#- what is longer than a bigint is a decimal, and so is 1.5: the text shows which #}
                 when
                     schema_of_variant(value) in ('DECIMAL(19,0)', 'DECIMAL(20,0)')
                     and try_variant_get(value, '$', 'decimal(38, 0)') between 0 and 18446744073709551615
@@ -177,7 +199,9 @@
 {% macro duckdb__json_scalar(object, key) -%}
     {%- set scalar = duckdb__json_unless(object, key, ["BOOLEAN", "OBJECT", "ARRAY"]) -%}
     case
-        when json_type({{ object }}, '$.{{ key }}') = 'DOUBLE' and not coalesce(isfinite(try_cast({{ scalar }} as double)), false)
+        when
+            json_type({{ object }}, '$.{{ key }}') = 'DOUBLE'
+            and not coalesce(isfinite(try_cast({{ scalar }} as double)), false)
         then null
         else {{ scalar }}
     end
@@ -190,7 +214,9 @@
             value -> case
                 when schema_of_variant(value) in ('STRING', 'BIGINT')
                 then cast(value as string)
-                when {{ spark__is_json_number("value") }} and abs(try_variant_get(value, '$', 'double')) < double('Infinity')
+                when
+                    {{ spark__is_json_number("value") }}
+                    and abs(try_variant_get(value, '$', 'double')) < double('Infinity')
                 then {{ spark__plain_number(spark__json_value(object, key, "string")) }}
             end
         ),
@@ -211,7 +237,9 @@
                     when not regexp_like(number, '[.E]') or try_cast(number as double) = 0
                     then number
                     {%- for digits in ["%.14e", "%.15e", "%.16e"] %}
-                        when double(format_string('{{ digits }}', try_cast(number as double))) = try_cast(number as double)
+                        when
+                            double(format_string('{{ digits }}', try_cast(number as double)))
+                            = try_cast(number as double)
                         then format_string('{{ digits }}', try_cast(number as double))
                     {%- endfor %}
                     else number
@@ -223,8 +251,14 @@
                 when abs(try_cast(number as double)) >= 1e21 or abs(try_cast(number as double)) < 1e-6
                 then regexp_replace(number, '[.]?0*[eE][+]?(-?)0*', 'e$1')
                 when abs(try_cast(number as double)) < 1
-                then regexp_replace(cast(try_cast(number as decimal(38, 25)) as string), '([.][0-9]+?)0*$', '$1')
-                else regexp_replace(cast(try_cast(number as decimal(38, 16)) as string), '([.][0-9]+?)0*$', '$1')
+                then
+                    regexp_replace(
+                        cast(try_cast(number as decimal(38, 25)) as string), '([.][0-9]+?)0*$', '$1'
+                    )
+                else
+                    regexp_replace(
+                        cast(try_cast(number as decimal(38, 16)) as string), '([.][0-9]+?)0*$', '$1'
+                    )
             end
         ),
         0
@@ -244,9 +278,13 @@
     {{ return(adapter.dispatch("json_text_literal", "sendworthy")(expression)) }}
 {% endmacro %}
 
-{% macro duckdb__json_text_literal(expression) %}coalesce(cast(to_json({{ expression }}) as varchar), 'null'){% endmacro %}
+{% macro duckdb__json_text_literal(expression) %}
+    coalesce(cast(to_json({{ expression }}) as varchar), 'null')
+{% endmacro %}
 
-{% macro spark__json_text_literal(expression) %}coalesce(to_json(cast({{ expression }} as variant)), 'null'){% endmacro %}
+{% macro spark__json_text_literal(expression) %}
+    coalesce(to_json(cast({{ expression }} as variant)), 'null')
+{% endmacro %}
 
 
 {% macro json_has_null(object, key) %}
@@ -254,9 +292,13 @@
     {{ return(adapter.dispatch("json_has_null", "sendworthy")(object, key)) }}
 {% endmacro %}
 
-{% macro duckdb__json_has_null(object, key) %}coalesce(json_type({{ object }}, '$.{{ key }}') = 'NULL', false){% endmacro %}
+{% macro duckdb__json_has_null(object, key) %}
+    coalesce(json_type({{ object }}, '$.{{ key }}') = 'NULL', false)
+{% endmacro %}
 
-{% macro spark__json_has_null(object, key) %}coalesce(is_variant_null({{ spark__json_value(object, key) }}), false){% endmacro %}
+{% macro spark__json_has_null(object, key) %}
+    coalesce(is_variant_null({{ spark__json_value(object, key) }}), false)
+{% endmacro %}
 
 
 {% macro json_is_given(object, key) %}
@@ -264,7 +306,9 @@
     {{ return(adapter.dispatch("json_is_given", "sendworthy")(object, key)) }}
 {% endmacro %}
 
-{% macro duckdb__json_is_given(object, key) %}coalesce(json_type({{ object }}, '$.{{ key }}') <> 'NULL', false){% endmacro %}
+{% macro duckdb__json_is_given(object, key) %}
+    coalesce(json_type({{ object }}, '$.{{ key }}') <> 'NULL', false)
+{% endmacro %}
 
 {% macro spark__json_is_given(object, key) %}
     {#- as text: a variant cannot hold an object that names a key twice -#}
@@ -272,14 +316,84 @@
 {% endmacro %}
 
 
+{% macro json_is_true(object, key) %}
+    {#- whether the key is there and its value is true; of an object that is null or lacks it, it is not -#}
+    {{ return(adapter.dispatch("json_is_true", "sendworthy")(object, key)) }}
+{% endmacro %}
+
+{% macro duckdb__json_is_true(object, key) %}
+    coalesce(json_extract({{ object }}, '$.{{ key }}') = 'true', false)
+{% endmacro %}
+
+{% macro spark__json_is_true(object, key) %}
+    coalesce(
+        get(
+            transform(
+                array({{ spark__json_value(object, key) }}),
+                value -> schema_of_variant(value) = 'BOOLEAN' and try_variant_get(value, '$', 'boolean')
+            ),
+            0
+        ),
+        false
+    )
+{% endmacro %}
+
+
+{% macro rows_of_json_list(relation, columns, object, key, fields) %}
+    {#- a query: one row an object of the list that a JSON object has under a key, with these fields: [field, type, column] -#}
+    {{ return(adapter.dispatch("rows_of_json_list", "sendworthy")(relation, columns, object, key, fields)) }}
+{% endmacro %}
+
+{% macro duckdb__rows_of_json_list(relation, columns, object, key, fields) -%}
+    {%- set types = [] -%}
+    {%- for field, type, column in fields -%}
+        {%- do types.append('"' ~ field ~ '": "' ~ engine_type(type) ~ '"') -%}
+    {%- endfor -%}
+    select
+        {{ columns | join(", ") }}
+        {%- for field, type, column in fields %}, item['{{ field }}'] as {{ column }} {%- endfor %}
+    from
+        (
+            select
+                {{ columns | join(", ") }},
+                unnest(
+                    from_json(json_extract({{ object }}, '$.{{ key }}'), '[{ {{- types | join(", ") -}} }]')
+                ) as item
+            from {{ relation }}
+        ) as listed
+{%- endmacro %}
+
+{% macro spark__rows_of_json_list(relation, columns, object, key, fields) -%}
+    {%- set types = [] -%}
+    {%- for field, type, column in fields -%}
+        {%- do types.append("`" ~ field ~ "`: " ~ engine_type(type)) -%}
+    {%- endfor -%}
+    select
+        {{ columns | join(", ") }}
+        {%- for field, type, column in fields %}, item.`{{ field }}` as {{ column }} {%- endfor %}
+    from
+        (
+            select
+                {{ columns | join(", ") }},
+                explode(
+                    from_json(
+                        get_json_object({{ object }}, '$.{{ key }}'),
+                        'array<struct<{{ types | join(", ") }}>>'
+                    )
+                ) as item
+            from {{ relation }}
+        ) as listed
+{%- endmacro %}
+
+
 {% macro json_keys(object) %}
     {#- the keys of an object, in its order, as a list -#}
     {{ return(adapter.dispatch("json_keys", "sendworthy")(object)) }}
 {% endmacro %}
 
-{% macro duckdb__json_keys(object) %}json_keys({{ object }}){% endmacro %}
+{% macro duckdb__json_keys(object) %} json_keys({{ object }}){% endmacro %}
 
-{% macro spark__json_keys(object) %}json_object_keys({{ object }}){% endmacro %}
+{% macro spark__json_keys(object) %} json_object_keys({{ object }}){% endmacro %}
 
 
 {% macro json_texts(text) %}
@@ -287,9 +401,9 @@
     {{ return(adapter.dispatch("json_texts", "sendworthy")(text)) }}
 {% endmacro %}
 
-{% macro duckdb__json_texts(text) %}try_cast(try_cast({{ text }} as json) as varchar[]){% endmacro %}
+{% macro duckdb__json_texts(text) %} try_cast(try_cast({{ text }} as json) as varchar[]){% endmacro %}
 
-{% macro spark__json_texts(text) %}{{ spark__strict_json(text, "array<string>") }}{% endmacro %}
+{% macro spark__json_texts(text) %} {{ spark__strict_json(text, "array<string>") }}{% endmacro %}
 
 
 {% macro json_text_map(text) %}
@@ -299,8 +413,10 @@
 
 {% macro duckdb__json_text_map(text) -%}
     case
-        when {{ is_json_object(text) }}
-            and len(json_keys(try_cast({{ text }} as json))) = len(list_distinct(json_keys(try_cast({{ text }} as json))))
+        when
+            {{ is_json_object(text) }}
+            and len(json_keys(try_cast({{ text }} as json)))
+            = len(list_distinct(json_keys(try_cast({{ text }} as json))))
         then cast(try_cast({{ text }} as json) as map(varchar, varchar))
     end
 {%- endmacro %}
@@ -309,7 +425,8 @@
     case
         when
             {{ spark__is_json_object(text) }}
-            and array_size(json_object_keys({{ text }})) = array_size(array_distinct(json_object_keys({{ text }})))
+            and array_size(json_object_keys({{ text }}))
+            = array_size(array_distinct(json_object_keys({{ text }})))
         then from_json({{ text }}, 'map<string, string>')
     end
 {%- endmacro %}
@@ -320,9 +437,9 @@
     {{ return(adapter.dispatch("map_names", "sendworthy")(map)) }}
 {% endmacro %}
 
-{% macro duckdb__map_names(map) %}coalesce(map_keys({{ map }}), []){% endmacro %}
+{% macro duckdb__map_names(map) %} coalesce(map_keys({{ map }}), []){% endmacro %}
 
-{% macro spark__map_names(map) %}coalesce(map_keys({{ map }}), {{ empty_list() }}){% endmacro %}
+{% macro spark__map_names(map) %} coalesce(map_keys({{ map }}), {{ empty_list() }}){% endmacro %}
 
 
 {% macro map_text(map, name) %}
@@ -330,9 +447,9 @@
     {{ return(adapter.dispatch("map_text", "sendworthy")(map, name)) }}
 {% endmacro %}
 
-{% macro duckdb__map_text(map, name) %}{{ map }}[{{ name }}]{% endmacro %}
+{% macro duckdb__map_text(map, name) %} {{ map }} [{{ name }}]{% endmacro %}
 
-{% macro spark__map_text(map, name) %}try_element_at({{ map }}, {{ name }}){% endmacro %}
+{% macro spark__map_text(map, name) %} try_element_at({{ map }}, {{ name }}){% endmacro %}
 
 
 {% macro list_union(first, second) %}
@@ -340,8 +457,14 @@
     {{ return(adapter.dispatch("list_union", "sendworthy")(first, second)) }}
 {% endmacro %}
 
-{% macro duckdb__list_union(first, second) %}list_distinct(list_concat({{ first }}, {{ second }})){% endmacro %}
+{% macro duckdb__list_union(first, second) %}
+    list_distinct(list_concat({{ first }}, {{ second }}))
+{% endmacro %}
 
 {% macro spark__list_union(first, second) -%}
-    array_compact(array_distinct(concat(coalesce({{ first }}, {{ empty_list() }}), coalesce({{ second }}, {{ empty_list() }}))))
+    array_compact(
+        array_distinct(
+            concat(coalesce({{ first }}, {{ empty_list() }}), coalesce({{ second }}, {{ empty_list() }}))
+        )
+    )
 {%- endmacro %}

@@ -4,9 +4,9 @@
     {{ return(adapter.dispatch("matches", "sendworthy")(text, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__matches(text, pattern) %}regexp_matches({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
+{% macro duckdb__matches(text, pattern) %} regexp_matches({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
 
-{% macro spark__matches(text, pattern) %}regexp_like({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
+{% macro spark__matches(text, pattern) %} regexp_like({{ text }}, {{ sql_text(pattern) }}){% endmacro %}
 
 
 {% macro replace_all(text, pattern) %}
@@ -14,9 +14,13 @@
     {{ return(adapter.dispatch("replace_all", "sendworthy")(text, pattern)) }}
 {% endmacro %}
 
-{% macro duckdb__replace_all(text, pattern) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, '', 'g'){% endmacro %}
+{% macro duckdb__replace_all(text, pattern) %}
+    regexp_replace({{ text }}, {{ sql_text(pattern) }}, '', 'g')
+{% endmacro %}
 
-{% macro spark__replace_all(text, pattern) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, ''){% endmacro %}
+{% macro spark__replace_all(text, pattern) %}
+    regexp_replace({{ text }}, {{ sql_text(pattern) }}, '')
+{% endmacro %}
 
 
 {% macro replace_each(text, pattern, replacement) %}
@@ -24,11 +28,17 @@
     {{ return(adapter.dispatch("replace_each", "sendworthy")(text, pattern, replacement)) }}
 {% endmacro %}
 
-{% macro duckdb__replace_each(text, pattern, replacement) %}regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}, 'g'){% endmacro %}
+{% macro duckdb__replace_each(text, pattern, replacement) %}
+    regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement) }}, 'g')
+{% endmacro %}
 
 {% macro spark__replace_each(text, pattern, replacement) %}
     {#- Spark would put a group of the pattern in the place of $1 -#}
-    regexp_replace({{ text }}, {{ sql_text(pattern) }}, {{ sql_text(replacement | replace("\\", "\\\\") | replace("$", "\\$")) }})
+    regexp_replace(
+        {{ text }},
+        {{ sql_text(pattern) }},
+        {{ sql_text(replacement | replace("\\", "\\\\") | replace("$", "\\$")) }}
+    )
 {% endmacro %}
 
 
@@ -49,7 +59,7 @@
     {{ return(adapter.dispatch("character_of_code", "sendworthy")(code)) }}
 {% endmacro %}
 
-{% macro duckdb__character_of_code(code) %}chr(cast({{ code }} as integer)){% endmacro %}
+{% macro duckdb__character_of_code(code) %} chr(cast({{ code }} as integer)){% endmacro %}
 
 {% macro spark__character_of_code(code) %}
     {#- behind another letter: at the beginning, U+FEFF would say how the bytes are to be read -#}
@@ -62,9 +72,9 @@
     {{ return(adapter.dispatch("number_of_hex", "sendworthy")(text)) }}
 {% endmacro %}
 
-{% macro duckdb__number_of_hex(text) %}try_cast('0x' || {{ text }} as integer){% endmacro %}
+{% macro duckdb__number_of_hex(text) %} try_cast('0x' || {{ text }} as integer){% endmacro %}
 
-{% macro spark__number_of_hex(text) %}cast(conv({{ text }}, 16, 10) as integer){% endmacro %}
+{% macro spark__number_of_hex(text) %} cast(conv({{ text }}, 16, 10) as integer){% endmacro %}
 
 
 {% macro address_hash(address) %}
@@ -72,9 +82,9 @@
     {{ return(adapter.dispatch("address_hash", "sendworthy")(address)) }}
 {% endmacro %}
 
-{% macro duckdb__address_hash(address) %}sha256({{ lowered(address) }}){% endmacro %}
+{% macro duckdb__address_hash(address) %} sha256({{ lowered(address) }}){% endmacro %}
 
-{% macro spark__address_hash(address) %}sha2({{ lowered(address) }}, 256){% endmacro %}
+{% macro spark__address_hash(address) %} sha2({{ lowered(address) }}, 256){% endmacro %}
 
 
 {% macro later_letters() %}
@@ -115,9 +125,9 @@
     {{ return(adapter.dispatch("hash_number", "sendworthy")(text)) }}
 {% endmacro %}
 
-{% macro duckdb__hash_number(text) %}cast('0x' || substr(md5({{ text }}), 1, 8) as bigint){% endmacro %}
+{% macro duckdb__hash_number(text) %} cast('0x' || substr(md5({{ text }}), 1, 8) as bigint){% endmacro %}
 
-{% macro spark__hash_number(text) %}cast(conv(substr(md5({{ text }}), 1, 8), 16, 10) as bigint){% endmacro %}
+{% macro spark__hash_number(text) %} cast(conv(substr(md5({{ text }}), 1, 8), 16, 10) as bigint){% endmacro %}
 
 
 {% macro date_text(time) %}
@@ -125,9 +135,9 @@
     {{ return(adapter.dispatch("date_text", "sendworthy")(time)) }}
 {% endmacro %}
 
-{% macro duckdb__date_text(time) %}strftime({{ time }}, '%Y-%m-%d'){% endmacro %}
+{% macro duckdb__date_text(time) %} strftime({{ time }}, '%Y-%m-%d'){% endmacro %}
 
-{% macro spark__date_text(time) %}date_format({{ time }}, 'yyyy-MM-dd'){% endmacro %}
+{% macro spark__date_text(time) %} date_format({{ time }}, 'yyyy-MM-dd'){% endmacro %}
 
 
 {% macro iso_text(time) %}
@@ -135,9 +145,9 @@
     {{ return(adapter.dispatch("iso_text", "sendworthy")(time)) }}
 {% endmacro %}
 
-{% macro duckdb__iso_text(time) %}strftime({{ time }}, '%Y-%m-%dT%H:%M:%SZ'){% endmacro %}
+{% macro duckdb__iso_text(time) %} strftime({{ time }}, '%Y-%m-%dT%H:%M:%SZ'){% endmacro %}
 
-{% macro spark__iso_text(time) %}date_format({{ time }}, 'yyyy-MM-dd\'T\'HH:mm:ss\'Z\''){% endmacro %}
+{% macro spark__iso_text(time) %} date_format({{ time }}, 'yyyy-MM-dd\'T\'HH:mm:ss\'Z\''){% endmacro %}
 
 
 {% macro fail_with(message) %}
@@ -145,9 +155,9 @@
     {{ return(adapter.dispatch("fail_with", "sendworthy")(message)) }}
 {% endmacro %}
 
-{% macro duckdb__fail_with(message) %}error({{ message }}){% endmacro %}
+{% macro duckdb__fail_with(message) %} error({{ message }}){% endmacro %}
 
-{% macro spark__fail_with(message) %}raise_error({{ message }}){% endmacro %}
+{% macro spark__fail_with(message) %} raise_error({{ message }}){% endmacro %}
 
 
 {% macro lowered(text) %}
@@ -155,7 +165,7 @@
     {{ return(adapter.dispatch("lowered", "sendworthy")(text)) }}
 {% endmacro %}
 
-{% macro duckdb__lowered(text) %}lower({{ text }}){% endmacro %}
+{% macro duckdb__lowered(text) %} lower({{ text }}){% endmacro %}
 
 {% macro spark__lowered(text) -%}
     {#- Spark makes two letters of the capital I with a dot, and another sigma where a word ends -#}
@@ -168,9 +178,9 @@
     {{ return(adapter.dispatch("trim_of", "sendworthy")(text, characters)) }}
 {% endmacro %}
 
-{% macro duckdb__trim_of(text, characters) %}trim({{ text }}, {{ characters }}){% endmacro %}
+{% macro duckdb__trim_of(text, characters) %} trim({{ text }}, {{ characters }}){% endmacro %}
 
-{% macro spark__trim_of(text, characters) %}btrim({{ text }}, {{ characters }}){% endmacro %}
+{% macro spark__trim_of(text, characters) %} btrim({{ text }}, {{ characters }}){% endmacro %}
 
 
 {% macro white_space() %}
@@ -201,7 +211,13 @@
     case
         when strlen({{ text }}) <= {{ bytes }}
         then {{ text }}
-        else list_last(list_filter(list_transform(range(0, {{ bytes }} + 1), lambda n: left({{ text }}, n)), lambda start: strlen(start) <= {{ bytes }}))
+        else
+            list_last(
+                list_filter(
+                    list_transform(range(0, {{ bytes }} + 1), lambda n:left({{ text }}, n)),
+                    lambda start:strlen(start) <= {{ bytes }}
+                )
+            )
     end
 {%- endmacro %}
 
@@ -209,6 +225,13 @@
     case
         when octet_length({{ text }}) <= {{ bytes }}
         then {{ text }}
-        else try_element_at(filter(transform(sequence(0, {{ bytes }}), n -> left({{ text }}, n)), start -> octet_length(start) <= {{ bytes }}), -1)
+        else
+            try_element_at(
+                filter(
+                    transform(sequence(0, {{ bytes }}), n -> left({{ text }}, n)),
+                    start -> octet_length(start) <= {{ bytes }}
+                ),
+                -1
+            )
     end
 {%- endmacro %}

@@ -1,16 +1,26 @@
 {#- Arithmetic of times. All times are UTC without a zone; a day is 24 hours. -#}
-{% macro add_seconds(time, seconds) %}{{ return(adapter.dispatch("add_seconds", "sendworthy")(time, seconds)) }}{% endmacro %}
+{% macro add_seconds(time, seconds) %}
+    {{ return(adapter.dispatch("add_seconds", "sendworthy")(time, seconds)) }}
+{% endmacro %}
 
-{% macro duckdb__add_seconds(time, seconds) %}({{ time }} + to_seconds({{ seconds }})){% endmacro %}
+{% macro duckdb__add_seconds(time, seconds) %} ({{ time }} + to_seconds({{ seconds }})){% endmacro %}
 
-{% macro spark__add_seconds(time, seconds) %}({{ time }} + make_dt_interval(0, 0, 0, {{ seconds }})){% endmacro %}
+{% macro spark__add_seconds(time, seconds) %}
+    ({{ time }} + make_dt_interval(0, 0, 0, {{ seconds }}))
+{% endmacro %}
 
 
-{% macro add_microseconds(time, microseconds) %}{{ return(adapter.dispatch("add_microseconds", "sendworthy")(time, microseconds)) }}{% endmacro %}
+{% macro add_microseconds(time, microseconds) %}
+    {{ return(adapter.dispatch("add_microseconds", "sendworthy")(time, microseconds)) }}
+{% endmacro %}
 
-{% macro duckdb__add_microseconds(time, microseconds) %}({{ time }} + to_microseconds({{ microseconds }})){% endmacro %}
+{% macro duckdb__add_microseconds(time, microseconds) %}
+    ({{ time }} + to_microseconds({{ microseconds }}))
+{% endmacro %}
 
-{% macro spark__add_microseconds(time, microseconds) %}timestamp_micros(unix_micros({{ time }}) + {{ microseconds }}){% endmacro %}
+{% macro spark__add_microseconds(time, microseconds) %}
+    timestamp_micros(unix_micros({{ time }}) + {{ microseconds }})
+{% endmacro %}
 
 
 {% macro time_of_microseconds(microseconds) %}
@@ -18,9 +28,9 @@
     {{ return(adapter.dispatch("time_of_microseconds", "sendworthy")(microseconds)) }}
 {% endmacro %}
 
-{% macro duckdb__time_of_microseconds(microseconds) %}make_timestamp({{ microseconds }}){% endmacro %}
+{% macro duckdb__time_of_microseconds(microseconds) %} make_timestamp({{ microseconds }}){% endmacro %}
 
-{% macro spark__time_of_microseconds(microseconds) %}timestamp_micros({{ microseconds }}){% endmacro %}
+{% macro spark__time_of_microseconds(microseconds) %} timestamp_micros({{ microseconds }}){% endmacro %}
 
 
 {% macro utc_time(text) %}
@@ -28,9 +38,11 @@
     {{ return(adapter.dispatch("utc_time", "sendworthy")(text)) }}
 {% endmacro %}
 
-{% macro duckdb__utc_time(text) %}(cast({{ sql_text(text) }} as timestamptz) at time zone 'UTC'){% endmacro %}
+{% macro duckdb__utc_time(text) %}
+    (cast({{ sql_text(text) }} as timestamptz) at time zone 'UTC')
+{% endmacro %}
 
-{% macro spark__utc_time(text) %}cast({{ sql_text(text) }} as timestamp){% endmacro %}
+{% macro spark__utc_time(text) %} cast({{ sql_text(text) }} as timestamp){% endmacro %}
 
 
 {% macro hour_of_day(time, hour) %}
@@ -39,9 +51,7 @@
 {% endmacro %}
 
 
-{% macro days_before(time, days) %}
-    {{ return(add_seconds(time, "-86400 * (" ~ days ~ ")")) }}
-{% endmacro %}
+{% macro days_before(time, days) %} {{ return(add_seconds(time, "-86400 * (" ~ days ~ ")")) }} {% endmacro %}
 
 
 {% macro within_days(time, days, night=none) %}
@@ -51,12 +61,9 @@
 {%- endmacro %}
 
 
-{% macro active_within(days, time) -%}
+{% macro active_within(time, days) -%}
     {# whether active_on is one of the whole days (UTC) of so many before a time; the day of the time itself is none of them #}
-    (
-        active_on >= cast({{ days_before(time, days) }} as date)
-        and active_on < cast({{ time }} as date)
-    )
+    (active_on >= cast({{ days_before(time, days) }} as date) and active_on < cast({{ time }} as date))
 {%- endmacro %}
 
 
@@ -65,14 +72,19 @@
     {{ return(adapter.dispatch("seconds_between", "sendworthy")(start, end)) }}
 {% endmacro %}
 
-{% macro duckdb__seconds_between(start, end) %}(date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0){% endmacro %}
+{% macro duckdb__seconds_between(start, end) %}
+    (date_diff('microsecond', {{ start }}, {{ end }}) / 1000000.0)
+{% endmacro %}
 
-{% macro spark__seconds_between(start, end) %}((unix_micros({{ end }}) - unix_micros({{ start }})) / 1e6){% endmacro %}
+{% macro spark__seconds_between(start, end) %}
+    ((unix_micros({{ end }}) - unix_micros({{ start }})) / 1e6)
+{% endmacro %}
 
 
 {% macro times_in_steps(start, steps, step_seconds) %}
     {#- a query: `steps` times (step_at) from start, each step_seconds after the one before -#}
-    select {{ add_seconds(start, step_seconds ~ " * step") }} as step_at from range({{ steps }}) as steps(step)
+    select {{ add_seconds(start, step_seconds ~ " * step") }} as step_at
+    from range({{ steps }}) as steps(step)
 {% endmacro %}
 
 
@@ -81,6 +93,6 @@
     {{ return(adapter.dispatch("median", "sendworthy")(expression)) }}
 {% endmacro %}
 
-{% macro duckdb__median(expression) %}quantile_cont({{ expression }}, 0.5){% endmacro %}
+{% macro duckdb__median(expression) %} quantile_cont({{ expression }}, 0.5){% endmacro %}
 
-{% macro spark__median(expression) %}percentile({{ expression }}, 0.5){% endmacro %}
+{% macro spark__median(expression) %} percentile({{ expression }}, 0.5){% endmacro %}

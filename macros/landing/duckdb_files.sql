@@ -70,7 +70,7 @@
     {% endfor %}
     {% set inside = {} %}
     {% for chunk in queries.parquet | batch(100) %}
-        {#- a Parquet file tells its columns as a tree, the root first: what is inside a column is no column, but part of its type -#}
+        {#- a Parquet file lists its columns as a tree, the root first: what is inside a column is no column, but part of its type -#}
         {% for path, name, column_id, children, type in run_query(chunk | join(" union all ") ~ " order by path, column_id").rows %}
             {% if column_id == 0 %}
                 {% do columns.setdefault(path, []) %}

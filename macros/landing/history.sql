@@ -41,7 +41,9 @@
     {% set last = landed_until.get(table_name, "") if landed_until else "9999-12-31" %}
     {% set read = [] %}
     {% for file in files if relative_to_landing(file.path) not in folded and landed_on(file.path) <= last %}
-        {% if known is none or relative_to_landing(file.path) in known %} {% do read.append(file) %} {% endif %}
+        {% if known is none or relative_to_landing(file.path) in known %}
+            {% do read.append(file) %}
+        {% endif %}
     {% endfor %}
     {{ return(read) }}
 {% endmacro %}
@@ -62,19 +64,19 @@
 {% endmacro %}
 
 
-{% macro settled_duplicate(id, name) %}
-    {#- the reason of a row whose id the history knows under the same name: the delivery that counts came with an older drop; known: a CTE with the ids that it knows -#}
-    case when ({{ id }}, {{ name }}) in (select {{ id }}, {{ name }} from known) then 'duplicate' end
+{% macro settled_duplicate(keys) %}
+    {#- the reason of a row that the history knows by its keys: the delivery that counts came with an older drop; known: a CTE with the keys that it knows -#}
+    case when ({{ keys | join(", ") }}) in (select {{ keys | join(", ") }} from known) then 'duplicate' end
 {%- endmacro %}
 
 
-{% macro known_ids(table_name, id, name) %}
-    {#- a query: the ids that the history knows, each with the name of the event; history: a CTE with the rows that it has kept -#}
-    select {{ id }}, {{ name }}
+{% macro known_ids(table_name, keys) %}
+    {#- a query: the keys that the history knows, the id and the name first; history: a CTE with the rows that it has kept -#}
+    select {{ keys | join(", ") }}
     from history
     where quarantine_reason is null
     union all
-    select id as {{ id }}, event_name as {{ name }}
+    select id as {{ keys[0] }}, event_name as {{ keys[1] }}, {{ keys[2:] | join(", ") }}
     from settled_ids
     where table_name = '{{ table_name }}'
 {%- endmacro %}
@@ -84,9 +86,7 @@
     {#- a query: the rows that the history has kept, with these columns; what was from the future may have come by now -#}
     {%- set is_due = "(quarantine_reason = 'from_the_future' and " ~ time ~ " <= " ~ add_seconds(wall_clock(), 3600) ~ ")" -%}
     select
-        {%- for column in columns %}
-            {{ column }},
-        {%- endfor %}
+        {%- for column in columns %} {{ column }}, {%- endfor %}
         unreadable_columns,
         case when {{ is_due }} then null else quarantine_reason end as quarantine_reason,
         file,

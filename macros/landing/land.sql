@@ -26,7 +26,7 @@
         {#- what is called like no table -#}
         {% set of_tables = "(" ~ tables | map(attribute="name") | join("|") ~ ")[./]" %}
         {% for path, fault in faults.items() if not modules.re.match(of_tables, path ~ "/") %}
-            {% do errors.append("landing zone, file " ~ landing_folder() ~ "/" ~ path ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
+            {% do errors.append("landing zone, file " ~ shown_path(landing_folder() ~ "/" ~ path) ~ ": " ~ fault[0] ~ " Fix: " ~ fault[1]) %}
         {% endfor %}
         {% if errors %}
             {% do exceptions.raise_compiler_error(errors | join("\n")) %}
@@ -76,7 +76,7 @@
 
 {% macro landing_error(errors, table, where, what, fix) %}
     {#- errors are collected: whoever has to put a landing zone right wants to see all of them at once -#}
-    {% do errors.append("landing zone, table " ~ table ~ ", " ~ where ~ ": " ~ what ~ " Fix: " ~ fix) %}
+    {% do errors.append("landing zone, table " ~ table ~ ", " ~ shown_path(where) ~ ": " ~ what ~ " Fix: " ~ fix) %}
 {% endmacro %}
 
 
@@ -93,8 +93,15 @@
     {% for file in listed %}
         {% set name = file.path.split("/") | last %}
         {#- _SUCCESS, .crc and the like are the marks of tools, not data -#}
-        {% if not name.startswith(("_", ".")) %}
-            {% if file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
+        {% set is_hidden = name.startswith(("_", ".")) %}
+        {% if not is_hidden or (name | lower).endswith((".parquet", ".csv")) %}
+            {% if is_hidden %}
+                {% do landing_error(
+                    errors, table.name, "file " ~ file.path,
+                    "its name begins with " ~ name[0] ~ ", like the marks of tools, so nobody reads it.",
+                    "give it another name if its rows count, or move it away.",
+                ) %}
+            {% elif file.path.startswith(root ~ "/" ~ table.name ~ ".") and "/" in file.path[root | length + 1:] %}
                 {% do landing_error(
                     errors, table.name, "file " ~ file.path,
                     "it stands in a folder that is called like a file, so nobody reads it.",
@@ -153,8 +160,11 @@
         {% endif %}
     {% endfor %}
     {% set files = describe_files(readable) %}
+    {% set found = {} %}
+    {% for file in listed %} {% do found.update({file.path: file}) %} {% endfor %}
     {% for file in files %}
         {% do file.update({"folder_columns": folder_columns(table, file)}) %}
+        {% do file.update({"size": found[file.path].size, "written_at": found[file.path].written_at}) %}
         {% do check_header(table, file, errors) %}
     {% endfor %}
     {{ return(files) }}
@@ -225,10 +235,17 @@
 {% endmacro %}
 
 
-{% macro shown_path(file) %}
-    {#- the path of a file for people and logs: what stands in a folder's name for a column is a value -#}
-    {% set path = relative_to_landing(file.path) %}
-    {{ return(modules.re.sub("(^|/)(" ~ (file.folder_columns | join("|")) ~ ")=[^/]*", "\\1\\2=…", path) if file.folder_columns else path) }}
+{% macro shown_path(path) %}
+    {#-
+        The path of a file for people and logs, relative to the landing zone or below its folder: what stands in a folder's name
+        for a column (user_id=ann@example.com/) is a value, unless it is a time. Python has the same (foundation/names.py).
+    -#}
+    {% set root = landing_folder() ~ "/" if (landing_folder() ~ "/") in path else "" %}
+    {% set begin = path.split(root, 1)[0] ~ root if root else "" %}
+    {% set masked = modules.re.sub(
+        "(?<=/)(?!(?:landed_on|year|month|day|hour|date|dt)=)(\\w+)=[^/\n]*?(?=/|\\.csv\\b|\\.parquet\\b)", "\\1=…", "/" ~ path[begin | length:]
+    ) %}
+    {{ return(begin ~ masked[1:]) }}
 {% endmacro %}
 
 
@@ -257,28 +274,35 @@
             {% for column in file.columns if column | lower not in known[item.table.name] %}
                 {% do unknown.append(column) %}
             {% endfor %}
-            {% do rows.append([item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")]) %}
+            {% set names = [item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")] %}
+            {#- as it was found, before it was read: what is written meanwhile has another size or time -#}
+            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null")) %}
             {% if unknown %}
-                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(file) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
+                {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(relative_to_landing(file.path)) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
         {% endfor %}
     {% endfor %}
     {% do run_query("drop table if exists landing.landing_files") %}
     {% do run_query(
         "create table landing.landing_files as select cast(null as " ~ text_type() ~ ") as table_name, cast(null as "
-        ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns where false"
+        ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns, "
+        ~ "cast(null as bigint) as file_bytes, cast(null as bigint) as written_at_us where false"
     ) %}
     {% for chunk in rows | batch(500) %}
         {% set values = [] %}
         {% for row in chunk %}
-            {% do values.append("(" ~ sql_text(row[0]) ~ ", " ~ sql_text(row[1]) ~ ", " ~ sql_text(row[2]) ~ ", " ~ sql_text(row[3]) ~ ")") %}
+            {% do values.append("(" ~ row ~ ")") %}
         {% endfor %}
         {% do run_query(
-            "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns from (values "
-            ~ values | join(", ") ~ ") as found(table_name, file, landed_on, unknown_columns)"
+            "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns, file_bytes, "
+            ~ "cast(written_at_us as bigint) from (values " ~ values | join(", ")
+            ~ ") as found(table_name, file, landed_on, unknown_columns, file_bytes, written_at_us)"
         ) %}
     {% endfor %}
-    {% do run_query("insert into landing.landing_files select table_name, file, landed_on, unknown_columns from history.files") %}
+    {% do run_query(
+        "insert into landing.landing_files select table_name, file, landed_on, unknown_columns, cast(null as bigint), cast(null as bigint) "
+        ~ "from history.files"
+    ) %}
 {% endmacro %}
 
 

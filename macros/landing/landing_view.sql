@@ -11,8 +11,7 @@
 
 {% macro delivered_rows(table, files) %}
     {#- a query over all files of a table: what landing_columns says of each column, file, raw_row -#}
-    {%- if files -%}
-        {{ read_landing_table(table, files) }}
+    {%- if files -%} {{ read_landing_table(table, files) }}
     {%- else -%}
         select
             {{ landing_columns(table, {}, none) }}
@@ -28,7 +27,9 @@
         {%- for column in table.columns %}
             {{ column.name }}_is_given,
             {%- if column.type == "timestamp" %} {{ column.name }}_time, {%- endif %}
-            {% if is_kept_as_written(column) -%} {{ column.name }}_text {%- else -%} {{ trimmed(column.name ~ "_text") }} as {{ column.name }}_text {%- endif -%},
+            {% if is_kept_as_written(column) -%} {{ column.name }}_text
+            {%- else -%} {{ trimmed(column.name ~ "_text") }} as {{ column.name }}_text
+            {%- endif -%},
         {%- endfor %}
         {%- if table.keeps_given_columns %} given_columns, {%- endif %}
         file,
@@ -38,66 +39,74 @@
 
 
 {% macro read_rows(table, view, formats) %}
-        with
-            {# <column>: the value, null where it cannot be read; <column>_is_given: something was given #}
-            readings as (
-                select
-                    {%- for column in table.columns %}
-                        {%- set format = formats.get(table.name ~ "." ~ column.name) %}
-                        {{ read_value(column, format) }} as {{ column.name }},
-                        {{ is_given(column) }} as {{ column.name }}_is_given,
-                        {%- if column.last_moment %} {{ is_whole_day(column, format) }} as {{ column.name }}_is_whole_day, {%- endif %}
-                    {%- endfor %}
-                    {%- if table.keeps_given_columns %} given_columns, {%- endif %}
-                    file,
-                    raw_row
-                from landing.{{ view }}_trimmed
-            ),
-
-            translated as (
-                select
-                    {%- for column in table.columns %}
-                        {{ translated_value(column) }} as {{ column.name }},
-                        readings.{{ column.name }}_is_given,
-                        {%- if column.last_moment %} readings.{{ column.name }}_is_whole_day, {%- endif %}
-                    {%- endfor %}
-                    {%- if table.keeps_given_columns %} readings.given_columns, {%- endif %}
-                    readings.file,
-                    readings.raw_row
-                from readings
-                {%- for column in table.columns if column.words %}
-                    left join
-                        landing.words as {{ column.name }}_words
-                        on {{ column.name }}_words.seed_name = '{{ column.words }}'
-                        and readings.{{ column.name }} = {{ column.name }}_words.source_word
+    with
+        {# <column>: the value, null where it cannot be read; <column>_is_given: something was given #}
+        readings as (
+            select
+                {%- for column in table.columns %}
+                    {%- set format = formats.get(table.name ~ "." ~ column.name) %}
+                    {{ read_value(column, format) }} as {{ column.name }},
+                    {{ is_given(column) }} as {{ column.name }}_is_given,
+                    {%- if column.last_moment %}
+                        {{ is_whole_day(column, format) }} as {{ column.name }}_is_whole_day,
+                    {%- endif %}
                 {%- endfor %}
-            )
-        select
-            {%- set missing = [] %}
-            {%- set bad = [] %}
-            {%- set unreadable = [] %}
-            {%- for column in table.columns %}
-                {%- set is_unreadable = column.name ~ " is null and " ~ column.name ~ "_is_given" %}
-                {%- set meaning = every_topic() if column.topics else column.if_unreadable %}
-                {%- if column.required %}
-                    {%- do missing.append("when not " ~ column.name ~ "_is_given then 'missing_" ~ column.name ~ "'") %}
-                {%- endif %}
-                {%- if column.required and not meaning %}
-                    {%- do bad.append("when " ~ is_unreadable ~ " then 'bad_" ~ column.name ~ "'") %}
-                {%- else %}
-                    {%- do unreadable.append("case when " ~ is_unreadable ~ " then '" ~ column.name ~ "' end") %}
-                {%- endif %}
-                {% if meaning -%} case when {{ is_unreadable }} then {{ meaning }} else {{ column.name }} end as {% endif -%} {{ column.name }},
-                {%- if column.last_moment %}
-                case when {{ column.name }}_is_whole_day then {{ last_moment_of_day(column.name) }} else {{ column.name }} end as {{ column.last_moment }},
-                {%- endif %}
+                {%- if table.keeps_given_columns %} given_columns, {%- endif %}
+                file,
+                raw_row
+            from landing.{{ view }}_trimmed
+        ),
+
+        translated as (
+            select
+                {%- for column in table.columns %}
+                    {{ translated_value(column) }} as {{ column.name }},
+                    readings.{{ column.name }}_is_given,
+                    {%- if column.last_moment %} readings.{{ column.name }}_is_whole_day, {%- endif %}
+                {%- endfor %}
+                {%- if table.keeps_given_columns %} readings.given_columns, {%- endif %}
+                readings.file,
+                readings.raw_row
+            from readings
+            {%- for column in table.columns if column.words %}
+                left join
+                    landing.words as {{ column.name }}_words
+                    on {{ column.name }}_words.seed_name = '{{ column.words }}'
+                    and readings.{{ column.name }} = {{ column.name }}_words.source_word
             {%- endfor %}
-            {%- if table.keeps_given_columns %} given_columns, {%- endif %}
-            case {{ (missing + bad) | join(" ") }} end as problem,
-            {{ list_or_null(unreadable) }} as unreadable_columns,
-            file,
-            raw_row
-        from translated
+        )
+    select
+        {%- set missing = [] %}
+        {%- set bad = [] %}
+        {%- set unreadable = [] %}
+        {%- for column in table.columns %}
+            {%- set is_unreadable = column.name ~ " is null and " ~ column.name ~ "_is_given" %}
+            {%- set meaning = every_topic() if column.topics else column.if_unreadable %}
+            {%- if column.required %}
+                {%- do missing.append("when not " ~ column.name ~ "_is_given then 'missing_" ~ column.name ~ "'") %}
+            {%- endif %}
+            {%- if column.required and not meaning %}
+                {%- do bad.append("when " ~ is_unreadable ~ " then 'bad_" ~ column.name ~ "'") %}
+            {%- else %}
+                {%- do unreadable.append("case when " ~ is_unreadable ~ " then '" ~ column.name ~ "' end") %}
+            {%- endif %}
+            {% if meaning -%}
+                case when {{ is_unreadable }} then {{ meaning }} else {{ column.name }} end as
+            {% endif -%} {{ column.name }},
+            {%- if column.last_moment %}
+                case
+                    when {{ column.name }}_is_whole_day
+                    then {{ last_moment_of_day(column.name) }}
+                    else {{ column.name }}
+                end as {{ column.last_moment }},
+            {%- endif %}
+        {%- endfor %}
+        {%- if table.keeps_given_columns %} given_columns, {%- endif %}
+        case {{ (missing + bad) | join(" ") }} end as problem,
+        {{ list_or_null(unreadable) }} as unreadable_columns,
+        file,
+        raw_row
+    from translated
 {% endmacro %}
 
 
@@ -122,9 +131,8 @@
 {% macro list_or_null(expressions) -%}
     {#- those of the expressions that are not null, as a list; null where all of them are -#}
     {%- if expressions -%}
-    case when coalesce({{ expressions | join(", ") }}) is not null then {{ list_of(expressions) }} end
-    {%- else -%}
-    cast(null as {{ text_list_type() }})
+        case when coalesce({{ expressions | join(", ") }}) is not null then {{ list_of(expressions) }} end
+    {%- else -%} cast(null as {{ text_list_type() }})
     {%- endif -%}
 {%- endmacro %}
 
@@ -150,9 +158,12 @@
 {% macro translated_value(column) %}
     {#- a column's value after the seed's translation, null where it is none of the words that fit, or a time that programs cannot hold -#}
     {%- set value = "readings." ~ column.name -%}
-    {%- if column.words -%} {%- set value = "coalesce(" ~ column.name ~ "_words.word, " ~ value ~ ")" -%} {%- endif -%}
+    {%- if column.words -%}
+        {%- set value = "coalesce(" ~ column.name ~ "_words.word, " ~ value ~ ")" -%}
+    {%- endif -%}
     {%- if column.allowed -%} case when {{ value }} in ({{ sql_texts(column.allowed) }}) then {{ value }} end
-    {%- elif column.type == "timestamp" -%} case when {{ value }} between {{ first_time() }} and {{ last_time() }} then {{ value }} end
+    {%- elif column.type == "timestamp" -%}
+        case when {{ value }} between {{ first_time() }} and {{ last_time() }} then {{ value }} end
     {%- else -%} {{ value }}
     {%- endif -%}
 {% endmacro %}
@@ -176,17 +187,18 @@
         {%- set kind = type_kind(type) %}
         {%- if type %} {%- do given.append("'" ~ column.name ~ "'") %} {%- endif %}
         {%- if column.type == "timestamp" %}
-                    {{ landing_time(value, kind, type) }} as {{ column.name }}_time,
+            {{ landing_time(value, kind, type) }} as {{ column.name }}_time,
         {%- endif %}
-                    {{ landing_text(column, value, kind, type) }} as {{ column.name }}_text,
+        {{ landing_text(column, value, kind, type) }} as {{ column.name }}_text,
 
-                    {% if kind is none -%} false
-                    {%- elif type in ("double", "float") and column.type == "text" -%} ({{ value }} is not null and not isnan({{ value }}))
-                    {%- else -%} {{ value }} is not null
-                    {%- endif %} as {{ column.name }}_is_given,
+        {% if kind is none -%} false
+        {%- elif type in ("double", "float") and column.type == "text" -%}
+            ({{ value }} is not null and not isnan({{ value }}))
+        {%- else -%} {{ value }} is not null
+        {%- endif %} as {{ column.name }}_is_given,
     {%- endfor %}
     {%- if table.keeps_given_columns %}
-                    {{ list_of(given) if given else empty_list() }} as given_columns,
+        {{ list_of(given) if given else empty_list() }} as given_columns,
     {%- endif %}
 {%- endmacro %}
 
@@ -212,12 +224,21 @@
     {%- elif kind == "text" -%} {{ value }}
     {%- elif kind == "bytes" -%} {{ text_of_bytes(value) }}
     {%- elif kind == "object" or kind == "list" -%}
-        {%- if (kind == "object" and column.json_object) or (kind == "list" and column.topics) -%} {{ json_text(value) }} {%- else -%} {{ nothing }} {%- endif -%}
+        {%- if (kind == "object" and column.json_object) or (kind == "list" and column.topics) -%}
+            {{ json_text(value) }}
+        {%- else -%} {{ nothing }}
+        {%- endif -%}
     {%- elif kind == "fraction" -%}
         case
             {#- tools write a text that is missing from a column of numbers as not-a-number #}
-            {% if column.type == "text" and type in ("double", "float") -%} when isnan({{ value }}) then null {%- endif %}
-            when abs({{ value }}) < 1e18 and {{ value }} = floor({{ value }}) then cast(cast({{ value }} as decimal(18, 0)) as {{ text_type() }})
+            {% if column.type == "text" and type in ("double", "float") -%} when isnan({{ value }}) then null
+            {%- endif %}
+            {#- a fraction of this size stands for several whole numbers: whose id it was, nobody knows #}
+            {% if column.identifier and type in ("double", "float") -%}
+                when abs({{ value }}) >= {{ 16777216 if type == "float" else 9007199254740992 }} then null
+            {%- endif %}
+            when abs({{ value }}) < 1e18 and {{ value }} = floor({{ value }})
+            then cast(cast({{ value }} as decimal(18, 0)) as {{ text_type() }})
             else cast({{ value }} as {{ text_type() }})
         end
     {%- else -%} cast({{ value }} as {{ text_type() }})
@@ -243,11 +264,16 @@
     {#- a column's value in the contract's type, null where it cannot be read; format: how the source says that it writes it -#}
     {%- set text = column.name ~ "_text" -%}
     {%- if column.topics -%} {{ topics_of_text(text) }}
+    {%- elif column.identifier == "dispatch_id" -%} {{ dispatch_identifier(text, is_trimmed=true) }}
     {%- elif column.identifier -%} {{ identifier(text, is_trimmed=true) }}
     {%- elif column.words or column.allowed -%} {{ normalized_name(text, is_trimmed=true) }}
     {%- elif column.json_object -%} case when {{ is_json_object(text) }} then {{ text }} end
     {%- elif column.type == "timestamp" -%}
-        coalesce({{ column.name }}_time, {% if format %} {{ time_in_format(text, format) }}, {% endif %} {{ time_of_text(text) }})
+        coalesce(
+            {{ column.name }}_time,
+            {% if format %} {{ time_in_format(text, format) }},
+            {% endif %} {{ time_of_text(text) }}
+        )
     {%- elif column.type == "boolean" -%} {{ boolean_of_text(text, format.split("|") if format else none) }}
     {%- elif column.type == "integer" and format -%}
         coalesce({{ integer_of_text(plain_number(text, format)) }}, {{ integer_of_text(text) }})
@@ -261,8 +287,11 @@
     {#- whether anything was given; null words are nothing in a column that is no text -#}
     {%- set text = column.name ~ "_text" -%}
     {%- if is_kept_as_written(column) -%} {{ column.name }}_is_given
-    {%- elif column.type in ("text", "list(text)") and not column.json_object -%} {{ column.name }}_is_given and coalesce({{ text }}, '?') <> ''
-    {%- else -%} {{ column.name }}_is_given and coalesce({{ text }}, '?') not in ('', 'NULL', {{ sql_text("\\N") }}, 'None')
+    {%- elif column.type in ("text", "list(text)") and not column.json_object -%}
+        {{ column.name }}_is_given and coalesce({{ text }}, '?') <> ''
+    {%- else -%}
+        {{ column.name }}_is_given
+        and coalesce({{ text }}, '?') not in ('', 'NULL', {{ sql_text("\\N") }}, 'None')
     {%- endif -%}
 {% endmacro %}
 

@@ -11,7 +11,7 @@
 {% macro duckdb__numbered_rows(source, reasons, keys, order_by) -%}
     {#
         Few keys come more than once, and only their rows are put in order: sorting everything would cost most of a night. The
-        first of the keys tells most rows apart. The files are read once more for each use: as a CTE, all rows of a year would have
+        first of the keys separates most rows. The files are read once more for each use: as a CTE, all rows of a year would have
         to be kept in memory.
     #}
     {%- set is_same = "judged." ~ keys[0] ~ " = repeated." ~ keys[0] -%}
@@ -23,9 +23,7 @@
         left join repeated on {{ is_same }}
         where repeated.{{ keys[0] }} is null
         union all
-        select
-            judged.*,
-            {{ number_of_row(keys, order_by) }} as row_number
+        select judged.*, {{ number_of_row(keys, order_by) }} as row_number
         from ({{ judged_rows(source, reasons) }}) as judged
         inner join repeated on {{ is_same }}
     )
@@ -34,9 +32,7 @@
 {% macro spark__numbered_rows(source, reasons, keys, order_by) -%}
     {# Spark reads what stands before a CTE anew for each use of it, and sorting costs less than reading four times. #}
     numbered as (
-        select
-            judged.*,
-            {{ number_of_row(keys, order_by) }} as row_number
+        select judged.*, {{ number_of_row(keys, order_by) }} as row_number
         from ({{ judged_rows(source, reasons) }}) as judged
     )
 {%- endmacro %}
@@ -44,14 +40,13 @@
 
 {% macro judged_rows(source, reasons) -%}
     {#- a query: the rows of a landing table with the first thing that is wrong with each -#}
-    select *, coalesce(problem, {{ reasons | join(", ") }}) as quarantine_reason
-    from {{ source }}
+    select *, coalesce(problem, {{ reasons | join(", ") }}) as quarantine_reason from {{ source }}
 {%- endmacro %}
 
 
 {% macro number_of_row(keys, order_by) -%}
     row_number() over (
-        partition by {% for key in keys %}judged.{{ key }}, {% endfor %}judged.quarantine_reason is null
+        partition by {% for key in keys %} judged.{{ key }}, {% endfor %} judged.quarantine_reason is null
         order by {{ order_by }}
     )
 {%- endmacro %}
@@ -59,10 +54,10 @@
 
 {% macro quarantined(number) -%}
     {# what of a row could not be read, why it is not staged (null: it is), where it came from, and the whole of it where it is not staged #}
-            unreadable_columns,
-            coalesce(quarantine_reason, case when {{ number }} > 1 then 'duplicate' end) as quarantine_reason,
-            file,
-            case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row
+    unreadable_columns,
+    coalesce(quarantine_reason, case when {{ number }} > 1 then 'duplicate' end) as quarantine_reason,
+    file,
+    case when quarantine_reason is not null or {{ number }} > 1 then {{ whole_row("raw_row") }} end as raw_row
 {%- endmacro %}
 
 
@@ -74,7 +69,7 @@
 
 {% macro unreadable_tables() %}
     {#- the tables whose unreadable rows keep whom they name from marketing, in the order of the reasons -#}
-    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions"]) }}
+    {{ return(landing_tables() | reject("equalto", "erasure_requests") | list) }}
 {% endmacro %}
 
 

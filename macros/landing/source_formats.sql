@@ -33,7 +33,9 @@
     {{ return(adapter.dispatch("time_in_format", "sendworthy")(text, format)) }}
 {% endmacro %}
 
-{% macro duckdb__time_in_format(text, format) %}try_strptime({{ text }}, {{ sql_text(format) }}){% endmacro %}
+{% macro duckdb__time_in_format(text, format) %}
+    try_strptime({{ text }}, {{ sql_text(format) }})
+{% endmacro %}
 
 {% macro spark__time_in_format(text, format) %}
     {%- set pattern = format | replace("%d", "dd") | replace("%m", "MM") | replace("%Y", "yyyy") | replace("%H", "HH") | replace("%M", "mm") | replace("%S", "ss") -%}

@@ -3,7 +3,7 @@
     {% do run_query("create or replace temporary view sendworthy_files using binaryFile options (path "
         ~ sql_text(spark__no_pattern(folder)) ~ ", recursiveFileLookup 'true')") %}
     {% set files = [] %}
-    {#- Spark tells the whole address of a file; what counts is where it stands in the landing zone -#}
+    {#- Spark gives the whole address of a file; what counts is its place in the landing zone -#}
     {% for row in run_query("select path, length from sendworthy_files order by path").rows %}
         {% set path = (row[0] | string).split(folder ~ "/", 1)[1] %}
         {% if path.startswith(table_name ~ "/") or path.startswith(table_name ~ ".") %}

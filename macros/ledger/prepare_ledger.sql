@@ -9,7 +9,7 @@
             + graph.sources.values() | map(attribute="schema") | list %}
         {% if target.database | lower in schemas %}
             {% do exceptions.raise_compiler_error(
-                file ~ " is called like the schema " ~ target.database | lower ~ " in it, so that DuckDB cannot tell the two apart. Nothing was changed.\n"
+                file ~ " is called like the schema " ~ target.database | lower ~ " in it, so that DuckDB would confuse the two. Nothing was changed.\n"
                 ~ "  Fix: name another file in the environment variable SENDWORTHY_BUILD_DB."
             ) %}
         {% endif %}
@@ -28,7 +28,7 @@
 
 
 {#
-    The ledgers exist from the first night on. Only `sendworthy nightly` writes them (and carries them from the published
+    The ledgers, and the record of runs, exist from the first night on. Only `sendworthy nightly` writes them (and carries them from the published
     file into the night's build); `dbt build` alone reads them, so that caps and cooldowns count what was sent.
 #}
 {% macro prepare_ledger() %}
@@ -40,8 +40,8 @@
         {#- what is built from here on has not been audited; only a whole night says so again, and only then it is exported -#}
         {% do run_query("drop table if exists ops.audited") %}
         {#- where messages are taken back, land() makes views of the published ones -#}
-        {% for name in ["decisions", "dispatches", "cancellations", "files_read"] if not is_taking_back() %}
-            {% do run_query(ledger_table(name)) %}
+        {% for source in graph.sources.values() if source.source_name in ["ledger", "ops"] and not is_taking_back() %}
+            {% do run_query(ledger_table(source.name)) %}
         {% endfor %}
     {% endif %}
 {% endmacro %}
@@ -55,7 +55,9 @@
 {% macro duckdb__prepare_session() %}
     {#- of the whole process; a profile has no way to say "as DuckDB would have it" -#}
     {% for variable, setting in [("SENDWORTHY_MEMORY", "memory_limit"), ("SENDWORTHY_THREADS", "threads")] %}
-        {% if env_var(variable, "") %} {% do run_query("set " ~ setting ~ " = " ~ sql_text(env_var(variable))) %} {% endif %}
+        {% if env_var(variable, "") %}
+            {% do run_query("set " ~ setting ~ " = " ~ sql_text(env_var(variable))) %}
+        {% endif %}
     {% endfor %}
 {% endmacro %}
 
@@ -65,37 +67,14 @@
 {% endmacro %}
 
 
-{% macro ledger_columns(name) %}
-    {#- what a ledger holds: [column, type], a list of texts as list(text) -#}
-    {% if name == "decisions" %}
-        {{ return([
-            ["as_of", "timestamp"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"], ["decision", "text"],
-            ["primary_reason", "text"], ["reasons", "list(text)"], ["variant", "text"], ["trigger_at", "timestamp"],
-            ["priority", "integer"], ["lost_to", "list(text)"], ["send_at", "timestamp"],
-        ]) }}
-    {% elif name == "dispatches" %}
-        {{ return([
-            ["as_of", "timestamp"], ["dispatch_id", "text"], ["user_id", "text"], ["campaign_id", "text"], ["channel", "text"],
-            ["variant", "text"], ["send_at", "timestamp"], ["valid_until", "timestamp"], ["journey_started_at", "timestamp"],
-            ["address_hash", "text"],
-        ]) }}
-    {% elif name == "cancellations" %}
-        {{ return([
-            ["as_of", "timestamp"], ["dispatch_id", "text"], ["campaign_id", "text"], ["user_id", "text"],
-            ["cancelled_at", "timestamp"], ["reasons", "list(text)"],
-        ]) }}
-    {% elif name == "files_read" %}
-        {{ return([["table_name", "text"], ["file", "text"], ["first_read_at", "timestamp"]]) }}
-    {% endif %}
-{% endmacro %}
-
-
 {% macro ledger_table(name) %}
+    {#- its columns are those of models/staging/ledger/_ledger__sources.yml -#}
+    {% set found = graph.sources.values() | selectattr("source_name", "in", ["ledger", "ops"]) | selectattr("name", "equalto", name) | first %}
     {% set columns = [] %}
-    {% for column, type in ledger_columns(name) %}
-        {% do columns.append(column ~ " " ~ engine_type(type)) %}
+    {% for column in found.columns.values() %}
+        {% do columns.append(column.name ~ " " ~ engine_type(column.data_type)) %}
     {% endfor %}
-    {{ return("create table if not exists ledger." ~ name ~ " (" ~ columns | join(", ") ~ ")" ~ ledger_place(name)) }}
+    {{ return("create table if not exists " ~ found.schema ~ "." ~ name ~ " (" ~ columns | join(", ") ~ ")" ~ ledger_place(name)) }}
 {% endmacro %}
 
 
@@ -104,7 +83,7 @@
     {{ return(adapter.dispatch("ledger_place", "sendworthy")(name)) }}
 {% endmacro %}
 
-{% macro duckdb__ledger_place(name) %}{{ return("") }}{% endmacro %}
+{% macro duckdb__ledger_place(name) %} {{ return("") }}{% endmacro %}
 
 {% macro spark__ledger_place(name) %}
     {#- a night puts the ledgers of the published file there; without one, dbt alone keeps a table that stays empty -#}

@@ -11,5 +11,8 @@
 
 {% macro number_of_text(text) -%}
     {# a trimmed text as a number, null where it is none #}
-    case when {{ matches(text, "^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]{1,2})?\\z") }} then try_cast({{ text }} as double) end
+    case
+        when {{ matches(text, "^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]{1,2})?\\z") }}
+        then try_cast({{ text }} as double)
+    end
 {%- endmacro %}

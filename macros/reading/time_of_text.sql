@@ -36,10 +36,11 @@
 {% macro offset_seconds(text) -%}
     {# the offset from UTC at the end of a text: +02:00, +0200 or +02; 0 where there is none (Z, UTC) #}
     (
-        case when {{ first_match(text, "[+-][0-9]{1,2}(:?[0-9]{2})?\\z") }} like '-%' then -1 else 1 end
-        * (
-            3600 * coalesce(try_cast({{ first_match(text, "[+-]([0-9]{1,2})(:?[0-9]{2})?\\z", 1) }} as integer), 0)
-            + 60 * coalesce(try_cast({{ first_match(text, "[+-][0-9]{1,2}:?([0-9]{2})\\z", 1) }} as integer), 0)
+        case when {{ first_match(text, "[+-][0-9]{1,2}(:?[0-9]{2})?\\z") }} like '-%' then -1 else 1 end * (
+            3600
+            * coalesce(try_cast({{ first_match(text, "[+-]([0-9]{1,2})(:?[0-9]{2})?\\z", 1) }} as integer), 0)
+            + 60
+            * coalesce(try_cast({{ first_match(text, "[+-][0-9]{1,2}:?([0-9]{2})\\z", 1) }} as integer), 0)
         )
     )
 {%- endmacro %}
@@ -78,4 +79,4 @@
     {{- return("timestamp '0001-01-01 00:00:00'") -}}
 {% endmacro %}
 
-{% macro last_time() %}{{- return("timestamp '9999-12-31 23:59:59.999999'") -}}{% endmacro %}
+{% macro last_time() %} {{- return("timestamp '9999-12-31 23:59:59.999999'") -}}{% endmacro %}

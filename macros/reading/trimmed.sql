@@ -6,7 +6,7 @@
 {% macro duckdb__trimmed(text) -%}
     {# almost every text begins and ends with a visible ASCII character, and looking at two of them costs a fifth of a pattern #}
     case
-        when ord({{ text }}) between 33 and 126 and ord({{ text }}[-1]) between 33 and 126
+        when ord({{ text }}) between 33 and 126 and ord({{ text }} [-1]) between 33 and 126
         then {{ text }}
         else {{ replace_all(text, edge_pattern()) }}
     end

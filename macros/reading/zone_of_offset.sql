@@ -3,7 +3,8 @@
     {%- set offset = "upper(" ~ text ~ ")" -%}
     {%- set seconds = offset_seconds(offset) -%}
     case
-        when {{ offset }} = 'Z' then '+00:00'
+        when {{ offset }} = 'Z'
+        then '+00:00'
         when
             {{ matches(offset, "^(UTC|GMT)? ?[+-]([0-9]|0[0-9]|1[0-4])(:?[0-5][0-9])?\\z") }}
             and abs({{ seconds }}) <= 50400

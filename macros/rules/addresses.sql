@@ -1,10 +1,14 @@
 {# Where a message can go (contract §5, addresses). Each takes a trimmed address; null gives null or false. #}
 {% macro is_valid_address(channel, address) -%}
     coalesce(
-        case {{ channel }}
-            when 'email' then {{ is_valid_email(address) }}
-            when 'sms' then {{ matches(address, "^\\+[1-9][0-9]{6,14}\\z") }}
-            when 'push' then true
+        case
+            {{ channel }}
+            when 'email'
+            then {{ is_valid_email(address) }}
+            when 'sms'
+            then {{ matches(address, "^\\+[1-9][0-9]{6,14}\\z") }}
+            when 'push'
+            then true
         end
         and not {{ is_blank(without_html_references(address)) }},
         false

@@ -1,4 +1,4 @@
-{# What a relation's columns say about the settings: the only places where a model asks the warehouse what it is made of. #}
+{# What a relation's columns or a seed's rows say about the settings: the only places where a model asks the warehouse what it is made of. #}
 {% macro segment_names_of_flags(relation) %}
     {# one expression a segment: its name where its flag holds #}
     {% set expressions = [] %}
@@ -20,6 +20,19 @@
         {% endfor %}
     {% endif %}
     {{ return(names | sort) }}
+{% endmacro %}
+
+
+{% macro declared_merge_fields() %}
+    {# every merge field that a template may name, in order of name; none while dbt only parses, and before there are seeds #}
+    {% set seed = ref("merge_fields") %}
+    {% set names = [] %}
+    {% if execute and load_relation(seed) is not none %}
+        {% for row in run_query("select merge_field from " ~ seed ~ " order by merge_field") %}
+            {% do names.append(row[0]) %}
+        {% endfor %}
+    {% endif %}
+    {{ return(names) }}
 {% endmacro %}
 
 

@@ -4,9 +4,15 @@
 {%- endmacro %}
 
 
-{% macro in_last(days, time) -%}
+{% macro in_last(time, days) -%}
     {#- whether a time, that may be missing, is within so many days; the relation has the night as its column as_of #}
     {{ has(within_days(time, days, "as_of")) }}
+{%- endmacro %}
+
+
+{% macro is_slow(seconds, median_seconds) -%}
+    {#- an onboarding against the median of the completed ones; where that is 0 or there is none, nobody is slow #}
+    ({{ median_seconds }} > 0 and {{ seconds }} >= 2 * {{ median_seconds }})
 {%- endmacro %}
 
 

@@ -52,17 +52,23 @@
         cancel_on,
         {{ without_overrides("merge_values") }} as merge_values
     from
-        {%- if one_per_address %}
+    {%- if one_per_address %}
             (
                 select
                     *,
-                    row_number() over (partition by campaign_id, {{ lowered("address") }} order by dispatch_id) as place
+                    row_number() over (
+                        partition by campaign_id, {{ lowered("address") }} order by dispatch_id
+                    ) as place
                 from {{ send_list }}
             ) as placed
         where place = 1 and
-        {%- else %} {{ send_list }} where
-        {%- endif %}
-        channel in ({% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}{% else %}''{% endfor %})
+    {%- else %} {{ send_list }} where
+    {%- endif %}
+        channel in (
+            {% for channel in channels %}{{ sql_text(channel) }}{{ ", " if not loop.last }}
+            {% else %}''
+            {% endfor %}
+        )
 {%- endmacro %}
 
 
@@ -117,3 +123,31 @@
     {%- endfor -%}
     {{- return("'{' || concat_ws(', ', " ~ parts | join(", ") ~ ") || '}'") -}}
 {%- endmacro %}
+
+
+{% macro column_of_merge_field(field) -%}
+    {#- the column of a merge field in a destination that has one for each: under the name that `fields` of its description gives -#}
+    {{- return(destination_setting("fields", {}).get(field, field)) -}}
+{%- endmacro %}
+
+
+{% macro merge_field_columns(fields) -%}
+    {#- what stands behind the columns that every message has: one column for each merge field, as cells of a CSV -#}
+    {%- for field in fields %}
+        , {{ spreadsheet_text(field) }} as {{ adapter.quote(column_of_merge_field(field)) }}
+    {%- endfor -%}
+{%- endmacro %}
+
+
+{% macro add_merge_fields_to_contract() %}
+    {#-
+        the contract of a model that says `merge_field_columns: true` in its meta lists what every message has; its other columns are
+        the merge fields, whichever there are tonight. So a new one is no change of five contracts, and any other column still is
+    -#}
+    {% if model.config.get("meta", {}).get("merge_field_columns") %}
+        {% for field in merge_field_names(ref("merge_field_values")) %}
+            {% set name = column_of_merge_field(field) %}
+            {% do model["columns"].update({name: {"name": name, "data_type": "string", "quote": true}}) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

@@ -42,12 +42,15 @@
 {% macro distance_in_metres(latitude_a, longitude_a, latitude_b, longitude_b) -%}
     {# great-circle (haversine) on a sphere of the Earth's mean radius #}
     (
-        2 * 6371008.8 * asin(
+        2
+        * 6371008.8
+        * asin(
             least(
                 1.0,
                 sqrt(
                     power(sin(radians({{ latitude_b }} - {{ latitude_a }}) / 2), 2)
-                    + cos(radians({{ latitude_a }})) * cos(radians({{ latitude_b }}))
+                    + cos(radians({{ latitude_a }}))
+                    * cos(radians({{ latitude_b }}))
                     * power(sin(radians({{ longitude_b }} - {{ longitude_a }}) / 2), 2)
                 )
             )

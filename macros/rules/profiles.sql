@@ -8,9 +8,12 @@
 {% macro strictest(consent, condition) -%}
     {# an aggregate: the strictest of the consents that meet the condition; false is stricter than unknown, unknown than true #}
     case
-        when count(case when {{ condition }} and not {{ consent }} then 1 end) > 0 then false
-        when count(case when {{ condition }} and {{ consent }} is null then 1 end) > 0 then null
-        when count(case when {{ condition }} then 1 end) > 0 then true
+        when count(case when {{ condition }} and not {{ consent }} then 1 end) > 0
+        then false
+        when count(case when {{ condition }} and {{ consent }} is null then 1 end) > 0
+        then null
+        when count(case when {{ condition }} then 1 end) > 0
+        then true
     end
 {%- endmacro %}
 

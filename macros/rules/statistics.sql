@@ -8,14 +8,29 @@
 {% endmacro %}
 
 
+{% macro anytime_quantile(unit_variance, chance) -%}
+    {#
+        What stands in the place of the quantile of the normal in an interval that holds on all nights at once, however often
+        somebody looks: the boundary of a normal mixture (Robbins 1970; Johari et al. 2022, "Always valid inference", for a
+        difference of two means). The chance that the interval ever misses the truth is at most `chance`.
+        unit_variance: of the estimate, where one person's variance is 1: 1 / n, and 1 / a + 1 / b for a difference. The boundary is
+        narrowest for effects of about a tenth of a person's standard deviation (0.1 squared is 0.01).
+    #}
+    sqrt(
+        (1 + ({{ unit_variance }}) / 0.01e0)
+        * (2 * ln(1 / {{ chance }}) + ln(1 + 0.01e0 / ({{ unit_variance }})))
+    )
+{%- endmacro %}
+
+
 {% macro proportion(successes, trials) -%}
     (cast({{ successes }} as double) / nullif({{ trials }}, 0))
 {%- endmacro %}
 
 
-{% macro wilson_bound(successes, trials, sign) -%}
+{% macro wilson_bound(successes, trials, sign, quantile=none) -%}
     {# a bound of the Wilson score interval of a proportion: sign "-" for the lower one, "+" for the upper one #}
-    {%- set z = normal_quantile_95() -%}
+    {%- set z = quantile or normal_quantile_95() -%}
     (
         case
             when {{ trials }} = 0
@@ -39,17 +54,21 @@
 {%- endmacro %}
 
 
-{% macro newcombe_bound(successes_a, trials_a, successes_b, trials_b, sign) -%}
+{% macro newcombe_bound(a, b, sign, quantile=none) -%}
     {# a bound of the interval of proportion a - proportion b: Newcombe's hybrid of the two Wilson intervals #}
+    {%- set successes_a, trials_a = a -%}
+    {%- set successes_b, trials_b = b -%}
     {%- set opposite = "+" if sign == "-" else "-" -%}
     (
         {{ proportion(successes_a, trials_a) }} - {{ proportion(successes_b, trials_b) }}
         {{ sign }} sqrt(
             power(
-                {{ proportion(successes_a, trials_a) }} - {{ wilson_bound(successes_a, trials_a, sign) }},
+                {{ proportion(successes_a, trials_a) }}
+                - {{ wilson_bound(successes_a, trials_a, sign, quantile) }},
                 2
             ) + power(
-                {{ proportion(successes_b, trials_b) }} - {{ wilson_bound(successes_b, trials_b, opposite) }},
+                {{ proportion(successes_b, trials_b) }}
+                - {{ wilson_bound(successes_b, trials_b, opposite, quantile) }},
                 2
             )
         )

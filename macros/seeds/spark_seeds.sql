@@ -9,7 +9,7 @@
         {% do columns.append(name ~ " " ~ engine_type(model.config.column_types[name])) %}
     {% endfor %}
     {% set sql = "create table " ~ this.render() ~ " (" ~ columns | join(", ") ~ ") using parquet" %}
-    {% call statement("_") %}{{ sql }}{% endcall %}
+    {% call statement("_") %} {{ sql }}{% endcall %}
     {{ return(sql) }}
 {% endmacro %}
 
@@ -31,8 +31,6 @@
         {% do rows.append("(" ~ values | join(", ") ~ ")") %}
     {% endfor %}
     {% set sql = "insert into " ~ this.render() ~ " values " ~ rows | join(", ") %}
-    {% if rows %}
-        {% do adapter.add_query(sql, bindings=bindings, abridge_sql_log=True) %}
-    {% endif %}
+    {% if rows %} {% do adapter.add_query(sql, bindings=bindings, abridge_sql_log=True) %} {% endif %}
     {{ return(sql) }}
 {% endmacro %}

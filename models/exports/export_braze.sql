@@ -3,7 +3,6 @@
     the attribute's old value standing, so every row also says which of its fields are blank tonight.
 #}
 {%- set fields = merge_field_names(ref("merge_field_values")) -%}
-{%- set names = destination_setting("fields", {}) -%}
 
 with
     messages as ({{ messages_to_deliver(ref("send_list")) }}),
@@ -19,9 +18,7 @@ with
             send_at as sendworthy_send_at,
             valid_until as sendworthy_valid_until,
             blank_fields as sendworthy_blank_fields
-            {%- for field in fields %}
-                , {{ spreadsheet_text(field) }} as {{ names.get(field, field) }}
-            {%- endfor %}
+            {{ merge_field_columns(fields) }}
         from fields
     )
 

@@ -18,7 +18,7 @@ with
             send_at as sendworthy_send_at,
             valid_until as sendworthy_valid_until,
             blank_fields as sendworthy_blank_fields
-            {%- for field in fields %}, {{ spreadsheet_text(field) }} as {{ field }} {%- endfor %}
+            {{ merge_field_columns(fields) }}
         from fields
     )
 

@@ -26,10 +26,8 @@ with
     tags as (
         select
             {%- for field in fields %}
-                coalesce(
-                    max(case when merge_field = '{{ field }}' then merge_tag end),
-                    {#- a field without a tag of its own gets its name, as far as Mailchimp takes it -#}
-                    '{{ (field | upper | replace("_", ""))[:10] }}'
+                max(
+                    case when merge_field = '{{ field }}' then merge_tag end
                 ) as {{ field }}_tag{{ "," if not loop.last }}
             {%- endfor %}
         from merge_field_tags

@@ -537,7 +537,7 @@ def test_rendering_every_message_finds_the_fault_that_the_proof_finds(world: Wor
     assert filled == 3 and 1 <= max(rendered.faults[world.message.campaign_id].values()) <= 3
 
 
-def test_kinds_of_messages_that_are_told_apart_wrongly_are_noticed(world: World) -> None:
+def test_patterns_that_mix_kinds_of_messages_are_noticed(world: World) -> None:
     world.fill([None])
     world.sql(
         "create table audit.facts as select * replace ('+' as render_key) from audit.audit_merge_values"

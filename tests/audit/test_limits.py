@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sendworthy.audit.limits import judge_limits, read_landed
@@ -19,6 +22,7 @@ from sendworthy.audit.overrides import Acceptance, hold_back
 from sendworthy.settings.seed_files import SOURCES
 from sendworthy.warehouse import database as warehouse
 
+from tests.support.model_harness import LIMITS, Warehouse
 from tests.support.projects import ROOT
 
 TONIGHT = datetime(2026, 6, 2)
@@ -44,6 +48,7 @@ class World:
     """A build file with as much in it as the limits look at; its nights are recorded as those of a real one are."""
 
     connection: duckdb.DuckDBPyConnection
+    models: Warehouse
     runs: int = 0
 
     def settings(self, swing: object = 50, least: int = 100, fall: object = 20) -> None:
@@ -73,7 +78,6 @@ class World:
         sources: Mapping[str, Source] | None = None,
         acceptance: Acceptance | None = None,
         gate_fails: tuple[str, ...] = (),
-        window: timedelta = 72 * HOUR,
         unreadable: Mapping[str, tuple[int, int, object]] | None = None,
         segment: Told | None = None,
         everybody: Told | None = None,
@@ -96,19 +100,20 @@ class World:
                 "insert into intermediate.int_limits__quarantined_tables values (?, ?, ?, ?)",
                 [table, *counts],
             )
-        run("create or replace table marts.campaign_decisions (campaign_id varchar)")
-        run("create or replace table marts.personalization_completeness (campaign_id varchar, variant varchar,"
+        run("create or replace table intermediate.int_nights__as_of as select ?::timestamp as as_of", [as_of])
+        run("create or replace table intermediate.int_campaigns__gates (campaign_id varchar)")
+        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar,"
             " merge_field varchar, users bigint, blank_users bigint)")  # fmt: skip
         for table, (count, newest) in (sources or {"events": (1000, as_of - HOUR)}).items():
             run("insert into intermediate.int_nights__sources values (?, ?, ?)", [table, count, newest])
         campaigns = []
         for name, one in told.items():
             run("insert into intermediate.int_campaigns__settings values (?, ?)", [name, one.in_force])
-            run("insert into marts.campaign_decisions select ? from range(?)", [name, one.people])
+            run("insert into intermediate.int_campaigns__gates select ? from range(?)", [name, one.people])
             for merge_field, (people, blank) in one.coverage.items():
                 for variant in ("default", "personalized"):
                     run(
-                        "insert into marts.personalization_completeness values (?, ?, ?, ?, ?)",
+                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, ?, ?, ?)",
                         [name, variant, merge_field, people, blank],
                     )
             failed = (
@@ -125,9 +130,12 @@ class World:
                     "gate": {"passed": not failed, "messages": 5, "failed": failed},
                 }
             )
-        warehouse.create_runs(self.connection)
+        warehouse.create_ledgers(self.connection, ROOT)
         landed = read_landed(self.connection)
-        found = judge_limits(self.connection, campaigns, as_of, window)
+        for model in self.models.models:
+            if model in (*LIMITS, "stg_ledger__runs"):
+                self.models.run_model(self.connection, model, as_of=as_of)
+        found = judge_limits(self.connection, campaigns)
         notes = hold_back(self.connection, campaigns, found, acceptance, as_of, datetime(2026, 6, 9))
         self.runs += 1
         warehouse.record_run(
@@ -162,19 +170,25 @@ class World:
 
 
 @contextmanager
-def a_world() -> Iterator[World]:
+def a_world(models: Warehouse) -> Iterator[World]:
     with duckdb.connect() as connection:
-        for schema in ("settings", "intermediate", "marts", "ops"):
+        for schema in ("settings", "staging", "intermediate", "ops"):
             connection.execute(f"create schema {schema}")
-        world = World(connection)
+        world = World(connection, models)
         world.settings()
         world.sources(("events", 48, 20, "all"), ("support_tickets", None, 20, "with_segments"))
         yield world
 
 
+@pytest.fixture(scope="session")
+def models(warehouse: Warehouse) -> Warehouse:
+    """The compiled project; `warehouse` is a module here."""
+    return warehouse
+
+
 @pytest.fixture
-def world() -> Iterator[World]:
-    with a_world() as world:
+def world(models: Warehouse) -> Iterator[World]:
+    with a_world(models) as world:
         yield world
 
 
@@ -233,10 +247,12 @@ def test_an_audience_that_swings(
     hundredths=st.integers(0, 10000),
     least=st.integers(0, 300),
 )
-def test_swings_as_a_naive_function_has_them(before: int, tonight: int, hundredths: int, least: int) -> None:
+def test_swings_as_a_naive_function_has_them(
+    models: Warehouse, before: int, tonight: int, hundredths: int, least: int
+) -> None:
     larger = max(before, tonight)
     swings = larger > 0 and Fraction(abs(before - tonight), larger) > Fraction(hundredths, 10000)
-    with a_world() as world:
+    with a_world(models) as world:
         world.settings(swing=f"{hundredths / 100:.2f}", least=least)
         world.night(BEFORE, segment=Told(before))
         failed = world.failed(segment=Told(tonight))
@@ -487,8 +503,15 @@ def test_to_accept_what_nothing_holds_back_is_noted(world: World) -> None:
 
 
 def test_the_sources_are_those_of_the_landing_zone() -> None:
-    contract = (ROOT / "models/staging/landing/_landing__sources.yml").read_text(encoding="utf-8")
+    """All of them, each once, in the three places that name them: a table that one leaves out would be under no limit."""
+    described = yaml.safe_load(
+        (ROOT / "models/staging/landing/_landing__sources.yml").read_text(encoding="utf-8")
+    )
+    tables = [table["name"] for table in described["sources"][0]["tables"]]
+    # what the night itself says of the files
+    assert sorted(SOURCES) == sorted({*tables} - {"landing_files", "row_counts"}) and len(SOURCES) == 6
     macro = (ROOT / "macros/landing/quarantine.sql").read_text(encoding="utf-8")
-    listed = macro[macro.index("macro landing_tables") :]
-    for table in SOURCES:
-        assert f"- name: {table}\n" in contract and f'"{table}"' in listed
+    (listed,) = re.findall(r"macro landing_tables\(\).*?return\((\[.*?\])\)", macro, re.DOTALL)
+    assert sorted(json.loads(listed)) == sorted(SOURCES)
+    with (ROOT / "seeds/source_limits.csv").open(encoding="utf-8", newline="") as file:
+        assert sorted(row["table_name"] for row in csv.DictReader(file)) == sorted(SOURCES)

@@ -142,7 +142,7 @@ def test_the_lists_of_the_last_night_stay_as_they_were(nights: Nights) -> None:
     assert nights.first.lists and nights.first_after == nights.first.lists
 
 
-def test_each_contact_is_told_and_what_fails_is_a_warning(nights: Nights) -> None:
+def test_each_contact_gets_an_alert_and_what_fails_is_a_warning(nights: Nights) -> None:
     damaged = nights.damaged
     told = {alert["campaign_id"]: alert for alert in nights.alerts}
     assert set(told) == damaged.held_back and len(nights.alerts) == len(told)
@@ -188,7 +188,7 @@ def test_what_a_person_accepts_goes_out_and_is_recorded(nights: Nights) -> None:
     assert f"--accept {WITHOUT_SEGMENTS}: nothing held it back" in accepted.result.stderr
 
 
-def test_nothing_is_told_where_the_address_is_not_there_and_that_is_said(nights: Nights) -> None:
+def test_without_an_address_there_is_a_warning_and_no_alert(nights: Nights) -> None:
     assert "environment variable ALERT_WEBHOOK is not set" in nights.accepted.result.stderr
 
 

@@ -142,6 +142,13 @@ FAULTS = [
         "t.liquid:2",
         "the subject would be empty",
     ),
+    (
+        "---\nsubject: x\n---\n{% case a %}{% when 'de' %}Hallo{% endcase %}",
+        {"a": "fr"},
+        "t.liquid:4",
+        "body would be empty",
+    ),
+    (" \u200b {% if a %}x{% endif %}", {"a": None}, "t.liquid:1", "the body would be empty"),
     ("---\nsubject: 'Hello {{ a }}'\n---\nx", {"a": "y" * 145}, "t.liquid:2", "longer than 150"),
     (
         "{% if a <= b %}x{% endif %}{{ a | divided_by: b }}",
@@ -153,7 +160,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("text", "values", "where", "what"), FAULTS)
-def test_a_fault_is_seen_and_told_with_its_line(
+def test_a_fault_is_found_and_reported_with_its_line(
     text: str, values: dict[str, str | None], where: str, what: str
 ) -> None:
     template = analyse(text)
@@ -166,7 +173,8 @@ def test_a_fault_is_seen_and_told_with_its_line(
 
 NO_FAULTS = [
     ("{{ a | default: 'you' }}", {"a": None}),
-    ("{% if a %}{{ a }}{% endif %}", {"a": None}),
+    ("Hello{% if a %} {{ a }}{% endif %}", {"a": None}),
+    ("<img src='x.png'>{% if a %}{{ a }}{% endif %}", {"a": None}),
     ("{% capture g %}{{ a }}{% endcapture %}{{ g | default: 'you' }}", {"a": None}),
     ("{% assign g = '' %}{{ g }}{{ a }}", {"a": "Ann"}),  # no field's blank
     ("{{ a }}", {"a": "\u674e"}),

@@ -1,4 +1,4 @@
-"""What a night does on Spark once dbt has built it, on a small lake of its own: the gate, the gathering, and the quiet."""
+"""What a night does on Spark once dbt has built it, on a small lake of its own: the audit, the gathering, and the quiet."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     project = Project(ROOT)
     engine = SparkEngine(project, read_target(project, "spark", os.environ), root / "s.duckdb")
     engine.check(ROOT / "data" / "sample")
-    build = warehouse.new_build(root / "s.duckdb")
+    build = warehouse.new_build(root / "s.duckdb", ROOT)
     environment = engine.prepare(build)
     settings = read_target(project, "spark", {**os.environ, **environment}).settings
     try:
@@ -187,7 +187,7 @@ def test_the_gate_says_on_spark_what_it_says_on_duckdb_and_what_is_published_is_
     assert capfd.readouterr() == ("", "") and not (lake.root / "derby.log").exists()
 
 
-def test_what_spark_throws_is_told_without_a_trace_and_without_anybody_s_data(
+def test_what_spark_throws_is_reported_without_a_trace_and_without_anybody_s_data(
     lake: Lake, capfd: pytest.CaptureFixture[str]
 ) -> None:
     session = lake.night._session

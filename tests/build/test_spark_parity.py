@@ -1,7 +1,7 @@
 """Two nights on DuckDB and the same two on Spark: not one row of what people use may differ, and not one byte of a list.
 
-The sample by the command line, with all that belongs to a night; real data (`../shared/real`, where it is there) and a few random
-worlds by the compiled models, all in one session of Spark. What was compared is printed at the end, as a table.
+The sample by the command line, with all that belongs to a night; real data (`../shared/real`, or where it is not there an extract)
+and a few random worlds by the compiled models, all in one session of Spark. What was compared is printed at the end, as a table.
 
 SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (2 unless told).
 """
@@ -40,7 +40,7 @@ from tests.support.spark_harness import SparkWarehouse, spark_warehouse
 
 pytestmark = pytest.mark.spark
 
-REAL = ROOT.parent / "shared" / "real"
+REAL, EXTRACTS = ROOT.parent / "shared" / "real", ROOT / "tests" / "fixtures" / "real"
 HISTORY_NIGHTS = 5
 WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "2"))
 ENGINES = ("duckdb", "spark")
@@ -127,9 +127,7 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkWarehous
 def test_two_nights_on_real_data(
     warehouse: Warehouse, on_spark: SparkWarehouse, tmp_path: Path, name: str, first: datetime
 ) -> None:
-    raw = REAL / name
-    if not raw.is_dir():
-        pytest.skip(f"{name}: the real data is not there ({Path('..') / 'shared' / 'real' / name})")
+    raw = REAL / name if (REAL / name).is_dir() else EXTRACTS / name
     world = World(raw, first, datetime(2026, 1, 1), Settings.load(PROJECT))
     wrong, _ = two_nights(name, world, warehouse, on_spark, tmp_path)
     assert not wrong, "\n".join(wrong)

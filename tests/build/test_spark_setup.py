@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -49,6 +48,9 @@ sendworthy:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "profiles.yml").write_text(PROFILE, encoding="utf-8")
+    ledgers = tmp_path / warehouse.LEDGER_CONTRACT
+    ledgers.parent.mkdir(parents=True)
+    ledgers.write_bytes((ROOT / warehouse.LEDGER_CONTRACT).read_bytes())
     return Project(tmp_path)
 
 
@@ -102,7 +104,7 @@ def fake_java(folder: Path, version: str) -> Path:
     return folder
 
 
-def test_a_java_that_is_missing_or_old_is_told(tmp_path: Path) -> None:
+def test_a_java_that_is_missing_or_old_is_reported(tmp_path: Path) -> None:
     new, old = fake_java(tmp_path / "new", "17.0.1"), fake_java(tmp_path / "old", "11.0.2")
     assert setup.check_java({"JAVA_HOME": str(new), "PATH": os.environ["PATH"]}) == 17
     assert setup.check_java({"PATH": f"{new / 'bin'}:{os.environ['PATH']}"}) == 17
@@ -115,7 +117,7 @@ def test_a_java_that_is_missing_or_old_is_told(tmp_path: Path) -> None:
     assert "JAVA_HOME" in told.value.fix
 
 
-def test_a_master_that_does_not_answer_is_told_at_once() -> None:
+def test_a_master_that_does_not_answer_is_reported_at_once() -> None:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
@@ -125,7 +127,7 @@ def test_a_master_that_does_not_answer_is_told_at_once() -> None:
     down = f"spark://127.0.0.1:{port}"
     with pytest.raises(SettingsError, match=down) as told:
         setup.check_master(Target("c", "spark", settings={"spark.master": down}))
-    assert "cluster start" in told.value.fix
+    assert "start the cluster" in told.value.fix and "docs/spark.md" in told.value.fix
     with pytest.raises(SettingsError, match="no address"):
         setup.check_master(Target("c", "spark", settings={"spark.master": "spark://host"}))
     # nobody is asked
@@ -190,11 +192,11 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
     published = project.root / "data" / "s.duckdb"
     published.parent.mkdir()
     with warehouse.connect(published) as connection:
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         connection.execute(
             "insert into ledger.dispatches (as_of, user_id) values (timestamp '2026-06-01 00:00:00', 'u')"
         )
-    build = warehouse.new_build(published)
+    build = warehouse.new_build(published, ROOT)
     environment = engine.prepare(build)
     assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
@@ -210,16 +212,12 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
         assert connection.execute(f"select as_of::varchar, user_id from '{files}'").fetchall() == [
             ("2026-06-01 00:00:00+00", "u")
         ]
-        # an empty ledger has its columns
+        # an empty ledger has its columns, and the record of runs lies beside the ledgers
+        assert connection.execute(
+            f"select count(*) from '{environment['SENDWORTHY_LEDGER']}/runs/*.parquet'"
+        ).fetchall() == [(0,)]
         files = f"{environment['SENDWORTHY_LEDGER']}/decisions/*.parquet"
         assert len(connection.execute(f"describe select * from '{files}'").fetchall()) == 12
-
-
-def test_the_ledgers_are_those_of_the_models() -> None:
-    macro = (ROOT / "macros/ledger/prepare_ledger.sql").read_text(encoding="utf-8")
-    types = {"text": "varchar", "list(text)": "varchar[]"}
-    written = [(name, types.get(kind, kind)) for name, kind in re.findall(r'\["(\w+)", "([\w()]+)"\]', macro)]
-    assert written == [column for columns in warehouse.LEDGERS.values() for column in columns]
 
 
 def described(kind: str, provider: str, location: str, *more: tuple[str, str]) -> list[tuple[str, str]]:

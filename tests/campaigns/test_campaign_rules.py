@@ -639,8 +639,8 @@ def test_none_of_ours_has_a_warning() -> None:
 
 def test_who_has_just_come_has_missed_nothing(house: House) -> None:
     """Neither an account of one hour nor one of two weeks is asked what became of it, or thanked for staying."""
-    for name, campaign in matching(house, lambda c: c.audience.segment in ("dormant", "casual")).items():
-        assert "new" in campaign.audience.exclude, name
+    found = matching(house, lambda c: c.audience.segment in ("dormant", "casual"))
+    assert found and all("new" in campaign.audience.exclude for campaign in found.values()), found
 
 
 def test_who_left_over_billing_has_a_path_of_their_own(house: House) -> None:
@@ -675,9 +675,12 @@ def test_one_offer_a_night(house: House) -> None:
 
 
 def test_points_are_only_spoken_of_where_there_are_some(house: House) -> None:
-    for name, (campaign, folder) in house.items():
-        if any("loyalty_points" in variant.analysis.printed for variant in folder.variants):
-            assert "has_points" in [campaign.audience.segment, *campaign.audience.also], name
+    found = {
+        name: [campaign.audience.segment, *campaign.audience.also]
+        for name, (campaign, folder) in house.items()
+        if any("loyalty_points" in variant.analysis.printed for variant in folder.variants)
+    }
+    assert found and all("has_points" in segments for segments in found.values()), found
 
 
 def test_a_text_names_the_last_order_only_where_it_is_the_one_meant(house: House) -> None:

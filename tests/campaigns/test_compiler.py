@@ -618,6 +618,23 @@ def test_merge_tags_are_sorted_and_cover_the_merge_fields() -> None:
     assert tags["mailchimp"]["FNAME"] == "first_name" and tags["mailchimp"]["UNSUB"] is None
 
 
+def test_a_merge_field_without_a_line_has_the_usual_tag(tmp_path: Path) -> None:
+    seeds = tmp_path / "seeds"
+    seeds.mkdir()
+    (seeds / "merge_fields.csv").write_text(
+        "merge_field,description,is_personal\ncity,x,true\nlast_shoe_size,x,true\n", encoding="utf-8"
+    )
+    (seeds / "merge_tags.csv").write_text(
+        "dialect,merge_tag,merge_field\nmailchimp,TOWN,city\n", encoding="utf-8"
+    )
+    assert read_merge_tags(tmp_path) == {
+        "liquid": {},
+        "braze": {"custom_attribute.${city}": "city", "custom_attribute.${last_shoe_size}": "last_shoe_size"},
+        "mailchimp": {"TOWN": "city", "LASTSHOESI": "last_shoe_size"},
+        "handlebars": {"city": "city", "last_shoe_size": "last_shoe_size"},
+    }
+
+
 def test_merge_tags_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     nothing: dict[str, dict[str, str | None]] = {
         d: {} for d in ("liquid", "braze", "mailchimp", "handlebars")
@@ -835,16 +852,16 @@ BAD_FILES = [
     (b"---\nsubject: x\n---\n" + b"{% if first_name %}" * 3_000 + b"x", ":4", "flatten"),
     (b"---\nsubject: x\n---\n{{ 'x'" + b" | append: 'x'" * 4_000 + b" | nonsuch }}", ":4", "filter"),
     (b"---\nsubject: x\n---\n" + b"{% if a" + b" and a" * 10_000 + b" %}x{% endif %}", ":4", "split"),
-    (b"---\nsubject: x\n---\n" + b"{{" * 30_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{%" * 30_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% raw %}" * 6_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% doc %}" * 6_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{% comment %}" * 4_000, ":4", "mend"),
-    (b"---\nsubject: x\n---\n" + b"{{ 'x" * 10_000, ":4", "mend"),
+    (b"---\nsubject: x\n---\n" + b"{{" * 30_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{%" * 30_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% raw %}" * 6_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% doc %}" * 6_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{% comment %}" * 4_000, ":4", "fix the "),
+    (b"---\nsubject: x\n---\n" + b"{{ 'x" * 10_000, ":4", "fix the "),
     (
         b"---\nsubject: x\n---\n{% assign x = 'xxxxxxxxxx' %}" + b"{% assign x = x | append: x %}" * 60,
         ":4",
-        "mend",
+        "fix the ",
     ),
     (b"---\nsubject: " + b"[" * 20_000 + b"\n---\nx", ":2", "double quotes"),
     (b"---\nsubject: x\n---\n{% assign n = (1..100000000) | reverse | first %}{{ n }}", ":4", "10,000 times"),
@@ -853,14 +870,14 @@ BAD_FILES = [
         + b"{% assign a = i | plus: 1 %}" * 1000
         + b"{% endfor %}x",
         ":4",
-        "mend",
+        "fix the ",
     ),
     (
         b"---\nsubject: x\n---\n{% assign s = '"
         + b"a" * 30_000
         + b"' %}{% assign t = s | replace: 'a', s %}x",
         ":4",
-        "mend",
+        "fix the ",
     ),
     (b"---\nsubject: x\n---\n" + b"{{ first_name | nonsuch }}" * 2_000, "", "first ones"),
     (

@@ -13,7 +13,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.settings.destinations import load_destinations, refuse_foreign, refuse_to_lose, with_others
 from sendworthy.warehouse import database as warehouse
 
-from tests.support.projects import FIRST, Place, copy_project, dbt, sendworthy
+from tests.support.projects import FIRST, ROOT, Place, copy_project, dbt, sendworthy
 
 
 @pytest.fixture(scope="module")
@@ -129,10 +129,10 @@ def test_a_database_of_something_else_is_not_replaced(tmp_path: Path, place: Pla
     # an empty one is nobody's, and one that dbt alone has built is a night's
     with duckdb.connect(str(tmp_path / "empty.duckdb")):
         pass
-    warehouse.new_build(tmp_path / "empty.duckdb")
+    warehouse.new_build(tmp_path / "empty.duckdb", ROOT)
     with duckdb.connect(str(tmp_path / "built.duckdb")) as connection:
         connection.execute("create schema marts; create table marts.send_list as select 1 as x")
-    warehouse.new_build(tmp_path / "built.duckdb")
+    warehouse.new_build(tmp_path / "built.duckdb", ROOT)
 
 
 # -- dbt alone, and the published file
@@ -179,7 +179,7 @@ def test_a_file_called_like_a_schema_can_be_read_and_carried_on(name: str, tmp_p
         connection.execute("create table ops.runs as select 'r' as run_id")
     with warehouse.connect(published, read_only=True) as connection:
         assert connection.execute(f"select word from {name}.word").fetchall() == [("kept",)]
-    build = warehouse.new_build(published)
+    build = warehouse.new_build(published, ROOT)
     with warehouse.connect(build) as connection:
         assert connection.execute("select run_id from ops.runs").fetchall() == [("r",)]
         connection.execute(

@@ -4,6 +4,8 @@ with
 
     campaigns as (select * from {{ ref("int_campaigns__settings") }}),
 
+    reasons as (select * from {{ ref("reasons") }} where step is not null),
+
     combinations as (
         select distinct campaign_id, {{ list_text("reasons") }} as reasons_text, reasons from decisions
     ),
@@ -38,51 +40,30 @@ with
             listed.reasons_text,
             listed.reason,
             listed.position,
-            -- the order of the gates; the exclusions and the exceptions among themselves in the setting's
-            -- order
+            -- arbitration knows only those who passed every gate
             case
-                {%- for table in unreadable_tables() %}
-                    when listed.reason = 'unreadable:{{ table }}' then {{ loop.index }}
-                {%- endfor %}
-                when listed.reason = 'unreachable'
-                then 100
-                when listed.reason = 'hard_bounced'
-                then 200
-                when listed.reason = 'complained'
-                then 201
-                when listed.reason = 'channel_opt_out'
-                then 300
-                when listed.reason = 'consent_unknown'
-                then 301
-                when listed.reason = 'topic_opt_out'
-                then 302
-                when listed.reason = 'globally_suppressed'
-                then 400
-                when exclusions.segment is not null
-                then 1000 + exclusions.setting_position
-                when exceptions.event_name is not null
-                then 2000 + exceptions.setting_position
-                when listed.reason = 'signup_unknown'
-                then 3000
-                when listed.reason = 'too_soon'
-                then 3001
-                when listed.reason = 'too_late'
-                then 3002
-                when listed.reason = 'cooldown'
-                then 3100
-                when listed.reason = 'incomplete_personalization'
-                then 3200
-                when listed.reason = 'outside_pilot'
-                then 3300
-                when listed.reason = 'holdout'
-                then 3301
-                -- arbitration knows only those who passed every gate
-                when
-                    listed.reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap')
-                    and listed.reason = listed.reasons_text
-                then 4000
-            end as place
+                when reasons.step <> 'arbitration' or listed.reason = listed.reasons_text
+                then reasons.reason_number
+            end as place,
+            -- the tables among themselves in their order, the exclusions and the exceptions in the setting's
+            case
+                reasons.reason
+                when 'unreadable'
+                then
+                    case
+                        listed.reason
+                        {%- for table in unreadable_tables() %}
+                            when 'unreadable:{{ table }}' then {{ loop.index }}
+                        {%- endfor %}
+                    end
+                when 'excluded'
+                then exclusions.setting_position
+                when 'exception'
+                then exceptions.setting_position
+                else case when listed.reason = reasons.reason then 0 end
+            end as place_in_reason
         from listed
+        left join reasons on split_part(listed.reason, ':', 1) = reasons.reason
         left join
             exclusions
             on listed.campaign_id = exclusions.campaign_id
@@ -94,12 +75,23 @@ with
     ),
 
     compared as (
-        select *, lag(place) over (partition by campaign_id, reasons_text order by position) as place_before
+        select
+            *,
+            lag(place) over (partition by campaign_id, reasons_text order by position) as place_before,
+            lag(place_in_reason) over (
+                partition by campaign_id, reasons_text order by position
+            ) as place_in_reason_before
         from placed
     ),
 
     final as (
-        select campaign_id, reasons_text, reason from compared where place is null or place <= place_before
+        select campaign_id, reasons_text, reason
+        from compared
+        where
+            place is null
+            or place_in_reason is null
+            or place < place_before
+            or (place = place_before and place_in_reason <= place_in_reason_before)
     )
 
 select *

@@ -315,8 +315,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
     )
     fill(connection, "marts.merge_field_tags", [("mailchimp", *pair) for pair in MAILCHIMP.items()])
-    published.create_runs(connection)
-    published.create_ledgers(connection)
+    published.create_ledgers(connection, ROOT)
     yield Place(connection, warehouse, tmp_path / "out")
     connection.close()
 

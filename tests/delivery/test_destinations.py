@@ -34,8 +34,9 @@ from sendworthy.settings.destinations import (
 from tests.oracle import Settings
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse
+from tests.support.pages import steps
 from tests.support.projects import ROOT
-from tests.support.vendor_rules import BY_ADDRESS, CELLS, MAILCHIMP, RULES, Message
+from tests.support.vendor_rules import BY_ADDRESS, CELLS, FIELDS, MAILCHIMP, RULES, Message
 
 NIGHT = datetime(2026, 6, 1)
 RUN = {"as_of": "2026-06-01T00:00:00Z", "run_id": "20260601T000000Z-0a1b2c3d"}
@@ -175,12 +176,17 @@ def test_it_reads_there_what_the_send_list_says(sample: Sample, name: str) -> No
 @pytest.mark.parametrize("name", sorted(RULES))
 def test_the_columns_are_those_of_the_description_in_its_order(sample: Sample, name: str) -> None:
     read = yaml.safe_load((ROOT / f"models/exports/export_{name}.yml").read_text(encoding="utf-8"))
-    described = [column["name"] for column in read["models"][0]["columns"]]
+    model = read["models"][0]
+    fields = FIELDS if model["config"]["meta"].get("merge_field_columns") else ()
+    names = model["config"]["meta"]["destination"].get("fields", {})
+    columns = [(column["name"], column["data_type"]) for column in model["columns"]]
+    columns += [(names.get(field, field), "string") for field in fields]
+    described = [name for name, _ in columns]
     cursor = sample.connection.execute(f"select * from {KNOWN[name].model} limit 0")
     assert [column[0] for column in cursor.description or []] == described
     types = {"string": "VARCHAR", "timestamp": "TIMESTAMP"}
     assert [row[1] for row in sample.query(f"describe {KNOWN[name].model}")] == [
-        types[column["data_type"]] for column in read["models"][0]["columns"]
+        types[data_type] for _, data_type in columns
     ]
 
 
@@ -417,7 +423,7 @@ def test_requests_keep_the_order_lose_nothing_and_stay_within_the_limits(
         assert count == most or (most_bytes is not None and larger > most_bytes)
 
 
-def test_mailchimp_is_told_the_tags_that_its_templates_have(sample: Sample) -> None:
+def test_mailchimp_gets_the_tags_that_its_templates_have(sample: Sample) -> None:
     tags = dict(
         sample.query("select merge_field, merge_tag from marts.merge_field_tags where dialect = 'mailchimp'")
     )
@@ -458,7 +464,7 @@ def test_a_night_writes_the_destinations_of_the_project_or_those_that_are_named(
             ("export_klaviyo.one_per_adress", "one_per_address"),
         ),
         ("format: csv", "format: xlsx", ("export_klaviyo.format", "csv")),
-        ("value: 50000000", "value: fifty", ("limits.max_file_bytes.value", "integer")),
+        ("value: 50000000", "value: fifty", ("limits.max_file_bytes.value", "'fifty' is not a whole number")),
         ("channels: [email]", "channels: []", ("export_klaviyo.channels",)),
         ("campaign: sendworthy_campaign_id", "campaign: 'a; drop'", ("export_klaviyo.says.campaign",)),
         ("            user: sendworthy_user_id\n", "", ("export_klaviyo.record", "says.user")),
@@ -570,7 +576,7 @@ def test_a_destination_that_gets_fewer_messages_and_does_not_say_so_is_not_writt
     assert "one_per_address" in error.value.problems[0].fix
 
 
-def test_a_model_without_a_description_is_told(project: Project) -> None:
+def test_a_model_without_a_description_is_reported(project: Project) -> None:
     (project.root / "models" / "exports" / "export_acme.sql").write_text("select 1")
     with pytest.raises(SettingsError) as error:
         load_destinations(project.root)
@@ -582,12 +588,10 @@ def test_one_model_and_one_description_make_a_destination(
     sample: Sample, project: Project, tmp_path: Path
 ) -> None:
     """The two of docs/add-a-destination.md, as they stand there."""
-    page = (ROOT / "docs" / "add-a-destination.md").read_text(encoding="utf-8")
-    (sql,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    (described,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    folder = project.root / "models" / "exports"
-    (folder / "export_acme.sql").write_text(sql, encoding="utf-8")
-    (folder / "export_acme.yml").write_text(described, encoding="utf-8")
+    for step in steps(ROOT / "docs" / "add-a-destination.md"):
+        if step.file:
+            step.do(project.root)
+    described = (project.root / "models" / "exports" / "export_acme.yml").read_text(encoding="utf-8")
     (acme,) = choose_destinations(project, ["acme"])
     columns = [column["name"] for column in yaml.safe_load(described)["models"][0]["columns"]]
     sample.connection.execute(

@@ -137,9 +137,8 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
                 connection.execute("insert into audit.audit_messages values (?, ?, ?, ?)", row)
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         warehouse.write_ledgers(connection, AS_OF)
-        warehouse.create_runs(connection)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
         tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
@@ -461,7 +460,7 @@ def test_a_manifest_without_sizes_is_of_an_older_version(good: Delivered, tmp_pa
     assert night.verify().exit_code == 0
 
 
-def test_what_has_expired_since_is_told_and_is_no_fault(good: Delivered, tmp_path: Path) -> None:
+def test_what_has_expired_since_is_counted_and_is_no_fault(good: Delivered, tmp_path: Path) -> None:
     night = good.copy(tmp_path)
     night.now = AS_OF + timedelta(hours=35)
     (times,) = [check for check in night.verify().checks if check.name == "times"]

@@ -1,4 +1,4 @@
-"""What people see: text is text, whatever it holds, and it fits 80 columns."""
+"""What commands print: text without markup, whatever it holds, in 80 columns."""
 
 from __future__ import annotations
 

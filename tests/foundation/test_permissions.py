@@ -70,7 +70,7 @@ def test_a_campaign_is_written_for_the_team(tmp_path: Path) -> None:
     assert modes(project / "seeds" / "compiled")["campaigns.csv"] == 0o664
 
 
-def test_dbt_is_not_told_the_key_of_the_pseudonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dbt_does_not_get_the_key_of_the_pseudonyms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PSEUDONYM_KEY, "a long text that nobody else knows")
     monkeypatch.setenv("SENDWORTHY_OTHER", "not a secret")
     told = "import json, os, pathlib; pathlib.Path('told').write_text(json.dumps(dict(os.environ)))"

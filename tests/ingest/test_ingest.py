@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import shutil
+import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
@@ -223,7 +224,7 @@ def test_the_settings_know_the_campaigns_of_providers(project: Project) -> None:
 # -- whose report it is
 
 
-def test_a_dispatch_tells_whose_report_it_is_whatever_the_report_says(
+def test_a_dispatch_decides_whose_report_it_is_whatever_the_report_says(
     project: Project, raw: Path, tmp_path: Path
 ) -> None:
     db = published(tmp_path / "p.duckdb", [("2026-06-01", "d1", "u1", NEWSLETTER, EMAIL, "personalized")])
@@ -238,6 +239,21 @@ def test_a_dispatch_tells_whose_report_it_is_whatever_the_report_says(
         ("u9", None, "default", "d9"),
     ]
     assert total.unmatched == Counter(unknown_dispatch=1)
+
+
+@pytest.mark.parametrize(
+    "write", [str.upper, lambda text: str(uuid.UUID(text)), lambda text: str(uuid.UUID(text)).upper()]
+)
+def test_a_dispatch_is_ours_in_capitals_and_as_a_uuid(
+    project: Project, raw: Path, tmp_path: Path, write: Callable[[str], str]
+) -> None:
+    ours = "0123456789abcdef0123456789abcdef"
+    db = published(tmp_path / "p.duckdb", [("2026-06-01", ours, "u1", NEWSLETTER, EMAIL, "personalized")])
+    report = sendgrid(1, sendworthy_dispatch_id=write(ours), sendworthy_user_id="somebody")
+    run(project, "sendgrid", lines(tmp_path / "r.json", report), raw, db)
+    assert [(r["user_id"], r["campaign_id"], r["dispatch_id"]) for r in rows(raw)] == [
+        ("u1", NEWSLETTER, ours)
+    ]
 
 
 def test_a_report_without_a_dispatch_finds_the_newest_of_its_person_and_campaign(
@@ -327,11 +343,11 @@ def test_every_reason_has_its_words(project: Project, raw: Path, tmp_path: Path)
         sendgrid(3, timestamp=None),
         sendgrid(4, sendworthy_user_id="u"),
         7,
-        [sendgrid(5, sendworthy_user_id="u"), "text"],
+        [sendgrid(5, sendworthy_user_id="u"), "text", None],
     )
     total = run(project, "sendgrid", bad, raw).total
-    assert total.refused == Counter(no_time=2, no_object=2) and total.kept == Counter(no_event=1)
-    assert total.rows == 2 and total.reports == 7
+    assert total.refused == Counter(no_time=2, no_object=1) and total.kept == Counter(no_event=3)
+    assert total.rows == 2 and total.reports == 8
     channel = lines(
         tmp_path / "l.json", {"event_type": "users.messages.pager.Send", "id": "1", "time": 1780300800}
     )
@@ -430,13 +446,16 @@ def test_nothing_is_written_by_a_dry_run_or_for_nobody(project: Project, raw: Pa
 
 
 def test_every_report_is_counted_once(project: Project, raw: Path, tmp_path: Path) -> None:
+    counted = set()
     for source in SOURCES:
         for path in sorted(REPORTS.glob(f"{source}*")):
+            counted.add(path)
             (report,) = run(project, source, path, raw, dry_run=True).files
             apart = [report.unknown, report.ignored, report.refused, report.kept]
             stands_for = report.rows + report.unmatched.total() + report.duplicates
             several = {"customerio.json": 2, "klaviyo.json": 2}.get(path.name, 0)
             assert report.reports == sum(c.total() for c in apart) + stands_for - several, path.name
+    assert counted == set(REPORTS.iterdir()) and len(counted) >= 12
 
 
 @pytest.mark.parametrize("name", ["r.json.gz", "r.json", "r"])

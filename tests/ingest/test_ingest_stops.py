@@ -671,6 +671,67 @@ def test_an_object_that_is_written_as_a_text_is_read(
     assert {row["user_id"] for row in rows(raw)} == {"u1", "u2", "u3"}
 
 
+def test_a_batch_that_is_written_as_a_text_is_read(
+    project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    """A queue puts a whole post into a text, in an array or on a line of its own."""
+    for number, whole in enumerate((True, False)):
+        batch = [sendgrid(10 * number + n, "unsubscribe", sendworthy_user_id=f"u{number}{n}") for n in (1, 2)]
+        content = [json.dumps([batch[0], json.dumps(batch[1])]), *([] if whole else [sendgrid(9, "open")])]
+        path = tmp_path / f"r{number}.json"
+        path.write_text(
+            json.dumps(content) if whole else "\n".join(json.dumps(item) for item in reversed(content))
+        )
+        result = run(project, "sendgrid", path, raw, db)
+        assert result.total.landed["unsubscribed"] == 2 and not result.total.refused, result.total
+        assert result.exit_code == 0
+    assert {row["user_id"] for row in rows(raw)} == {"u01", "u02", "u11", "u12"}
+
+
+@pytest.mark.parametrize("source", sorted(BUILDERS))
+def test_what_is_no_object_and_not_null_is_kept_as_it_stands(
+    source: str, project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    strange = ["unsubscribed: now@example.com", 7, True, [["x"]], "[1", json.dumps([[2]]), "null"]
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps([*strange, None, None]), encoding="utf-8")
+    result = run(project, source, path, raw, db)
+    assert result.exit_code == 4 and result.total.kept == Counter(no_event=len(strange)), result.total
+    assert result.total.refused == Counter(no_object=2) and result.total.reports == len(strange) + 2
+    assert "unsubscribed: now@example.com" in json.dumps(kept(raw))
+    # the next run still has them
+    again = run(project, source, [], raw, db)
+    assert again.exit_code == 4 and again.total.kept == result.total.kept
+
+
+@pytest.mark.parametrize(
+    ("data", "is_kept"),
+    [
+        ({"topics": {"topic_1": False}}, True),
+        ({"topics": {"topic_1": True, "topic_2": False}}, True),
+        ({"topics": {"topic_1": True, "topic_2": None}}, True),
+        ({"topics": {"topic_1": "no"}}, True),
+        ({"content": json.dumps({"topics": {"topic_1": False}})}, True),
+        ({"content": {"topics": {"topic_1": False}}}, True),
+        ({"content": "not JSON"}, True),
+        ({"topics": {}}, True),
+        ({}, True),
+        ({"topics": {"topic_1": True, "topic_2": True}}, False),
+        ({"content": json.dumps({"topics": {"topic_1": True}})}, False),
+    ],
+)
+def test_preferences_at_customer_io_that_may_hold_an_opt_out_are_kept(
+    data: Row, is_kept: bool, project: Project, raw: Path, db: Path, tmp_path: Path
+) -> None:
+    report = {
+        **{"event_id": "1", "object_type": "customer", "metric": "cio_subscription_preferences_changed"},
+        **{"timestamp": SECONDS, "data": {"identifiers": {"id": "u-now"}, **data}},
+    }
+    result = run(project, "customerio", lines(tmp_path / "r.json", report), raw, db)
+    assert (result.exit_code, len(kept(raw))) == ((4, 1) if is_kept else (0, 0)), result.total
+    assert result.total.ignored.total() == (0 if is_kept else 1)
+
+
 def test_a_single_activity_of_mailchimp_is_a_report(
     project: Project, raw: Path, db: Path, tmp_path: Path
 ) -> None:

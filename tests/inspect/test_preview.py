@@ -135,9 +135,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             );
             """
         )
+        seed = ROOT / "seeds/reasons.csv"
+        connection.execute(f"create table settings.reasons as from read_csv('{seed}', header = true)")
         for campaign_id in (MAIL, PUSH):
             connection.execute(
-                "insert into settings.campaigns by name select ? as campaign_id, 'email' as channel, 7 as cooldown_days",
+                "insert into settings.campaigns by name select ? as campaign_id, 'email' as channel, 7 as cooldown_days, 100 as pilot_percent",
                 [campaign_id],
             )
         connection.executemany(
@@ -267,7 +269,7 @@ def test_a_user_gets_the_first_variant_that_can_be_filled(project: Project, publ
     assert "it requires first_name, which is blank" in variant(nameless, "personalized").words
 
 
-def test_the_decision_and_what_the_night_did_not_know_are_told(project: Project, published: Path) -> None:
+def test_the_decision_and_what_the_night_did_not_know_are_shown(project: Project, published: Path) -> None:
     page = as_html(preview(project, MAIL, "nameless", published))
     assert "suppress</b>" in page and "this campaign reached them within the last 7 days" in page
     assert "The published night chose the variant named: the templates have changed since." in page

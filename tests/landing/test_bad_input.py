@@ -427,7 +427,7 @@ class Refused:
 
 
 NOT_UTF8 = ("not UTF-8", "save the file as UTF-8")
-MEND = "mend the row"
+FIX = "fix the row"
 AGAIN = "deliver it again"
 DAMAGED = event("pq") + ", md5(i::varchar) as filler from range(2000) as r(i)"
 
@@ -438,16 +438,16 @@ def latin(text: bytes) -> bytes:
 
 REFUSED = [
     # rows that do not fit the header
-    Refused("a torn quote", csv(*GOOD, row("torn", '"{torn'), *GOOD), ("a quote opens there", MEND), line=5),
-    Refused("a torn quote at the end", csv(*GOOD, row("torn", '"{torn')).rstrip(), ("a quote opens there", MEND), line=5),
-    Refused("a torn quote in the first row", csv('"torn,u,x,2026-05-01,', *GOOD), ("a quote opens there", MEND), line=2),
-    Refused("JSON without doubled quotes", csv(*GOOD, row("json", '"{"a":1}"')), ("a quote opens there", MEND), line=5),
-    Refused("JSON with backslashes", csv(*GOOD, row("json", r'"{\"a\":1}"')), ("a quote opens there", MEND), line=5),
-    Refused("too many columns", csv(*GOOD, row("many", "{},more")), ("has 6 values", "names 5", MEND), line=5),
-    Refused("too many columns in every row", csv(*(line + ",a,b" for line in GOOD)), ("names 5", MEND), line=2),
-    Refused("too few columns", csv(*GOOD, f"few,{SECRET}"), ("has 2 values", "names 5", MEND), line=5),
-    Refused("cut off in the middle of a row", csv(*GOOD)[:-40], ("names 5", MEND), line=4),
-    Refused("a comment between rows", csv(*GOOD, "# a comment", *GOOD), ("has 1 value", MEND), line=5),
+    Refused("a torn quote", csv(*GOOD, row("torn", '"{torn'), *GOOD), ("a quote opens there", FIX), line=5),
+    Refused("a torn quote at the end", csv(*GOOD, row("torn", '"{torn')).rstrip(), ("a quote opens there", FIX), line=5),
+    Refused("a torn quote in the first row", csv('"torn,u,x,2026-05-01,', *GOOD), ("a quote opens there", FIX), line=2),
+    Refused("JSON without doubled quotes", csv(*GOOD, row("json", '"{"a":1}"')), ("a quote opens there", FIX), line=5),
+    Refused("JSON with backslashes", csv(*GOOD, row("json", r'"{\"a\":1}"')), ("a quote opens there", FIX), line=5),
+    Refused("too many columns", csv(*GOOD, row("many", "{},more")), ("has 6 values", "names 5", FIX), line=5),
+    Refused("too many columns in every row", csv(*(line + ",a,b" for line in GOOD)), ("names 5", FIX), line=2),
+    Refused("too few columns", csv(*GOOD, f"few,{SECRET}"), ("has 2 values", "names 5", FIX), line=5),
+    Refused("cut off in the middle of a row", csv(*GOOD)[:-40], ("names 5", FIX), line=4),
+    Refused("a comment between rows", csv(*GOOD, "# a comment", *GOOD), ("has 1 value", FIX), line=5),
     Refused("a row after many good ones", csv(*(row(f"e{i}") for i in range(30_000)), "few"), ("names 5",), line=30_002),
     Refused("a field of 50 MB in CSV", csv(row("huge", '"' + "x" * 50_000_000 + '"')), ("longer than 2 MB",)),
     Refused("a bare field of 50 MB in CSV", csv(*GOOD, row("huge", "x" * 50_000_000), *GOOD), ("longer than 2 MB", "Parquet")),
@@ -487,7 +487,9 @@ REFUSED = [
     Refused("only a BOM", b"\xef\xbb\xbf", ("first line is empty",)),
     Refused("only line ends", b"\n\n", ("first line is empty",)),
     Refused("an empty folder", lambda path: path.mkdir(), ("found neither events.parquet nor events.csv",), "events"),
-    Refused("a folder with a hidden file only", csv(*GOOD), ("found neither",), "events/.part.csv"),
+    Refused("a folder with a mark of a tool only", b"", ("found neither",), "events/_SUCCESS"),
+    Refused("a folder with a hidden file only", csv(*GOOD), ("its name begins with .",), "events/.part.csv"),
+    Refused("a file that is named like a mark", csv(*GOOD), ("its name begins with _",), "events/_part.csv"),
     Refused("a file that is a directory", csv(*GOOD), ("folder that is called like a file", "call the folder events"), "events.csv/part.csv"),
     Refused("an optional file that is a directory", csv("u,2026-05-01", header="user_id,requested_at"), ("folder that is called like a file", "call the folder erasure_requests"), "erasure_requests.parquet/part.csv"),
     Refused("an ending in upper case", csv(*GOOD), ("nobody reads it",), "events/PART.CSV"),
@@ -526,7 +528,7 @@ def test_a_file_that_cannot_be_taken_ends_the_night_in_clear_words(
     said = words_of(warehouse, raw, capfd)
     assert "landing zone, " in said and "Fix: " in said, said
     assert all(word in said for word in case.words), said
-    named = str(raw) if path.is_dir() or path.name.startswith(".") else str(path)
+    named = str(raw) if path.is_dir() or path.name == "_SUCCESS" else str(path)
     assert named in said, said
     assert (f"line {case.line} " in said) if case.line else (", line " not in said), said
     assert SECRET not in said and "withheld" not in said and len(said) < 1000, said[:2000]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import MOST_FAULTS, as_setting, check_files, find_faults
 from sendworthy.settings.seed_files import SOURCES
 
+from tests.support.macro_engines import Macros
 from tests.support.projects import FIRST, ROOT, sendworthy
 
 CONTENT = "user_id,requested_at\nu1,2026-05-01\n"
@@ -70,7 +74,7 @@ def test_all_of_it_comes_at_once(raw: Path) -> None:
     assert len(caught.value.details) == len(SOURCES)
 
 
-def test_of_very_many_the_number_is_told(raw: Path) -> None:
+def test_of_very_many_the_number_is_said(raw: Path) -> None:
     (raw / "events").mkdir()
     for number in range(MOST_FAULTS + 3):
         os.mkfifo(raw / "events" / f"{number:04}.csv")
@@ -134,7 +138,19 @@ def test_a_folder_that_cannot_be_opened_ends_the_night(raw: Path) -> None:
         ("erasure_request.csv", "erasure_requests"),
         ("Message Events.parquet", "message_events"),
         ("USERS.csv", "users"),
+        ("message_events_2026-05-30.csv", "message_events"),
+        ("message_events-20260530T020000Z.parquet", "message_events"),
+        ("message_events (1).csv", "message_events"),
+        ("message_events_part-0.csv.gz", "message_events"),
+        ("Copy of users.csv", "users"),
+        ("users - Copy (2).csv", "users"),
+        ("users_v2.csv", "users"),
+        ("2026-05-30 events.csv", "events"),
+        ("event2", "events"),
         # something else, and the marks of tools
+        ("users_of_app.csv", None),
+        ("2026-05-30.csv", None),
+        ("copy.csv", None),
         ("users_backup.csv", None),
         ("orders.csv", None),
         ("_users.csv", None),
@@ -146,6 +162,34 @@ def test_what_is_called_almost_like_a_table(raw: Path, name: str, meant: str | N
     assert [fault.path for fault in find_faults(raw)] == ([name] if meant else [])
     if meant:
         assert f"almost like the table {meant}" in find_faults(raw)[0].what
+
+
+@pytest.mark.parametrize("folder", ["message_events", "message_events/landed_on=2026-05-30"])
+@pytest.mark.parametrize("name", ["_opt.csv", ".opt.csv", "_part-0.parquet", ".OPT.CSV", "__a.b.csv"])
+def test_data_with_the_name_of_a_mark_is_a_fault(raw: Path, folder: str, name: str) -> None:
+    (raw / folder).mkdir(parents=True)
+    (raw / folder / name).write_text(CONTENT, encoding="utf-8")
+    (fault,) = find_faults(raw)
+    assert fault.path == f"{folder}/{name}" and fault.is_passed_over
+    assert f"begins with {name[0]}" in fault.what and "another name" in fault.fix
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_SUCCESS",
+        ".crc",
+        "._SUCCESS.crc",
+        ".part-0.parquet.crc",
+        ".name.csv.Ab12Cd",
+        "_committed_1",
+        ".DS_Store",
+    ],
+)
+def test_marks_of_tools_are_left_alone(raw: Path, name: str) -> None:
+    (raw / "message_events").mkdir()
+    (raw / "message_events" / name).write_text("x", encoding="utf-8")
+    assert find_faults(raw) == []
 
 
 def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) -> None:
@@ -160,6 +204,9 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
     cut, *_ = sorted((raw / "events").rglob("*.parquet"))
     cut.write_bytes(cut.read_bytes()[:-100])
     (raw / "Events.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events_2026-05-30.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events" / "_opt.csv").write_text(CONTENT, encoding="utf-8")
+    (raw / "message_events" / "_SUCCESS").write_text("", encoding="utf-8")
     (raw / "message_events" / "torn.csv").write_text('message_event_id,"user_id,channel\n', encoding="utf-8")
     done = sendworthy(
         *("nightly", "--raw", raw, "--as-of", FIRST, "--docs", tmp_path / "docs"),
@@ -170,7 +217,11 @@ def test_a_night_says_at_once_all_that_is_wrong_with_all_tables(tmp_path: Path) 
     assert (
         f"landing zone, file {raw / 'Events.csv'}: it is called almost like the table events" in done.stderr
     )
+    assert f"file {raw / 'message_events_2026-05-30.csv'}: it is called almost like" in done.stderr
     said = [line for line in done.stderr.splitlines() if line.startswith("landing zone, table ")]
+    hidden = [line for line in said if "_opt.csv" in line]
+    assert len(hidden) == 1 and "its name begins with _, like the marks of tools" in hidden[0], said
+    said.remove(hidden[0])
     wrong = {
         "erasure_requests": "it is no file",
         "events": "only a piece of one",
@@ -195,3 +246,37 @@ def test_the_commands_say_it(raw: Path, tmp_path: Path, command: str) -> None:
     )
     assert done.returncode == 1 and str(raw / "erasure_requests.csv") in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("events/user_id=ann@example.com/a.csv", "events/user_id=…/a.csv"),
+        (
+            "events/landed_on=2026-05-01/USER_ID=Ann B/x=1/a.b.csv",
+            "events/landed_on=2026-05-01/USER_ID=…/x=…/a.b.csv",
+        ),
+        ("events/year=2026/month=05/day=01/a.csv", "events/year=2026/month=05/day=01/a.csv"),
+        ("events/user_id=ann@example.com.csv", "events/user_id=….csv"),
+        ("events/user_id=ann.parquet", "events/user_id=….parquet"),
+        ("events/a=b", "events/a=b"),
+        ("users.csv", "users.csv"),
+    ],
+)
+def test_values_in_the_names_of_folders_are_not_shown(path: str, shown: str) -> None:
+    root = "/data/it's=a/landing/"
+    assert shown_path(f"/{path}") == f"/{shown}"
+    macros = Macros("duckdb")
+    macros._context |= {"landing_folder": lambda: root.rstrip("/"), "modules": SimpleNamespace(re=re)}
+    for words in (path, f"{root}{path}", f"file {root}{path}"):
+        assert macros.render("shown_path", words) == words.replace(path, shown)
+
+
+def test_a_fault_is_shown_without_the_value(raw: Path) -> None:
+    folder = raw / "events" / "user_id=ann@example.com"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "a.csv")
+    with pytest.raises(BuildError) as caught:
+        check_files(raw)
+    (told,) = caught.value.details
+    assert "ann" not in told and f"file {raw}/events/user_id=…/a.csv: it is no file" in told

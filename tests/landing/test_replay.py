@@ -17,7 +17,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.landing.replay import Replay, find_replay, read_cancelled_until
 from sendworthy.warehouse import database as warehouse
 
-from tests.support.projects import FIRST, SECOND, Place, copy_project, sendworthy
+from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 
 NIGHT = datetime(2026, 6, 1)
 HOUR = timedelta(hours=1)
@@ -29,8 +29,7 @@ def record(
     path: Path, as_of: datetime, started_at: datetime, details: dict[str, Any] | None = None, **run: Any
 ) -> None:
     with warehouse.connect(path) as connection:
-        warehouse.create_runs(connection)
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         at = {"started_at": started_at, "finished_at": started_at}
         told = {"run_id": f"{as_of}-{started_at}", "as_of": as_of, **at, "run": json.dumps(run)}
         warehouse.record_run(connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}])
@@ -38,7 +37,10 @@ def record(
 
 def read_first(path: Path, file: str, at: datetime) -> None:
     with warehouse.connect(path) as connection:
-        connection.execute("insert into ledger.files_read values ('events', ?, ?)", [file, at])
+        connection.execute(
+            "insert into ledger.files_read (table_name, file, first_read_at) values ('events', ?, ?)",
+            [file, at],
+        )
 
 
 def test_a_replay_sees_what_the_last_run_of_its_night_saw(tmp_path: Path) -> None:
@@ -72,17 +74,43 @@ def test_a_night_that_knew_of_no_cancellation_sees_none() -> None:
 
 def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(tmp_path: Path) -> None:
     with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection)
+        warehouse.create_ledgers(connection, ROOT)
         assert read_cancelled_until(connection) is None
         for at in (NIGHT + 5 * HOUR, NIGHT + 6 * HOUR, NIGHT + 4 * HOUR):
             connection.execute("insert into ledger.cancellations (cancelled_at) values (?)", [at])
         assert read_cancelled_until(connection) == "2026-06-01 06:00:00.000000"
-        connection.execute("create schema ops; create table ops.source_counts (table_name text, file text)")
+        connection.execute(
+            "create schema if not exists ops; create table ops.source_counts (table_name text, file text)"
+        )
         for number, file in enumerate(("a.csv", "b.csv")):
             connection.execute("insert into ops.source_counts values ('events', ?)", [file])
             warehouse.write_files_read(connection, NIGHT + number * HOUR)
         read = connection.execute("select file, first_read_at from ledger.files_read order by all").fetchall()
         assert read == [("a.csv", NIGHT), ("b.csv", NIGHT + HOUR)]
+
+
+def test_how_a_file_was_when_it_was_read_last_is_remembered_until_it_is_read_again(tmp_path: Path) -> None:
+    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+        warehouse.create_ledgers(connection, ROOT)
+        connection.execute("create schema landing; create schema if not exists ops")
+        found = "landing.landing_files (table_name text, file text, file_bytes bigint, written_at_us bigint)"
+        connection.execute(f"create table {found}")
+        connection.execute("create table ops.source_counts (table_name text, file text)")
+        connection.execute("insert into ops.source_counts values ('events', 'a.csv'), ('users', 'a.csv')")
+        told = []
+        # a file whose rows come from the history is not looked at
+        for number, size in enumerate((10, None, 12)):
+            connection.execute("delete from landing.landing_files")
+            connection.execute(
+                "insert into landing.landing_files values ('events', 'a.csv', ?, ?)", [size] * 2
+            )
+            warehouse.write_files_read(connection, NIGHT + number * HOUR)
+            told += connection.execute(
+                "select first_read_at, file_bytes, written_at_us from ledger.files_read where table_name = 'events'"
+            ).fetchall()
+        others = "select file_bytes, written_at_us from ledger.files_read where table_name = 'users'"
+        assert connection.execute(others).fetchall() == [(None, None)]
+    assert told == [(NIGHT, 10, 10), (NIGHT, 10, 10), (NIGHT, 12, 12)]
 
 
 def test_nothing_can_be_accepted_of_a_night_that_is_over() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from sendworthy.warehouse.database import create_ledgers
 
 from tests.oracle import write_world
 
@@ -26,6 +28,7 @@ class Project:
 
     manifest: dict[str, Any]
     columns: dict[str, set[str]]  # schema.name -> names, in lower case
+    ledgers: dict[str, list[tuple[str, str]]]  # schema.name -> names and types, in their order
 
     def nodes(self, kind: str) -> Iterator[dict[str, Any]]:
         """The project's own nodes of one kind (model, seed)."""
@@ -66,7 +69,24 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         )
         for schema, table, column in found.fetchall():
             columns.setdefault(f"{schema}.{table}", set()).add(column.lower())
-    return Project(json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8")), columns)
+        ledgers = _tables(connection, ["ledger.%", "ops.runs"])
+    manifest = json.loads((folder / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return Project(manifest, columns, ledgers)
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = {}
+    for table, column, kind in connection.execute(
+        """
+        select schema_name || '.' || table_name as name, column_name, data_type
+        from duckdb_columns()
+        where len(list_filter(?, lambda wanted: name like wanted)) > 0
+        order by name, column_index
+        """,
+        [names],
+    ).fetchall():
+        found.setdefault(table, []).append((column, kind))
+    return found
 
 
 def test_every_model_says_its_grain_first(project: Project) -> None:
@@ -80,6 +100,9 @@ def test_every_model_says_its_grain_first(project: Project) -> None:
 
 
 def test_described_columns_are_the_real_ones(project: Project) -> None:
+    """A column of a merge field is described by its line of the seed, in every model that has one for each."""
+    with (PROJECT / "seeds" / "merge_fields.csv").open(encoding="utf-8", newline="") as file:
+        merge_fields = [row["merge_field"] for row in csv.DictReader(file)]
     wrong: list[str] = []
     for kind in ("model", "seed"):
         for node in project.nodes(kind):
@@ -87,6 +110,12 @@ def test_described_columns_are_the_real_ones(project: Project) -> None:
             described = {
                 name.lower() for name, column in node["columns"].items() if column["description"].strip()
             }
+            meta = node["config"]["meta"]
+            if meta.get("merge_field_columns"):
+                names = meta.get("destination", {}).get("fields", {})
+                columns = {names.get(field, field).lower() for field in merge_fields}
+                wrong += [f"{node['name']}.{name} is described twice" for name in sorted(described & columns)]
+                described |= columns
             wrong += [f"{node['name']}.{name} is not described" for name in sorted(real - described)]
             wrong += [
                 f"{node['name']}.{name} is described but not there" for name in sorted(described - real)
@@ -140,3 +169,12 @@ def test_every_macro_is_used(project: Project) -> None:
         and not re.search(rf"\b{name}\b", text)
     ]
     assert not unused, f"nobody uses {unused}"
+
+
+def test_a_night_makes_the_ledgers_that_dbt_makes(project: Project) -> None:
+    with duckdb.connect() as connection:
+        create_ledgers(connection, PROJECT)
+        assert _tables(connection, ["ledger.%", "ops.%"]) == project.ledgers
+    assert set(project.ledgers) == {
+        *("ledger.decisions", "ledger.dispatches", "ledger.cancellations", "ledger.files_read", "ops.runs")
+    }

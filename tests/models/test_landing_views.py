@@ -166,6 +166,20 @@ def test_an_empty_id_is_no_id(warehouse: Warehouse, raw: Path) -> None:
     assert staged(warehouse, raw, "message_events", query) == [(9, 0, 0)]
 
 
+def test_the_id_of_a_dispatch_is_read_as_we_write_it(warehouse: Warehouse, raw: Path) -> None:
+    ours = "0123456789abcdef0123456789abcdef"
+    as_uuid = "01234567-89AB-CDEF-0123-456789ABCDEF"
+    given = [ours, ours.upper(), as_uuid, as_uuid.lower(), "ESP-7", ours.upper()[1:], ""]
+    with (raw / "message_events.csv").open("w", encoding="utf-8") as file:
+        file.write(f"{HEADERS['message_events']},dispatch_id\n")
+        for number, dispatch in enumerate(given):
+            file.write(f"m{number},{as_uuid},email,sent,2026-05-31,{dispatch}\n")
+    query = "select user_id, dispatch_id from base order by message_event_id"
+    assert staged(warehouse, raw, "message_events", query) == [
+        (as_uuid, dispatch) for dispatch in (ours, ours, ours, ours, "ESP-7", ours.upper()[1:], None)
+    ]
+
+
 def test_what_is_inside_a_column_is_no_column(warehouse: Warehouse, raw: Path) -> None:
     (raw / "users.csv").unlink()
     parquet(

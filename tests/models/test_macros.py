@@ -225,7 +225,9 @@ def test_every_character_is_the_same_to_all_engines(engine: Engine, duckdb_engin
 
 
 def test_reading_has_cases() -> None:
-    for name in macro_sources("macros/reading"):
+    reading = macro_sources("macros/reading")
+    assert {"time_of_text", "integer_of_text", "identifier"} <= set(reading)
+    for name in reading:
         assert name in {*MACROS, *NOT_READ} or "__" in name, (
             f"{name} has no cases in tests/support/macro_cases.py"
         )
@@ -405,6 +407,7 @@ def test_random_values_are_the_same_to_all_engines(engine: Engine, duckdb_engine
                 *(
                     "trimmed",
                     "identifier",
+                    "dispatch_identifier",
                     "normalized_name",
                     "boolean_of_text",
                     "integer_of_text",

@@ -33,6 +33,8 @@ pytestmark = pytest.mark.hard
 NOW = "2026-06-01T05:00:00Z"
 BEFORE_NOW = "2026-06-01 04:59:59"
 READ_DROP = "landed_on=2026-05-31/more.csv"
+# read too, and written over with as many bytes
+SAME_SIZE_DROP = "landed_on=2026-05-30/more.csv"
 DROP = "landed_on=2026-06-01/part-0000.csv"
 
 MOMENT = timedelta(microseconds=1)
@@ -84,7 +86,7 @@ CONTRACT = {
     "events": ("event_id", "user_id", "event_name", "occurred_at", "received_at", "properties"),
     "message_events": (
         *("message_event_id", "user_id", "campaign_id", "channel", "variant", "event_type"),
-        *("occurred_at", "dispatch_id"),
+        *("occurred_at", "dispatch_id", "address"),
     ),
     "users": (
         *(
@@ -113,9 +115,11 @@ class Story:
     """A night, the news after it, and what each person in them must come to."""
 
     place: Place
+    prefix: str = "news"  # of the ids of its rows
     news: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     expected: dict[str, list[str]] = field(default_factory=dict)  # dispatch_id -> reasons
     used: set[str] = field(default_factory=set)
+    late: str = ""  # the dispatch_id of whom a row is older than the night, in a file that it has read
     lists: dict[str, bytes] = field(default_factory=dict)  # of the night, as they were before
     told: dict[str, Any] = field(default_factory=dict)  # what the first run said
 
@@ -193,7 +197,7 @@ cli.main()
     def event(self, name: str, at: str = BEFORE_NOW, **properties: Any) -> Callable[[dict[str, Any]], None]:
         return lambda person: self.add(
             "events",
-            event_id=f"news-{len(self.news.get('events', []))}",
+            event_id=f"{self.prefix}-{len(self.news.get('events', []))}",
             user_id=person["user_id"],
             event_name=name,
             occurred_at=at.format(**person) if "{" in at else at,
@@ -201,16 +205,41 @@ cli.main()
         )
 
     def report(
-        self, kind: str, channel: str = "email", at: str = BEFORE_NOW, campaign: str | None = None
+        self,
+        kind: str,
+        channel: str = "email",
+        at: str = BEFORE_NOW,
+        campaign: str | None = None,
+        **row: Any,
     ) -> Callable[[dict[str, Any]], None]:
         return lambda person: self.add(
             "message_events",
-            message_event_id=f"news-{len(self.news.get('message_events', []))}",
-            user_id=person["user_id"],
-            campaign_id=campaign,
-            channel=channel,
-            event_type=kind,
-            occurred_at=at,
+            **{
+                "message_event_id": f"{self.prefix}-{len(self.news.get('message_events', []))}",
+                "user_id": person["user_id"],
+                "campaign_id": campaign,
+                "channel": channel,
+                "event_type": kind,
+                "occurred_at": at,
+                **row,
+            },
+        )
+
+    def report_of_dispatch(
+        self, user: str, kind: str = "unsubscribed", at: str = BEFORE_NOW, **row: Any
+    ) -> Callable[[dict[str, Any]], None]:
+        """A report of a message of theirs by a user whom nobody knows, as an ESP writes it that has ids of its own."""
+        return lambda person: self.add(
+            "message_events",
+            **{
+                "message_event_id": f"{self.prefix}-{len(self.news.get('message_events', []))}",
+                "user_id": user,
+                "channel": "email",
+                "event_type": kind,
+                "occurred_at": at,
+                "dispatch_id": person["dispatch_id"],
+                **row,
+            },
         )
 
     def ticket(
@@ -219,7 +248,7 @@ cli.main()
         return lambda person: self.add(
             "support_tickets",
             **{
-                "ticket_id": f"news-{person['user_id']}",
+                "ticket_id": f"{self.prefix}-{person['user_id']}",
                 "user_id": person["user_id"],
                 "category": category,
                 "status": status,
@@ -257,9 +286,28 @@ cli.main()
                 if file.tell() == 0:
                     writer.writeheader()
                 writer.writerows(rows)
-            # as a tool leaves it that keeps the times of its source: only what is written into a drop that was read is told by its time
-            if table != "message_events":
-                os.utime(path, (0, 0))
+            # as a tool leaves it that keeps the times of its source
+            os.utime(path, (0, 0))
+
+
+def write_over(raw: Path, user: str) -> None:
+    """A drop with an unsubscription of a user; as many bytes and as old, whoever it is."""
+    path = raw / "message_events" / SAME_SIZE_DROP
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size, age = (path.stat().st_size, path.stat().st_mtime) if path.exists() else (None, 0)
+    row = {
+        "message_event_id": f"of {user:40}",
+        "user_id": f"{user:40}",
+        "channel": "email",
+        "event_type": "unsubscribed",
+        "occurred_at": "2026-05-30 02:00:00",
+    }
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, CONTRACT["message_events"])
+        writer.writeheader()
+        writer.writerow(row)
+    os.utime(path, (age + 1, age + 1))
+    assert size in (None, path.stat().st_size)
 
 
 def tell_the_news(story: Story) -> None:
@@ -318,10 +366,22 @@ def tell_the_news(story: Story) -> None:
     case(CONFIRMATION, [], profile(email_opt_in=False, topics_opted_out="offers"))
     case(ACTIVE, ["channel_opt_out"], report("unsubscribed"))
     case(ACTIVE, [], report("unsubscribed", "sms"))
+    # whose message it was says whom it stops, where nobody knows the user
+    case(ACTIVE, ["channel_opt_out"], story.report_of_dispatch("esp-7"))
+    case(
+        ACTIVE,
+        ["channel_opt_out"],
+        lambda person: story.report_of_dispatch("esp-7", dispatch_id=person["dispatch_id"].upper())(person),
+    )
+    case(ACTIVE, [], story.report_of_dispatch("esp-7", "clicked"))
+    case(ACTIVE, ["hard_bounced"], story.report_of_dispatch("esp-7", "bounced_hard"))
 
     # what nobody can read could have stopped anything
     case(ACTIVE, ["unreadable:events"], event("page_viewed", "just now"))
     case(CONFIRMATION, [], event("page_viewed", "just now"))
+    case(ACTIVE, ["unreadable:message_events"], story.report_of_dispatch("esp-7", at="30/05/2026"))
+    case(ACTIVE, ["unreadable:message_events"], story.report_of_dispatch(""))
+    case(ACTIVE, ["unreadable:message_events"], report("unsubscribed", message_event_id=""))
 
     # deliverability
     case(ACTIVE, ["hard_bounced"], report("bounced_hard"))
@@ -357,6 +417,12 @@ def tell_the_news(story: Story) -> None:
         file.write(f"{asked['user_id']},{BEFORE_NOW}\n{later['user_id']},2026-06-01 05:00:00\n")
     story.expected[asked["dispatch_id"]] = ["erased"]
 
+    # what was read once, and is other rows of the same length now
+    over = story.someone(ACTIVE)
+    write_over(story.raw, over["user_id"])
+    story.expected[over["dispatch_id"]] = ["channel_opt_out"]
+    story.late = over["dispatch_id"]
+
     # who has been slow is not known before the median of all is: it waits for the night
     case(CHURN, [], event("location_ping", latitude=0, longitude=0))
 
@@ -370,6 +436,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     (root / "raw" / "users.parquet").rename(root / "raw" / "users" / "landed_on=2026-05-31" / "part.parquet")
     with (root / "raw" / "message_events" / READ_DROP).open("w", encoding="utf-8") as file:
         file.write(",".join(CONTRACT["message_events"]) + "\n")
+        # another row without an id is not the same one
+        file.write(",esp-7,,email,,unsubscribed,2026-05-30 02:00:00,,\n")
+    write_over(root / "raw", "esp-7")
+    for drop in (READ_DROP, SAME_SIZE_DROP):
+        os.utime(root / "raw" / "message_events" / drop, (1_700_000_000, 1_700_000_000))
     # a confirmation goes out as soon as it can: here at an hour, so that there are some to take back
     confirmation = root / "campaigns" / CONFIRMATION / "campaign.yml"
     settings = confirmation.read_text(encoding="utf-8")
@@ -432,7 +503,10 @@ def test_what_the_news_have_that_nobody_can_read_is_said_and_nothing_else(story:
     # rows of the sample that the night could not read are no news
     assert story.place.query("select count(*) > 10 from ops.quarantine") == [(True,)]
     assert story.told["unreadable"] == [
-        {"table_name": "events", "detail": "bad_occurred_at", "unreadable_rows": 2}
+        {"table_name": "events", "detail": "bad_occurred_at", "unreadable_rows": 2},
+        {"table_name": "message_events", "detail": "bad_occurred_at", "unreadable_rows": 1},
+        {"table_name": "message_events", "detail": "missing_message_event_id", "unreadable_rows": 1},
+        {"table_name": "message_events", "detail": "missing_user_id", "unreadable_rows": 1},
     ]
 
 
@@ -554,6 +628,20 @@ def test_the_file_of_a_night_on_spark_has_no_raw_rows_and_is_enough(story: Story
     assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect(str(tmp_path / "of_spark.duckdb"), read_only=True) as connection:
         found = connection.execute("select dispatch_id, reasons from ledger.cancellations").fetchall()
+    assert dict(found) == {key: why for key, why in ledger(story).items() if key != story.late}
+
+
+def test_where_a_night_has_not_said_how_files_were_all_are_read(story: Story, tmp_path: Path) -> None:
+    """As after a night of an older version."""
+    shutil.copyfile(story.place.database, tmp_path / "older.duckdb")
+    with duckdb.connect(str(tmp_path / "older.duckdb")) as connection:
+        connection.execute("delete from ledger.cancellations")
+        for column in ("file_bytes", "written_at_us"):
+            connection.execute(f"alter table ledger.files_read drop column {column}")
+    done = story.run("--db", tmp_path / "older.duckdb", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    with duckdb.connect(str(tmp_path / "older.duckdb"), read_only=True) as connection:
+        found = connection.execute("select dispatch_id, reasons from ledger.cancellations").fetchall()
     assert dict(found) == ledger(story)
 
 
@@ -561,7 +649,7 @@ def test_a_night_at_that_time_would_say_the_same(story: Story, tmp_path: Path) -
     """The same models on everything, with as_of = now: of everybody with news, no reason more and none less."""
     now = "2026-06-01T06:00:00Z"
     root = Place(shutil.copytree(story.place.root, tmp_path / "project", symlinks=True))
-    other = Story(root)
+    other = Story(root, prefix="more")
     chance = random.Random(11)
     people = [
         user

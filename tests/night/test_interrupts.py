@@ -155,6 +155,32 @@ def test_before_a_command_is_at_work_it_ends_with_130_too(tmp_path: Path) -> Non
     assert done.returncode == 130 and "Traceback" not in done.stderr, done.stderr
 
 
+@pytest.mark.parametrize("module", ["typer", "duckdb", "sendworthy.cli.privacy"])
+def test_while_the_program_is_imported_it_ends_with_130_too(tmp_path: Path, module: str) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *more):\n"
+        f"        if name == {module!r}:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from sendworthy.cli.main import main\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "verify", "--out", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 130 and done.stderr == "interrupted; nothing was done.\n", done.stderr
+
+
+def test_importing_the_program_leaves_interrupts_as_they_were() -> None:
+    script = (
+        "import signal; before = signal.getsignal(signal.SIGINT); import sendworthy.cli.main;"
+        "assert signal.getsignal(signal.SIGINT) is before"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 @pytest.mark.hard
 def test_nights_interrupted_at_any_instant_say_what_is_published(world: World) -> None:
     world.back_to_first()

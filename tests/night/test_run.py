@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 import pytest
 from sendworthy.foundation.project import Project
-from sendworthy.inspect.explain import REASONS
 from sendworthy.inspect.preview import preview
 from sendworthy.settings.destinations import load_destinations
 from sendworthy.warehouse import database as warehouse
 
+from dev import write_docs
 from tests.support.delivered_nights import Delivered, and_one
 from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project, dbt, sendworthy
 from tests.support.vendor_imports import Esp
@@ -72,6 +72,14 @@ def test_a_night_releases_every_campaign_and_its_files_agree(place: Place) -> No
             seen.add(listed["file"])
     assert seen == set(place.lists(FIRST)), "a list that the manifest does not name"
     assert sum(on_the_list.values()) > 500
+
+
+def test_the_pages_show_this_night(place: Place) -> None:
+    manifest = place.root / "out" / FIRST / "manifest.json"
+    pages = write_docs.pages_of(ROOT, place.database, manifest)
+    assert {path.name for path in pages} >= {"README.md", "query-the-result.md", "a-night.svg"}
+    stale = [path.name for path, page in pages.items() if path.read_text(encoding="utf-8") != page]
+    assert not stale, "run `make pages`"
 
 
 def test_what_a_night_writes_is_readable_by_its_owner_only(place: Place) -> None:
@@ -135,7 +143,10 @@ def test_the_sample_shows_every_decision_every_reason_and_every_segment(place: P
         for row in place.query("select distinct unnest(reasons) from marts.campaign_decisions")
     }
     # a welcome of ours is for the segment new, whose sign-up dates are known; unit tests and random worlds show the other kind
-    assert reasons == set(REASONS) - {"signup_unknown"}
+    known = {
+        reason for (reason,) in place.query("select reason from settings.reasons where step is not null")
+    }
+    assert reasons == known - {"signup_unknown"}
     flags = (ROOT / "models/intermediate/customers/int_customers__segment_flags.sql").read_text(
         encoding="utf-8"
     )
@@ -418,7 +429,7 @@ def test_every_destination_can_be_exported_and_verified(place: Place, tmp_path: 
     command = ("verify", night, "--db", place.database, "--now", f"{night.name}T04:00:00Z", "--json")
     found = sendworthy(*command, cwd=tmp_path)
     assert found.returncode == 0, found.stdout
-    # each form is held against what was published: a value that is changed, with a manifest that vouches for it, is found
+    # each form is compared with what was published: a value that is changed, with a manifest that vouches for it, is found
     manifest = json.loads((night / "manifest.json").read_text(encoding="utf-8"))
     changed = set()
     for campaign in manifest["campaigns"]:

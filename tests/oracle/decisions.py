@@ -232,23 +232,45 @@ def experiment_gate(campaign: Campaign, person: Facts, settings: Settings) -> li
     return reasons
 
 
+REASONS = {
+    "readable": ("unreadable",),
+    "address": ("unreachable",),
+    "deliverability": ("hard_bounced", "complained"),
+    "consent": ("channel_opt_out", "consent_unknown", "topic_opt_out"),
+    "suppression": ("globally_suppressed",),
+    "exclusion": ("excluded",),
+    "exception": ("exception",),
+    "timing": ("signup_unknown", "too_soon", "too_late"),
+    "cooldown": ("cooldown",),
+    "personalization": ("incomplete_personalization",),
+    "experiment": ("outside_pilot", "holdout"),
+}
+"""The gates and their reasons in the order of contract §6, written here once more on purpose: the models read seeds/reasons.csv."""
+
+
 def gates(campaign: Campaign, person: Facts, settings: Settings, as_of: datetime) -> list[tuple[str, str]]:
     """Every (gate, reason) that fails, in the order of the gates; empty: the user passed."""
     send_at = send_time_of(campaign, person, settings, as_of)
-    results = [
-        ("readable", readable_gate(campaign, person)),
-        ("address", address_gate(campaign, person)),
-        ("deliverability", deliverability_gate(campaign, person)),
-        ("consent", consent_gate(campaign, person)),
-        ("suppression", suppression_gate(campaign, person, settings.suppressions)),
-        ("exclusion", exclusion_gate(campaign, person)),
-        ("exception", exception_gate(campaign, person, as_of)),
-        ("timing", timing_gate(campaign, person, as_of, send_at)),
-        ("cooldown", cooldown_gate(campaign, person, send_at)),
-        ("personalization", personalization_gate(campaign, person)),
-        ("experiment", experiment_gate(campaign, person, settings)),
+    results = {
+        "readable": readable_gate(campaign, person),
+        "address": address_gate(campaign, person),
+        "deliverability": deliverability_gate(campaign, person),
+        "consent": consent_gate(campaign, person),
+        "suppression": suppression_gate(campaign, person, settings.suppressions),
+        "exclusion": exclusion_gate(campaign, person),
+        "exception": exception_gate(campaign, person, as_of),
+        "timing": timing_gate(campaign, person, as_of, send_at),
+        "cooldown": cooldown_gate(campaign, person, send_at),
+        "personalization": personalization_gate(campaign, person),
+        "experiment": experiment_gate(campaign, person, settings),
+    }
+    return [
+        (gate, reason)
+        for gate, codes in REASONS.items()
+        for code in codes
+        for reason in results[gate]
+        if reason.partition(":")[0] == code
     ]
-    return [(gate, reason) for gate, reasons in results for reason in reasons]
 
 
 # ---------------------------------------------------------------------------------------------------------

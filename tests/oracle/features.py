@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -43,6 +43,7 @@ class Facts:
     )  # event name -> when it may last have been
     tickets: list[Row] = field(default_factory=list)  # the newest version of each ticket
     reports: list[Row] = field(default_factory=list)  # seen rows of `message_events`, oldest first
+    message_events: list[tuple[str, Row]] = field(default_factory=list)  # by the name that settings may give
     mentions: list[Row] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     dispatches: list[Dispatch] = field(default_factory=list)  # of earlier nights
@@ -129,19 +130,25 @@ def position_of(row: Row) -> tuple[float, float] | None:
 # What is seen at as_of
 
 
-def newest_tickets(rows: Iterable[Row], as_of: datetime) -> list[Row]:
+def newest_tickets(rows: Collection[Row], as_of: datetime) -> list[Row]:
     """The newest `updated_at` < as_of of each ticket; ties: an open one, then the row that sorts last as text."""
 
     def rank(row: Row) -> tuple[Any, ...]:
         return row["updated_at"], row["status"] in OPEN_STATES, row_text(row, "support_tickets")
 
-    best: dict[str, Row] = {}
+    # an id may stand for tickets of several people
+    best: dict[tuple[str, str], Row] = {}
     for row in rows:
         if row["updated_at"] >= as_of:
             continue
-        other = best.get(row["ticket_id"])
-        if other is None or rank(row) > rank(other):
-            best[row["ticket_id"]] = row
+        key = row["ticket_id"], row["user_id"]
+        if key not in best or rank(row) > rank(best[key]):
+            best[key] = row
+    for row in rows:
+        # of two verdicts in one moment the worse counts
+        newest = best.get((row["ticket_id"], row["user_id"]))
+        if newest and row["updated_at"] == newest["updated_at"] and row["satisfaction"] == "bad":
+            best[row["ticket_id"], row["user_id"]] = {**newest, "satisfaction": "bad"}
     return list(best.values())
 
 
@@ -171,9 +178,17 @@ def gather(
         if row["occurred_at"] < as_of and row["user_id"] in people:
             people[row["user_id"]].events.append(row)
     reports = seen_reports(landing.rows["message_events"], as_of)
+    ours = {
+        row["dispatch_id"]: (row["user_id"], row["campaign_id"]) for row in ledger if row["as_of"] < as_of
+    }
     for row in reports:
+        named = row["user_id"], row["campaign_id"]
         if row["user_id"] in people:
             people[row["user_id"]].reports.append(row)
+        # a report is about whom and what it names, and about whose message it was, and of which campaign
+        for user_id, campaign_id in {named, ours.get(row["dispatch_id"] or "", named)}:
+            if user_id in people and campaign_id is not None:
+                people[user_id].message_events.append((f"message_{row['event_type']}:{campaign_id}", row))
     for row in newest_tickets(landing.rows["support_tickets"], as_of):
         if row["user_id"] in people:
             people[row["user_id"]].tickets.append(row)
@@ -192,7 +207,7 @@ def gather(
         if message.user_id in people:
             people[message.user_id].sent.append(message)
     facts = channel_facts(customers, reports, book, as_of)
-    unreadable = stopping_tables(landing, customers, as_of, settings.unreadable_days, ledger)
+    unreadable = stopping_tables(landing, customers, as_of, settings.unreadable_days, book)
 
     for user_id, person in people.items():
         put_in_order(person)
@@ -213,7 +228,7 @@ def gather(
     for person in people.values():
         place = current_place(person, settings.places, as_of)
         person.features = features(person, as_of)
-        person.raw_merge_values = raw_merge_values(person, place)
+        person.raw_merge_values = raw_merge_values(person, place, settings.merge_fields)
         person.merge_values = {
             name: merge_value(value, settings.placeholders) for name, value in person.raw_merge_values.items()
         }
@@ -225,15 +240,16 @@ def put_in_order(person: Facts) -> None:
     """Sort what a customer did, and note when each event happened; message events are events, too (§3)."""
     person.events.sort(key=lambda row: (row["occurred_at"], row["event_id"]))
     person.reports.sort(key=lambda row: (row["occurred_at"], row["message_event_id"]))
-    named = [(row["event_name"], row) for row in person.events]
-    for row in person.reports:
-        if row["campaign_id"] is not None:
-            named.append((f"message_{row['event_type']}:{row['campaign_id']}", row))
+    named = [*((row["event_name"], row) for row in person.events), *person.message_events]
     times: dict[str, list[datetime]] = defaultdict(list)
     for name, row in named:
         times[name].append(row["occurred_at"])
         last = last_moment(row, "occurred_at")
         person.last_moments[name] = max(last, person.last_moments.get(name, last))
+    # a message that our own ledger has dispatched counts as sent before its report has come
+    for message in person.sent:
+        name = f"message_sent:{message.campaign_id}"
+        person.last_moments[name] = max(message.sent_at, person.last_moments.get(name, message.sent_at))
     person.times = {name: sorted(moments) for name, moments in times.items()}
 
 
@@ -583,14 +599,20 @@ def _printed(value: object) -> str | None:
     return str(int(number)) if number == int(number) else format(number.normalize(), "f")
 
 
-def raw_merge_values(person: Facts, place: Place | None) -> dict[str, str | None]:
-    """Every merge field as it stands in the source, before the words blank and unsafe are applied."""
+def raw_merge_values(
+    person: Facts, place: Place | None, declared: Iterable[str] = ()
+) -> dict[str, str | None]:
+    """Every merge field as it stands in the source, before the words blank and unsafe are applied.
+
+    One of the seed that has no place of its own here is the attribute of its name.
+    """
     attributes = person.profile["attributes"] or {}
     points, category = (
         attributes.get("loyalty_points"),
         attributes.get("favorite_category"),
     )
     return {
+        **{name: _printed(attributes.get(name)) for name in declared},
         "first_name": person.profile["first_name"],
         "last_name": person.profile["last_name"],
         "city": person.profile["city"],

@@ -135,7 +135,7 @@ TABLES: tuple[Table, ...] = (
             Column("properties", JSON_OBJECT),
         ),
         time="occurred_at",
-        unique=("event_id", "event_name"),
+        unique=("event_id", "event_name", "user_id"),
         first_by=("received_at", "occurred_at"),
     ),
     Table(
@@ -167,7 +167,7 @@ TABLES: tuple[Table, ...] = (
             Column("is_machine_open", BOOL),
         ),
         time="occurred_at",
-        unique=("message_event_id", "event_type"),
+        unique=("message_event_id", "event_type", "user_id", "channel"),
         first_by=("occurred_at",),
     ),
     Table(
@@ -182,8 +182,8 @@ TABLES: tuple[Table, ...] = (
         ),
         time="posted_at",
         optional=True,
-        unique=("mention_id",),
-        first_by=("posted_at", "sentiment"),  # of two opinions at one time the worse one, which sorts first
+        unique=("mention_id", "user_id"),
+        first_by=("posted_at", "sentiment"),
     ),
     Table(
         "erasure_requests",
@@ -491,10 +491,10 @@ def load_landing(raw: Path, wall_clock: datetime, settings: Settings | None = No
         for same in by_id.values():
 
             def order(item: tuple[Row, Row], table: Table = table) -> tuple[Any, ...]:
-                # Earliest first; what is not known comes last; then the row as text.
+                # A negative opinion first, then the earliest; what is not known comes last; then the row as text.
                 row = item[1]
                 first = [(row[name] is None, row[name] or "") for name in table.first_by]
-                return (*first, row_text(row, table.name), row["_file"])
+                return (row.get("sentiment") != "negative", *first, row_text(row, table.name), row["_file"])
 
             same = sorted(same, key=order) if len(same) > 1 else same
             landing.rows[table.name].append(same[0][1])

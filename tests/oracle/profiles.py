@@ -55,6 +55,11 @@ class Profile:
         earlier = [value for updated_at, value in history if updated_at <= moment]
         return address_hash(earlier[-1] if earlier else history[0][1])
 
+    def addresses_between(self, channel: str, first: datetime, last: datetime) -> set[str | None]:
+        """The hashes of the addresses that the user had at some time from `first` to `last`."""
+        moments = [at for at, _ in self.history(ADDRESS_COLUMN[channel]) if first < at <= last]
+        return {self.address_at(channel, moment) for moment in [first, *moments]}
+
     def gives_consent_anew(self, channel: str, after: datetime) -> bool:
         """Whether a version later than `after` says true where the version before it said false or null.
 

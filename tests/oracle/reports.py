@@ -61,6 +61,16 @@ class AddressBook:
             or self.of_user(row["user_id"], channel, row["occurred_at"])
         )
 
+    def of_stopping_report(self, row: Row, channel: str) -> list[str | None]:
+        """The same of a report that stops messages: where its time is a day, every address that the user had on that day."""
+        named = address_hash(address(row.get("address"), channel, ())) or self._hashes.get(
+            row["dispatch_id"] or ""
+        )
+        profile = self.profiles.get(row["user_id"])
+        if named or not profile:
+            return [named]
+        return list(profile.addresses_between(channel, row["occurred_at"], last_moment(row, "occurred_at")))
+
     def of_user(self, user_id: str, channel: str, moment: datetime) -> str | None:
         """The address that a user had at a time; None for a user whom nobody knows."""
         profile = self.profiles.get(user_id)
@@ -86,7 +96,8 @@ def sent_messages(
     """Everything that counts as sent: `sent` reports, and dispatches that none of them has confirmed.
 
     A dispatch_id counts once; of one that was reported twice, the newest report holds the place longest. Whose message
-    it was, our own ledger knows better than a report that names its dispatch_id, and of which campaign, where that does not say.
+    it was, of which campaign and on which channel, our own ledger knows better than a report that names its dispatch_id, and
+    nothing went out before the night that dispatched it.
     """
     ledger = list(ledger)
     book = book or AddressBook({}, ledger)
@@ -97,19 +108,19 @@ def sent_messages(
 
     def of_report(row: Row) -> Sent:
         address = book.of_report(row, row["channel"])
-        dispatch = ours.get(row["dispatch_id"], row)
-        return Sent(
-            dispatch["user_id"],
-            row["campaign_id"] or dispatch["campaign_id"],
-            dispatch["channel"] if row["channel"] == UNKNOWN_CHANNEL else row["channel"],
-            row["occurred_at"],
-            address,
-        )
+        dispatch = ours.get(row["dispatch_id"])
+        if dispatch is None:
+            return Sent(row["user_id"], row["campaign_id"], row["channel"], row["occurred_at"], address)
+        sent_at = dispatch["send_at"] if row["occurred_at"] < dispatch["as_of"] else row["occurred_at"]
+        return Sent(dispatch["user_id"], dispatch["campaign_id"], dispatch["channel"], sent_at, address)
 
     for row in seen_reports(reports, as_of):
         if row["event_type"] != "sent":
             continue
         dispatch_id = row["dispatch_id"]
+        if dispatch_id and dispatch_id not in ours:
+            # it may be the id of several mailings, or a word for none
+            dispatch_id = dispatch_id, row["user_id"], row["campaign_id"], row["channel"]
         if not dispatch_id:
             result.append(of_report(row))
         elif dispatch_id not in confirmed or _is_newer(row, confirmed[dispatch_id]):
@@ -128,8 +139,12 @@ def sent_messages(
 
 
 def _is_newer(row: Row, other: Row) -> bool:
-    """§5, newest: on a tie in time the larger id."""
-    return (row["occurred_at"], row["message_event_id"]) > (other["occurred_at"], other["message_event_id"])
+    """§5, newest: on a tie in time the larger id; of one id that of the larger user, then channel."""
+
+    def rank(of: Row) -> tuple[datetime, str]:
+        return of["occurred_at"], f"{of['message_event_id']}:{of['user_id']}:{of['channel']}"
+
+    return rank(row) > rank(other)
 
 
 def count_within(sent: Iterable[Sent], as_of: datetime, window_days: int) -> int:
@@ -238,6 +253,8 @@ def channel_facts(
     """The facts of every channel; a report of an unknown channel stops every one and opens none."""
     result = {}
     reports = list(reports)
+    # whose message it was, our own ledger knows too
+    recipients = {row["dispatch_id"]: row["user_id"] for row in book.ledger if row["as_of"] < as_of}
     for channel in CHANNELS:
         facts = ChannelFacts(channel, people, as_of)
         for user_id in people:
@@ -250,12 +267,15 @@ def channel_facts(
                 facts.resubscribed.append(_About(row["user_id"], address, row["occurred_at"]))
             if row["channel"] not in (channel, UNKNOWN_CHANNEL):
                 continue
-            about = _About(row["user_id"], address, last_moment(row, "occurred_at"))
-            if row["event_type"] == "bounced_hard":
-                facts.bounced.append(about)
-            elif row["event_type"] == "complained":
-                facts.complained.append(about)
-            elif row["event_type"] == "unsubscribed":
-                facts.unsubscribed.append(about)
+            stops = {
+                "bounced_hard": facts.bounced,
+                "complained": facts.complained,
+                "unsubscribed": facts.unsubscribed,
+            }.get(row["event_type"])
+            if stops is None:
+                continue
+            for user_id in {row["user_id"], recipients.get(row["dispatch_id"] or "", row["user_id"])}:
+                for about in book.of_stopping_report(row, channel):
+                    stops.append(_About(user_id, about, last_moment(row, "occurred_at")))
         result[channel] = facts
     return result

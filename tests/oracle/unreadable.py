@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from .landing import Landing, Quarantined, Row
 from .profiles import ADDRESS_COLUMN, Profile
@@ -45,9 +44,12 @@ def stopping_tables(
     people: Mapping[str, Profile],
     as_of: datetime,
     unreadable_days: int,
-    ledger: Iterable[Mapping[str, Any]] = (),
+    book: AddressBook,
 ) -> dict[str, list[str]]:
-    """By customer, the tables with a quarantined row that stops every message which is not transactional."""
+    """By customer, the tables with a quarantined row that stops every message which is not transactional.
+
+    `book` knows the dispatches, and the addresses of those who were erased, too: where a message went stays a fact.
+    """
     if not unreadable_days:
         return {}
     staged: dict[tuple[str, str], list[Row]] = defaultdict(list)
@@ -55,13 +57,12 @@ def stopping_tables(
         for row in landing.rows[table]:
             if row[OWN_TIME[table]] < as_of:
                 staged[table, row[ROW_ID[table]]].append(row)
-    book = AddressBook(people, ledger)
     dispatches = {
         row["dispatch_id"]: (
             row["user_id"],
             row.get("address_hash") or book.of_user(row["user_id"], row["channel"], row["send_at"]),
         )
-        for row in ledger
+        for row in book.ledger
         if row["as_of"] < as_of
     }
     found: dict[str, set[str]] = defaultdict(set)
@@ -89,7 +90,11 @@ def is_replaced(item: Quarantined, staged: Mapping[tuple[str, str], list[Row]]) 
     row_id = item.readable[ROW_ID[item.table]]
     if row_id is None:
         return False
+    user_id = item.readable["user_id"]
     for row in staged.get((item.table, row_id), []):
+        # an id may stand for rows of several people
+        if user_id is not None and row["user_id"] != user_id:
+            continue
         landed_on = row.get("_landed_on")
         lands_later = bool(item.landed_on and landed_on and landed_on > item.landed_on)
         own_time = item.readable[OWN_TIME[item.table]]

@@ -22,7 +22,7 @@ from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import Project
 from sendworthy.warehouse.failure_causes import find_cause, redact, redact_exception
 
-from tests.support.projects import FIRST, ROOT, Place, copy_project, sendworthy
+from tests.support.projects import FIRST, Place, copy_project, sendworthy
 
 CANARY = "zaphod"
 # words of engines, of dbt and of ours that a row may hold, each followed by what must not be seen
@@ -119,7 +119,7 @@ def what_duckdb_says(sql: str) -> str | None:
 
 
 @pytest.mark.parametrize("breaks", BREAKS)
-def test_what_duckdb_says_of_a_value_is_told_without_the_value(
+def test_what_duckdb_says_of_a_value_is_shown_without_the_value(
     tmp_path: Path, breaks: Callable[[str, Path], str]
 ) -> None:
     quoting = 0
@@ -154,7 +154,7 @@ def test_no_text_around_a_canary_lets_it_through(before: str, canary: str, after
 
 
 @pytest.mark.parametrize("text", DISGUISES)
-def test_exceptions_of_python_and_spark_are_told_without_their_words(text: str) -> None:
+def test_exceptions_of_python_and_spark_are_shown_without_their_words(text: str) -> None:
     for error in (
         ValueError(text),
         KeyError(text),
@@ -208,6 +208,19 @@ BROKEN_MODELS = {
 }
 
 
+# the same of files below a folder that is called after somebody
+_FOLDER = f"landed_on=2026-05-01/user_id={CANARY}@example.com"
+BROKEN_FOLDERS: dict[str, dict[str, bytes]] = {
+    "files": {
+        f"erasure_requests/{_FOLDER}/empty.csv": b"",
+        f"erasure_requests/{_FOLDER}/_hidden.csv": b"x",
+        f"erasure_requests/{_FOLDER}/piece.parquet": b"PAR1x",
+        f"social_mentions/{_FOLDER}/no_column.csv": b"mention_id,network\nx,forum\n",
+    },
+    "rows": {f"social_mentions/{_FOLDER}/torn.csv": b"mention_id,network,posted_at\nx,forum,2026-05-01,9\n"},
+}
+
+
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A project with models that fail on a value."""
@@ -236,20 +249,20 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "DBT_DEBUG": "1", "DBT_LOG_LEVEL_FILE": "debug", "DBT_PRINTER_WIDTH": "80", **more}
 
 
-def land(place: Place, case: str) -> Path:
+def land(place: Place, case: str, cases: dict[str, dict[str, bytes]] = BROKEN_LANDING) -> Path:
     """A landing zone with broken files."""
     raw = place.root / "landing"
     for old in (raw, place.root / "logs"):
         shutil.rmtree(old, ignore_errors=True)
     (place.root / "target" / "run_results.json").unlink(missing_ok=True)
-    for name, content in {**GOOD_LANDING, **BROKEN_LANDING[case]}.items():
+    for name, content in {**GOOD_LANDING, **cases[case]}.items():
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
         (raw / name).write_bytes(content)
     return raw
 
 
 @pytest.mark.parametrize("case", ["rows", "Latin-1"])
-def test_a_night_on_broken_input_tells_nobody_s_values(broken: Place, case: str) -> None:
+def test_a_night_on_broken_input_shows_nobody_s_values(broken: Place, case: str) -> None:
     raw = land(broken, case)
     done = sendworthy(
         "nightly", "--as-of", FIRST, "--raw", raw, "--json", cwd=broken.root, environment=environment()
@@ -262,6 +275,17 @@ def test_a_night_on_broken_input_tells_nobody_s_values(broken: Place, case: str)
         assert [name for name in BROKEN_MODELS if f"model {name} " not in said] == ["stg_canaries"], said
         assert (broken.root / "target" / "run_results.json").stat().st_size
     assert (broken.root / "logs" / "dbt.log").stat().st_size
+    assert search(broken, done.stdout, done.stderr) == []
+
+
+@pytest.mark.parametrize("case", BROKEN_FOLDERS)
+def test_a_night_on_broken_files_shows_nobody_in_the_names_of_folders(broken: Place, case: str) -> None:
+    raw = land(broken, case, BROKEN_FOLDERS)
+    done = sendworthy("nightly", "--as-of", FIRST, "--raw", raw, "--json", cwd=broken.root)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    said = " ".join(done.stderr.split())
+    shown = [name.replace(f"{CANARY}@example.com", "…") for name in BROKEN_FOLDERS[case]]
+    assert [name for name in shown if f"file {raw / name}" not in said] == [], said
     assert search(broken, done.stdout, done.stderr) == []
 
 
@@ -281,7 +305,7 @@ def dbt(place: Place, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("case", BROKEN_LANDING)
-def test_dbt_alone_tells_nobody_s_values_either(broken: Place, case: str) -> None:
+def test_dbt_alone_shows_nobody_s_values_either(broken: Place, case: str) -> None:
     raw = land(broken, case)
     done = dbt(
         broken,
@@ -300,7 +324,7 @@ def test_dbt_alone_tells_nobody_s_values_either(broken: Place, case: str) -> Non
 
 
 @pytest.mark.spark
-def test_a_night_on_spark_tells_nobody_s_values(broken: Place) -> None:
+def test_a_night_on_spark_shows_nobody_s_values(broken: Place) -> None:
     raw = land(broken, "rows")
     seed = broken.root / "seeds" / "global_suppressions.csv"
     before = seed.read_bytes()
@@ -346,7 +370,7 @@ def test_what_dbt_prints_beside_its_events_is_not_passed_on(tmp_path: Path) -> N
     assert caught.value.details == ["Usage: dbt [OPTIONS] COMMAND", "Error: No such option: --nope"]
 
 
-def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) -> None:
+def test_an_error_that_nobody_expected_is_shown_without_its_words(broken: Place) -> None:
     script = (
         "import sendworthy.delivery.verify as v\n"
         f"def verify(*_): raise ValueError('{CANARY}')\n"
@@ -363,7 +387,7 @@ def test_an_error_that_nobody_expected_is_told_without_its_words(broken: Place) 
 
 
 @pytest.mark.parametrize("command", ["explain", "verify", "export"])
-def test_what_the_engine_says_to_a_command_is_told_without_values(tmp_path: Path, command: str) -> None:
+def test_what_the_engine_says_to_a_command_is_shown_without_values(tmp_path: Path, command: str) -> None:
     script = (
         "import duckdb, sendworthy.foundation.project as p\n"
         f"def find_project(*_): raise duckdb.ConversionException(\"Conversion Error: Could not convert string '{CANARY}' to INT32\")\n"
@@ -403,22 +427,3 @@ def test_a_broken_list_of_suppressions_names_nobody(broken: Place, case: str) ->
     finally:
         path.write_bytes(before)
     assert search(broken, said.stdout, said.stderr, loaded.stdout, loaded.stderr) == []
-
-
-def test_the_places_in_dbt_that_are_replaced_are_there() -> None:
-    """Where a newer dbt calls them otherwise, this fails, and not only the promise."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.sql import SQLConnectionManager  # type: ignore[attr-defined]
-    from dbt.task.base import BaseRunner
-    from dbt_common.clients import jinja
-
-    for owner, name in (
-        (DuckDBConnectionManager, "exception_handler"),
-        (SQLConnectionManager, "get_result_from_cursor"),
-        (SQLConnectionManager, "rollback_if_open"),
-        (BaseRunner, "_handle_generic_exception"),
-        (BaseRunner, "_node_build_path"),
-        (jinja, "catch_jinja"),
-    ):
-        assert callable(getattr(owner, name))
-    assert "sendworthy.build.dbt_redaction" in (ROOT / "profiles.yml").read_text(encoding="utf-8")

@@ -34,8 +34,7 @@ def places(tmp_path: Path) -> Places:
     shutil.copyfile(ROOT / "dbt_project.yml", tmp_path / "dbt_project.yml")
     database = tmp_path / "sendworthy.duckdb"
     with warehouse.connect(database) as connection:
-        warehouse.create_ledgers(connection)
-        warehouse.create_runs(connection)
+        warehouse.create_ledgers(connection, ROOT)
         create_deliveries(connection)
         connection.execute("create schema intermediate; create schema marts")
         connection.execute("create table intermediate.int_nights__as_of as select ? as as_of", [NEWEST])

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 from sendworthy.foundation.errors import SettingsError
+from sendworthy.foundation.retry import Clock, Pace
 from sendworthy.push import redact, retry
 from sendworthy.push.batches import ListChanged
 from sendworthy.push.journal import Journal, UnreadableJournal
 from sendworthy.push.plan import MayNotGo
-from sendworthy.push.retry import Clock, Pace
 from sendworthy.push.sender import push
 from sendworthy.push.vendors import VENDORS as ADAPTERS
 from sendworthy.settings.destinations import Rate
@@ -239,11 +239,11 @@ def test_a_vendor_that_stays_away_ends_it_and_a_rerun_goes_on(
     scene_of: Callable[[str], Scene], vendor: str
 ) -> None:
     scene = scene_of(vendor)
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.POLICY.tries)}
     result = scene.push()
     assert result.exit_code == 1 and result.stopped is not None and "503" in result.stopped.what
     assert not result.outcomes[0].is_whole and result.outcomes[0].rows == 3
-    assert len(scene.esp.uploads) == 1 + retry.TRIES
+    assert len(scene.esp.uploads) == 1 + retry.POLICY.tries
     # half of each pause is left to chance
     backoff = [pause for pause in scene.clock.slept if pause >= 0.75]
     assert [pause for pause in backoff if pause in (0.75, 1.5, 3.0, 6.0, 12.0)][-5:] == [
@@ -444,7 +444,7 @@ def test_two_pushes_at_once_send_nothing_twice(scene_of: Callable[[str], Scene])
 
 def test_a_torn_last_record_is_nothing_and_a_torn_other_one_ends_it(scene_of: Callable[[str], Scene]) -> None:
     scene = scene_of("braze_track")
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.POLICY.tries)}
     scene.push()
     path = scene.folder / "journal.jsonl"
     whole = path.read_bytes()
@@ -524,7 +524,7 @@ def test_no_more_requests_than_the_rate_allows(
 def test_the_pace_keeps_every_rate_in_every_window() -> None:
     clock = FakeClock()
     rates = [Rate(requests=3, seconds=2, source=""), Rate(requests=10, seconds=60, source="")]
-    pace = Pace(rates, Clock(clock.now, clock.now, clock.sleep))
+    pace = Pace([(rate.requests, rate.seconds) for rate in rates], Clock(clock.now, clock.now, clock.sleep))
     sent: list[float] = []
     for number in range(40):
         pace.wait()
@@ -569,7 +569,7 @@ def test_what_expires_between_two_pushes_moves_no_batch(new_scene: Callable[...,
     scene = new_scene(small("braze_track"))
     persons = [replace(person, hours=5 if place % 2 else 30) for place, person in enumerate(PEOPLE)]
     write_night(scene.out, scene.destination, {CAMPAIGN: persons})
-    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault("503") for number in range(2, 2 + retry.POLICY.tries)}
     assert scene.push().exit_code == 1
     scene.now = FIRST + timedelta(hours=6)
     assert scene.push().exit_code == 0
@@ -806,7 +806,7 @@ THIRD = datetime(2026, 6, 3)
 
 
 @pytest.mark.parametrize("is_missed", [False, True])
-def test_a_campaign_that_had_nothing_to_tell_for_a_night_goes_on(
+def test_a_campaign_without_changes_for_a_night_goes_on(
     new_scene: Callable[..., Scene], tmp_path: Path, is_missed: bool
 ) -> None:
     """Held back, or new: only changes that were written and not pushed are missing."""
@@ -955,7 +955,7 @@ def shows_nobody(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(DESTINATIONS) - set(VENDORS)))
-def test_who_travels_as_a_file_is_told_how(tmp_path: Path, name: str) -> None:
+def test_a_destination_of_files_says_how_to_load_them(tmp_path: Path, name: str) -> None:
     scene = Scene(tmp_path, DESTINATIONS[name], Esp("braze_track"), FakeClock())
     scene.esp.close()
     with pytest.raises(SettingsError, match="its lists are files, and ") as failed:

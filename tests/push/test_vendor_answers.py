@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timezone
 from email.utils import format_datetime, formatdate
@@ -17,9 +18,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sendworthy.foundation.retry import LONGEST_WAIT, retry_after
 from sendworthy.push import retry, sender
 from sendworthy.push.journal import Journal
-from sendworthy.push.retry import retry_after
 
 from tests.support.projects import ROOT, sendworthy
 from tests.support.pushed_nights import (
@@ -98,7 +99,7 @@ def test_where_it_stays_so_the_rows_are_named_and_the_next_push_sends_them(
 ) -> None:
     scene = scene_of(vendor)
     body = "" if status == 204 else PAGE
-    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.TRIES)}
+    scene.esp.faults = {number: Fault(str(status), body=body) for number in range(2, 2 + retry.POLICY.tries)}
     result = scene.push()
     assert result.exit_code == 4 and result.stopped is not None and result.stopped.is_unclear
     # Klaviyo's client keeps the status to itself
@@ -182,6 +183,61 @@ def test_customer_io_counts_nothing_so_that_only_its_own_words_count(
     scene.esp.faults = {1: Fault(str(status), after=True, body=body)}
     result = scene.push()
     assert result.exit_code == 0 and result.outcomes[0].again == (0 if is_taken else 1)
+
+
+# -- refusals of any form
+
+REFUSALS: dict[str, Any] = {
+    "texts": {"errors": ["x"]},
+    "a text": {"errors": "x"},
+    "null": {"errors": [None]},
+    "an object": {"errors": {"a": 1}},
+    "a number": {"errors": 7},
+    "a source that is a text": {"errors": [{"source": "x", "field": ["x"], "original_payload": "x"}]},
+    "a place of very many digits": {
+        "errors": [
+            {"source": {"pointer": "/profiles/data/" + "9" * 5000}, "field": f"contacts[{'9' * 5000}]"}
+        ]
+    },
+    "a list": [["x"]],
+    "null alone": None,
+}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize("body", REFUSALS.values(), ids=REFUSALS)
+def test_a_refusal_of_any_form_is_one(scene_of: Callable[[str], Scene], vendor: str, body: Any) -> None:
+    scene = scene_of(vendor)
+    scene.esp.faults = {number: Fault("400", body=body) for number in range(2, 12)}
+    result = scene.push()
+    # the second batch is divided down to its rows, and goes on
+    assert result.exit_code == 3 and result.refused >= 3 and result.unconfirmed == 0
+    assert scene.knows(CAMPAIGN, PEOPLE[:3])
+    nothing_personal(scene)
+
+
+def test_errors_of_a_job_of_klaviyo_in_any_form_name_nobody(scene_of: Callable[[str], Scene]) -> None:
+    scene = scene_of("klaviyo")
+    scene.esp.bad = {known_as("klaviyo", PEOPLE[4]): "no"}
+    errors = [{"attributes": "x"}, {"attributes": {"source": "x"}}, {}]
+    scene.esp.spoil = lambda method, path, data: {"data": errors} if "errors" in path else data
+    result = scene.push()
+    assert result.exit_code == 3 and result.refused == 1 and result.unconfirmed == 0
+    assert refused_rows(scene)[0]["dispatch_id"] == ""
+
+
+def test_errors_of_klaviyo_that_name_more_than_failed_confirm_nothing(
+    scene_of: Callable[[str], Scene],
+) -> None:
+    scene = scene_of("klaviyo")
+    scene.esp.bad = {known_as("klaviyo", PEOPLE[4]): "no"}
+    errors = [
+        {"attributes": {"source": {"pointer": f"/data/attributes/profiles/data/{place}/"}}}
+        for place in (0, 1)
+    ]
+    scene.esp.spoil = lambda method, path, data: {"data": errors} if "errors" in path else data
+    result = scene.push()
+    assert result.exit_code == 4 and messages(3, 6) == not_confirmed(scene)
 
 
 # -- numbers that do not add up
@@ -333,14 +389,18 @@ WRONG_JOBS = (
     ("klaviyo", {"completed_count": None}),
     ("klaviyo", {"completed_count": 0, "total_count": 0}),
     ("klaviyo", {"completed_count": 9}),
+    ("klaviyo", {"completed_count": 9, "total_count": 9}),
     ("klaviyo", {"status": "cancelled", "completed_count": 2}),
     ("sendgrid", {"created_count": 0}),
     ("sendgrid", {"requested_count": 0, "created_count": 0}),
+    ("sendgrid", {"requested_count": 9, "created_count": 9}),
+    ("sendgrid", {"created_count": None, "updated_count": None}),
     ("sendgrid", {"errored_count": 1}),
     ("sendgrid", {"status": "errored"}),
     ("sendgrid", {"status": "failed"}),
     ("listmonk", {"imported": 0}),
     ("listmonk", {"imported": 9}),
+    ("listmonk", {"imported": 9, "total": 9}),
     ("listmonk", {"status": "failed"}),
     ("listmonk", {"status": "none"}),
     ("listmonk", {"imported": 0, "total": 0}),
@@ -628,14 +688,36 @@ def test_a_wait_is_understood_however_it_is_written(seconds: float, way: int) ->
     assert found is not None and abs(found - seconds) <= 1
 
 
-@given(
-    headers=st.dictionaries(
-        st.sampled_from(["retry-after", "x-ratelimit-reset", "retry-after-ms"]), st.text()
-    )
+# any text, and what is nearly a wait: numbers of any size with any unit, two in one, and moments
+ANY_WAIT = st.one_of(
+    st.text(),
+    st.builds(
+        "{}{}{}".format,
+        st.one_of(st.integers(-10, 10**20), st.floats()),
+        st.sampled_from(["", "s", " s", "ms", "m", "x", ",", ", 7"]),
+        st.sampled_from(["", " ", "\n"]),
+    ),
+    st.datetimes().map(datetime.isoformat),
+    st.datetimes(timezones=st.timezones()).map(datetime.isoformat),
 )
-def test_a_header_of_any_kind_is_understood_within_bounds_or_ignored(headers: dict[str, str]) -> None:
-    found = retry_after(headers, NOW)
-    assert found is None or 0 <= found <= retry.LONGEST_WAIT
+
+
+def test_a_header_of_any_kind_is_understood_within_bounds_or_ignored() -> None:
+    seen: Counter[bool] = Counter()
+
+    @settings(max_examples=300)
+    @given(
+        headers=st.dictionaries(
+            st.sampled_from(["retry-after", "x-ratelimit-reset", "retry-after-ms"]), ANY_WAIT
+        )
+    )
+    def compare(headers: dict[str, str]) -> None:
+        found = retry_after(headers, NOW)
+        assert found is None or 0 <= found <= LONGEST_WAIT
+        seen[found is not None] += 1
+
+    compare()
+    assert seen[True] >= seen.total() / 4, seen
 
 
 def test_an_unreadable_wait_is_none_and_the_push_goes_on(scene_of: Callable[[str], Scene]) -> None:

@@ -126,7 +126,7 @@ def test_another_seed_is_another_world(tmp_path: Path) -> None:
 
 
 def test_committed_sample_is_what_its_arguments_make(remade: Path) -> None:
-    # to mend: remove data/sample and run make_committed_sample(Path("data/sample"))
+    # to fix: remove data/sample and run make_committed_sample(Path("data/sample"))
     made, committed = files_of(remade), files_of(COMMITTED)
     assert sorted(made) == sorted(committed)
     assert [name for name in made if made[name] != committed[name]] == []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from sendworthy.foundation.names import normalise_name
 from sendworthy.settings.seed_files import (
@@ -14,13 +16,15 @@ from sendworthy.settings.seed_files import (
     REPORT_TYPES,
     SEEDS,
     SEGMENT_FLAGS_SQL,
+    USUAL_WORDS,
     read_event_names,
-    read_events,
     read_kinds,
+    read_names,
     validate_settings,
 )
 
 from tests.support.campaign_project import PROJECT
+from tests.support.macro_engines import Macros
 
 
 @pytest.fixture
@@ -44,6 +48,42 @@ NEW = (
     "source_formats",
 )
 
+# addresses to which no message can go, by channel
+NOBODY_S = [
+    ("all", "+49 30 1234567"),
+    ("all", "0049301234568"),
+    ("all", "(030) 1234567"),
+    ("all", "Ann <P@example.com>"),
+    ("all", "P@example.com;other@example.com"),
+    ("all", "P@example.com."),
+    ("all", "not an address"),
+    ("all", "ann@localhost"),
+    ("all", "..."),
+    ("email", "+49301234567"),
+    ("email", "ann..b@example.com"),
+    ("email", ".ann@example.com"),
+    ("email", "ann.@example.com"),
+    ("email", f"{'a' * 65}@example.com"),
+    ("email", f"ann@{'a' * 64}.com"),
+    ("email", f"ann@{'a.' * 125}com"),
+    ("email", "an\u200bn@example.com"),
+    ("sms", "ann@example.com"),
+    ("sms", "+49 30 1234567"),
+    ("sms", "+0301234567"),
+    ("sms", "+123456"),
+    ("sms", "+1234567890123456"),
+    ("push", "---"),
+]
+SOMEBODY_S = [
+    ("all", "Ann.B+x@mail.example.com"),
+    ("all", "+49301234567"),
+    ("all", "cK3x:APA91b-_9"),
+    ("email", f"{'a' * 64}@{'b' * 63}.com"),
+    ("sms", "+1234567"),
+    ("sms", "+123456789012345"),
+    ("push", "a token"),
+]
+
 # a seed, a line that is added to it, the column and a piece of the message with the fix
 MISTAKES = [
     ("events", "Order Paid,x", "event_name", "write order_paid"),
@@ -65,6 +105,16 @@ MISTAKES = [
         "which means order_completed there and order_refunded here",
     ),
     ("event_names", "add to  cart,cart_item_removed", "source_name", "keep the line that is right"),
+    ("merge_fields", "dispatch_id,x,true", "merge_field", "choose another name"),
+    ("merge_fields", "blank_fields,x,false", "merge_field", "the name of another column"),
+    ("merge_fields", "f_name,x,true", "merge_field", "at Mailchimp would be FNAME, which is in use"),
+    ("merge_fields", "rewards,x,true", "merge_field", "mailchimp,<another tag>,rewards"),
+    (
+        "merge_fields",
+        "shoe_size_left,x,true\nshoe_size_lefty,x,true",
+        "merge_field",
+        "SHOESIZELE, which is in use",
+    ),
     ("topics", "Offers,x", "topic", "lower-case"),
     ("topics", "all,x", "topic", "every topic"),
     ("topics", "news,", "description", "say what"),
@@ -90,6 +140,14 @@ MISTAKES = [
     ("source_formats", "users,max_messages_per_week,decimal", "format", "1.234,56"),
     ("source_formats", "users,email_opt_in,ja", "format", "ja|nein"),
     ("source_formats", "users,email_opt_in,ja|nein|?", "format", "ja|nein"),
+    *(
+        ("source_formats", f"users,email_opt_in,{words}", "format", "the word for yes first")
+        for words in ("0|1", "0.0|x", "no|yes", "Off|on", "unsubscribed|subscribed", "ja|1", "f|ja", "x|X")
+    ),
+    *(
+        ("global_suppressions", f"{channel},,{address},asked,2026-01-01", "address", "stops nobody")
+        for channel, address in NOBODY_S
+    ),
     ("source_formats", "users,city,%d/%m/%Y", "column_name", "remove this line"),
     ("kinds", "Recall,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
     ("kinds", "re__call,x,,,,false,false,,,,,,7,0,order_refunded,7", "kind", "a plain name"),
@@ -150,6 +208,10 @@ def test_each_mistake_in_a_line(project: Path, seed: str, line: str, column: str
 
 
 RIGHT = [
+    *(("global_suppressions", f"{channel},,{address},asked,2026-01-01") for channel, address in SOMEBODY_S),
+    ("source_formats", "users,email_opt_in,Y|N"),
+    ("source_formats", "users,email_opt_in,1|2"),
+    ("merge_fields", "hat_size,Hat size from the profile's custom attributes,true"),
     ("events", "coffee_brewed,A coffee"),
     ("events", "äpfel_gekauft,Obst"),
     ("event_names", "Placed Order,order_completed"),
@@ -173,6 +235,34 @@ def test_a_right_line_is_taken(project: Path, seed: str, line: str) -> None:
     with (project / "seeds" / f"{seed}.csv").open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
     assert [str(problem) for problem in validate_settings(project)] == []
+
+
+def test_an_address_is_one_where_the_rules_of_messages_say_so() -> None:
+    macros, connection = Macros("duckdb"), duckdb.connect()
+    connection.execute("create table placeholder_values (placeholder_value varchar)")
+    for channel, address in [*NOBODY_S, *SOMEBODY_S]:
+        channels = ["email", "sms"] if channel == "all" else [channel]
+        parts = [macros.render("is_valid_address", f"'{one}'", f"'{address}'") for one in channels]
+        is_right = any(connection.execute(f"select {', '.join(parts)}").fetchone() or ())
+        # whoever writes `all` may have written a push token
+        expected = (channel, address) in SOMEBODY_S and address != "cK3x:APA91b-_9"
+        assert is_right == expected, (channel, address)
+
+
+def test_no_value_of_a_suppression_is_shown(project: Path) -> None:
+    with (project / "seeds" / "global_suppressions.csv").open("a", encoding="utf-8") as file:
+        file.write("all,,Pat <pat@example.org>,asked,2026-01-01\n")
+    (problem,) = validate_settings(project)
+    assert problem.key == "address" and "pat" not in str(problem).lower()
+
+
+def test_the_usual_words_for_yes_and_no_are_those_of_the_macro() -> None:
+    text = (PROJECT / "macros/reading/boolean_of_text.sql").read_text(encoding="utf-8")
+    lists = re.findall(r" in \((.*?)\{% if", text, re.DOTALL)
+    assert [tuple(re.findall("'([^']+)'", words)) for words in lists] == [
+        USUAL_WORDS[True],
+        USUAL_WORDS[False],
+    ]
 
 
 @pytest.mark.parametrize("seed", NEW)
@@ -209,7 +299,7 @@ WELL_KNOWN = {
 
 
 def test_the_well_known_events_are_declared() -> None:
-    assert read_events(PROJECT) >= WELL_KNOWN
+    assert read_names(PROJECT, "events") >= WELL_KNOWN
 
 
 @pytest.mark.parametrize(
@@ -294,12 +384,25 @@ def test_what_is_reported_is_translated_to_what_sends_less() -> None:
         if "bounce" in word:
             assert kind in ("bounced_hard", "bounced_soft"), word
     ignored = {word for word, kind in types.items() if kind == IGNORED}
-    assert {"processed", "deferred", "group_resubscribe", "proxy_open"} <= ignored
+    assert {"deferred", "group_resubscribe", "proxy_open"} <= ignored
     assert not [
         w
         for w in ignored
         if any(sign in w for sign in ("unsub", "bounce", "spam", "complain", "reject", "block"))
     ]
+
+
+def test_what_ingest_counts_as_sent_is_sent_in_a_table_too() -> None:
+    types = words("report_types", "source_type", "event_type")
+    with (PROJECT / "scripts/sendworthy/ingest/event_types.csv").open(encoding="utf-8", newline="") as file:
+        sent = {
+            normalise_name(row["event"])
+            for row in csv.DictReader(file)
+            if "sent" in row["event_type"].split(";")
+        }
+    both = sent & set(types)
+    assert {"processed", "received_email", "received_push", "received_sms", "email_sent"} <= both
+    assert {word: types[word] for word in both} == dict.fromkeys(both, "sent")
 
 
 @pytest.mark.parametrize(
@@ -343,7 +446,9 @@ def test_each_table_has_a_limit_of_what_may_be_quarantined() -> None:
 
 
 def test_kinds_begin_with_what_they_demand() -> None:
-    for name, kind in read_kinds(PROJECT).items():
+    kinds = read_kinds(PROJECT)
+    assert sorted(kinds) == sorted(row["kind"] for row in rows("kinds"))
+    for name, kind in kinds.items():
         assert kind.defaults["trigger_event"] not in kind.must_cancel_on, name
         assert kind.must_expire == bool(kind.defaults["trigger_event"]) or name in (
             "welcome",

@@ -212,6 +212,15 @@ TABLES: list[Table] = [
         + [(text, text not in (*NO_A, *NULL_A)) for text, *_ in VALUES],
     ),
     Table(
+        "json_is_true",
+        ["text", "a"],
+        TEXT,
+        [
+            *(('{"a": true}', True), ('{"b": 1, "a": true}', True), ('{"a": false}', False), ('{"a": "true"}', False)),
+            *(('{"a": 1}', False), ('{"a": null}', False), ('{"b": true}', False), ("{}", False), (None, False)),
+        ],
+    ),
+    Table(
         "json_keys",
         ["text"],
         TEXT,
@@ -421,6 +430,7 @@ TABLES: list[Table] = [
     Table("utc_time", ["2026-05-31T17:00:00.123456-07:00"], TEXT, [("a", NIGHT + 123456 * MICROSECOND)]),
     # -- types and literals
     Table("text_type", [], {"number": "bigint"}, [(12, "12"), (None, None)], around="cast(number as {})"),
+    Table("json_text_type", [], TEXT, [('{"a": [1]}', '{"a": [1]}'), (None, None)], around="cast(text as {})"),
     Table("text_list_type", [], LIST, [(["a", None], ["a", None]), (None, None)], around="cast(list as {})"),
     Table("engine_type", ["text"], {"number": "bigint"}, [(12, "12")], around="cast(number as {})"),
     Table("engine_type", ["integer"], TEXT, [("12", 12)], around="cast(text as {})"),
@@ -509,6 +519,10 @@ READING: list[Table] = [
           [("3018", "3018"), ("3018.0", "3018"), ("3018.00", "3018"), (" 3018.0\u200b", "3018"), ("-5.0", "-5"), ("007.0", "007"), ("12345678901234567890.0", "12345678901234567890"), ("0.0", "0"),
            ("3018.5", "3018.5"), ("3018.", "3018."), (".0", ".0"), ("3018.0.0", "3018.0.0"), ("x.0", "x.0"), ("1e3", "1e3"), ("١٢.0", "١٢.0"), ("3018,0", "3018,0"), ("3018.0a", "3018.0a"),
            ("A7 ", "A7"), ("a7", "a7"), ("\ufeffA 7", "A 7"), ("", None), (" ", None), ("\u200b", None), (None, None)]),
+    Table("dispatch_identifier", ["text"], TEXT,
+          [(text, "0123456789abcdef0123456789abcdef") for text in ("0123456789abcdef0123456789abcdef", "0123456789ABCDEF0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdef", " 01234567-89AB-CDEF-0123-456789ABCDEF\u200b")]
+          + [(text, text) for text in ("0123456789ABCDEF0123456789ABCDE", "0123456789ABCDEF0123456789ABCDEF0", "0123456789ABCDEF0123456789ABCDEG", "01234567-89AB-CDEF-0123456789ABCDEF", "{01234567-89AB-CDEF-0123-456789ABCDEF}", "DOC-1", "A7")]
+          + [("0123456789ABCDEF0123456789ABCDEF\nx", "0123456789ABCDEF0123456789ABCDEF\nx"), ("3018.0", "3018"), ("", None), (None, None)]),
     Table("normalized_name", ["text"], TEXT,
           [("Order Completed", "order_completed"), (" order.completed ", "order_completed"), ("order-completed", "order_completed"), ("Order - Completed", "order_completed"), ("order..completed", "order_completed"),
            ("order_completed", "order_completed"), ("ORDER__X", "order__x"), ("orders/paid", "orders/paid"), ("A\u00a0B\u3000C", "a_b_c"), ("A\tB\nC\r\nD", "a_b_c_d"), ("\u200bA\ufeff", "a"), ("a\u200bb", "a\u200bb"),
@@ -597,6 +611,26 @@ QUERIES: list[Query] = [
         {"id": "text", "list": "text list"},
         [("u1", ["b"])],
         [("u1", ["b"], "b", 1)],
+    ),
+    Query(
+        "rows_of_json_list",
+        [
+            *("given", ["id"], "text", "list"),
+            [["table", "text", "name"], ["rows", "bigint", "number"], ["at", "timestamp", "time"]],
+        ],
+        {"id": "text", "text": "text"},
+        [
+            (
+                "u1",
+                '{"list": [{"table": "a", "rows": 3, "at": "2026-06-01T00:00:00Z"}, {"table": "b"}], "other": [1]}',
+            ),
+            ("u2", '{"list": [{"rows": null, "at": null, "more": {"table": 1}, "table": "c"}]}'),
+            ("u3", '{"list": []}'),
+            ("u4", '{"list": null}'),
+            ("u5", "{}"),
+            ("u6", None),
+        ],
+        [("u1", "a", 3, datetime(2026, 6, 1)), ("u1", "b", None, None), ("u2", "c", None, None)],
     ),
     Query(
         "times_in_steps",

@@ -17,9 +17,9 @@ import duckdb
 from sendworthy.delivery.export import sha256
 from sendworthy.delivery.staging_folder import promote
 from sendworthy.foundation.clock import iso
+from sendworthy.foundation.retry import Clock
 from sendworthy.night.removal_files import write_taken_off
 from sendworthy.push.plan import Options, Plan, make_plan
-from sendworthy.push.retry import Clock
 from sendworthy.push.sender import Result, push
 from sendworthy.settings.destinations import Destination, Limit, Limits, Rate, load_destinations
 

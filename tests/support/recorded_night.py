@@ -1,4 +1,4 @@
-"""Nights whose dear parts are recorded once, so that hundreds can be run, killed and watched.
+"""Nights whose expensive parts are recorded once, so that hundreds can be run, killed and watched.
 
 `record` runs a whole night and keeps what dbt built and what the gate said. `serve` imports everything once and forks a
 process for each line of JSON on its standard input: in it `run_night` runs as it is, but dbt's build and the gate's
@@ -73,7 +73,7 @@ def options_of(told: dict[str, Any]) -> NightOptions:
 
 
 def record(told: dict[str, Any]) -> None:
-    """A whole night; what is dear about it goes to the folder `recording`."""
+    """A whole night; its expensive parts go to the folder `recording`."""
     folder = Path(told["recording"])
     folder.mkdir(parents=True)
     build_warehouse = building.build_warehouse
@@ -107,9 +107,8 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
             connection.execute(f"attach '{fresh}' as fresh (read_only)")
             for table in warehouse.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
-            warehouse.create_ledgers(connection)
+            warehouse.create_ledgers(connection, night.project.root)
             create_deliveries(connection)
-            warehouse.create_runs(connection)
             carried = connection.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"
             ).fetchall()

@@ -18,19 +18,9 @@ from typing import Any
 
 import duckdb
 
-FIELDS = (
-    "cart_product_name",
-    "city",
-    "country",
-    "favorite_category",
-    "first_name",
-    "language",
-    "last_name",
-    "last_order_product_name",
-    "last_viewed_product_name",
-    "loyalty_points",
-    "place_name",
-)
+PROJECT = Path(__file__).resolve().parents[2]
+with (PROJECT / "seeds" / "merge_fields.csv").open(encoding="utf-8", newline="") as file:
+    FIELDS = tuple(sorted(row["merge_field"] for row in csv.DictReader(file)))
 MB = 1_000_000
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -407,6 +397,7 @@ def read_braze_cdi(paths: Sequence[Path]) -> list[Message]:
 
 
 MAILCHIMP = {
+    **{field: field.upper().replace("_", "")[:10] for field in FIELDS},
     "cart_product_name": "CARTITEM",
     "city": "CITY",
     "country": "COUNTRY",

@@ -14,6 +14,8 @@ from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.failure_causes import FailedNode, describe, find_cause, find_fix, words_of
 from sendworthy.warehouse.resource_failures import machine_failures
 
+from tests.support.projects import ROOT
+
 IN_MODEL = "Runtime Error in model customers (models/marts/customers.sql)\n"
 
 MISSING_COLUMN = """[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `nope` cannot be resolved. Did you mean one of
@@ -264,13 +266,12 @@ def test_what_a_command_fails_at_has_its_advice_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["ledger.dispatches", "ledger.cancellations", "ops.runs"])
 def test_a_file_of_an_older_version_is_carried_on(tmp_path: Path, table: str) -> None:
     """A column that a version has added is empty for what was written before."""
-    schema, _, name = table.partition(".")
-    columns = {**warehouse.LEDGERS, "runs": warehouse.RUNS}[name]
-    *older, (newest, _) = columns
+    schema = table.partition(".")[0]
+    *older, (newest, _) = warehouse.read_ledgers(ROOT)[table]
     with warehouse.connect(tmp_path / "s.duckdb") as connection:
         listed = ", ".join(f"{column} {kind}" for column, kind in older)
         connection.execute(f"create schema {schema}; create table {table} ({listed})")
         connection.execute(f"insert into {table} (as_of) values (timestamp '2026-06-01')")
-    with warehouse.connect(warehouse.new_build(tmp_path / "s.duckdb"), read_only=True) as connection:
+    with warehouse.connect(warehouse.new_build(tmp_path / "s.duckdb", ROOT), read_only=True) as connection:
         found = connection.execute(f"select as_of::date::varchar, {newest} from {table}").fetchall()
     assert found == [("2026-06-01", None)]

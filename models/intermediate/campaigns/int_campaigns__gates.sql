@@ -1,38 +1,50 @@
-{#- The gates in the order of contract §6; each writes its own reason, and one whose input is unknown fails with its own. -#}
-{%- set global_holdout = var("global_holdout_percent") -%}
-{%- set address_to_suppression = [
-    "case when not coalesce(is_reachable, false) then 'unreachable' end",
-    "case when has_hard_bounced then 'hard_bounced' end",
-    "case when has_complained then 'complained' end",
-    "case when not is_transactional and not is_opted_in then 'channel_opt_out' end",
-    "case when not is_transactional and is_opted_in is null then 'consent_unknown' end",
-    "case when not is_transactional and "
+{#-
+    The gates of contract §6: each is one condition, and one column stopped_by_<reason>. A gate whose input is unknown stops
+    with a reason of its own, so a condition that is null does not hold. The order and the words stand in seeds/reasons.csv.
+-#}
+{%- set gates = {
+    "unreadable": list_size("unreadable_reasons") ~ " > 0 and not is_transactional",
+    "unreachable": "not coalesce(is_reachable, false)",
+    "hard_bounced": "has_hard_bounced",
+    "complained": "has_complained",
+    "channel_opt_out": "not is_transactional and not is_opted_in",
+    "consent_unknown": "not is_transactional and is_opted_in is null",
+    "topic_opt_out": "not is_transactional and "
     ~ lists_overlap(
         "topics_opted_out",
         list_of(["topic_key", "case when topic_key is not null then 'all' end"]),
-    )
-    ~ " then 'topic_opt_out' end",
-    "case when is_suppressed then 'globally_suppressed' end",
-] -%}
-{%- set timing_to_experiment = [
-    "case when is_aged_from_signup and signed_up_at is null then 'signup_unknown' end",
-    "case when age_from > " ~ add_seconds("as_of", "-min_age_seconds") ~ " then 'too_soon' end",
-    "case when age_from < " ~ add_seconds("send_at", "-max_age_seconds") ~ " then 'too_late' end",
-    "case when "
-    ~ within_days_of_sending("last_sent_at", "cooldown_days", "send_at")
-    ~ " or cast(last_dispatched_as_of as date) = cast(as_of as date) then 'cooldown' end",
-    "case when variant is null then 'incomplete_personalization' end",
-    "case when "
-    ~ bucket("'pilot:' || campaign_id", "user_id")
-    ~ " >= pilot_percent * 100 then 'outside_pilot' end",
-    "case when not is_transactional and ("
+    ),
+    "globally_suppressed": "is_suppressed",
+    "excluded": list_size("excluded_reasons") ~ " > 0",
+    "exception": list_size("exceptions") ~ " > 0",
+    "signup_unknown": "is_aged_from_signup and signed_up_at is null",
+    "too_soon": "age_from > " ~ add_seconds("as_of", "-min_age_seconds"),
+    "too_late": "age_from < " ~ add_seconds("send_at", "-max_age_seconds"),
+    "cooldown": within_days_of_sending("last_sent_at", "cooldown_days", "send_at")
+    ~ " or cast(last_dispatched_as_of as date) = cast(as_of as date)",
+    "incomplete_personalization": "variant is null",
+    "outside_pilot": bucket("'pilot:' || campaign_id", "user_id") ~ " >= pilot_percent * 100",
+    "holdout": "not is_transactional and ("
     ~ bucket("'holdout:' || campaign_id", "user_id")
     ~ " < holdout_percent * 100 or "
     ~ bucket("'holdout:global'", "user_id")
     ~ " < "
-    ~ global_holdout
-    ~ " * 100) then 'holdout' end",
-] -%}
+    ~ var("global_holdout_percent")
+    ~ " * 100)",
+} -%}
+{#- what a gate adds to its reason, once for each table, segment or event that stops -#}
+{%- set reason_in_detail -%}
+    case
+        item
+        when 'unreadable'
+        then unreadable_reasons
+        when 'excluded'
+        then excluded_reasons
+        when 'exception'
+        then exceptions
+        else {{ list_of(["item"]) }}
+    end
+{%- endset -%}
 
 with
     candidates as (select * from {{ ref("int_campaigns__candidates") }}),
@@ -63,6 +75,8 @@ with
 
     night as (select * from {{ ref("int_nights__as_of") }}),
 
+    reason_order as (select reason, reason_number from {{ ref("reasons") }}),
+
     unreadable_tables as (
         select user_id, {{ ordered_list("'unreadable:' || table_name", "table_position") }} as reasons
         from unreadable
@@ -89,17 +103,13 @@ with
             campaigns.is_transactional,
             campaigns.is_aged_from_signup,
             {{ lowered("campaigns.topic") }} as topic_key,
-            campaigns.excluded_segments,
+            {{ list_intersection("campaigns.excluded_segments", "segments.segments", "excluded:") }}
+            as excluded_reasons,
             channels.topics_opted_out,
-            case
-                when not campaigns.is_transactional
-                then coalesce(unreadable_tables.reasons, {{ empty_list() }})
-                else {{ empty_list() }}
-            end as unreadable_reasons,
+            unreadable_tables.reasons as unreadable_reasons,
             features.signed_up_at,
             features.last_active_at,
             features.max_messages_per_week,
-            segments.segments,
             channels.address_key,
             channels.address_hash,
             channels.is_reachable,
@@ -107,7 +117,7 @@ with
             channels.has_complained,
             channels.is_opted_in,
             channels.is_suppressed,
-            coalesce(exceptions.exceptions, {{ empty_list() }}) as exceptions,
+            exceptions.exceptions,
             sent.last_sent_at,
             sent.last_dispatched_as_of,
             variants.variant,
@@ -148,19 +158,44 @@ with
 
     judged as (
         select
-            *,
-            {{
-                joined_lists(
-                    [
-                        "unreadable_reasons",
-                        list_of(address_to_suppression),
-                        list_intersection("excluded_segments", "segments", "excluded:"),
-                        "exceptions",
-                        list_of(timing_to_experiment),
-                    ]
-                )
-            }} as reasons
+            {%- for reason, condition in gates.items() %}
+                {{ has(condition) }} as stopped_by_{{ reason }},
+            {%- endfor %}
+            *
         from facts
+    ),
+
+    -- few combinations of gates stand for many candidates: each is written as a list once
+    combined as {{ computed_once() }} (
+        select
+            *,
+            {% for reason in gates %}
+                case when stopped_by_{{ reason }} then {{ 2**loop.index0 }} else 0 end
+                {{- " +" if not loop.last }}
+            {% endfor %} as combination
+        from judged
+    ),
+
+    combinations as (
+        select distinct combination {%- for reason in gates %}, stopped_by_{{ reason }} {%- endfor %}
+        from combined
+    ),
+
+    stops as (
+        {%- for reason in gates %}
+            select combination, '{{ reason }}' as reason
+            from combinations
+            where stopped_by_{{ reason }} {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ),
+
+    listed as (
+        select
+            stops.combination,
+            {{ ordered_list("stops.reason", "reason_order.reason_number, stops.reason") }} as reasons
+        from stops
+        left join reason_order on stops.reason = reason_order.reason
+        group by stops.combination
     ),
 
     final as (
@@ -182,9 +217,15 @@ with
             variant,
             send_at,
             journey_started_at,
-            reasons,
-            {{ list_size("reasons") }} = 0 as has_passed
-        from judged
+            {%- for reason in gates %} stopped_by_{{ reason }}, {%- endfor %}
+            case
+                when stopped_by_unreadable or stopped_by_excluded or stopped_by_exception
+                then flatten({{ map_list("listed.reasons", reason_in_detail) }})
+                else coalesce(listed.reasons, {{ empty_list() }})
+            end as reasons,
+            combined.combination = 0 as has_passed
+        from combined
+        left join listed on combined.combination = listed.combination
     )
 
 select *

@@ -1,4 +1,7 @@
-{#- A merge field is one line: its name and where its value comes from. It also needs a line in seeds/merge_fields.csv. -#}
+{#-
+    Where the values of merge fields come from. A field of seeds/merge_fields.csv that has no line here is the profile's custom
+    attribute of its name.
+-#}
 {%- set fields = {
     "first_name": "users.first_name",
     "last_name": "users.last_name",
@@ -11,7 +14,10 @@
     "place_name": "places.place_name",
     "loyalty_points": json_scalar("users.attributes", "loyalty_points"),
     "favorite_category": json_string("users.attributes", "favorite_category"),
-} %}
+} -%}
+{%- for field in declared_merge_fields() if field not in fields -%}
+    {%- do fields.update({field: json_scalar("users.attributes", field)}) -%}
+{%- endfor %}
 
 with
     users as (select * from {{ ref("int_users__current") }}),

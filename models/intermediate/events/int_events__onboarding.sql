@@ -39,16 +39,16 @@ with
         where completed_at is not null
     ),
 
-    -- where the median is 0 or there is none, nobody is slow, and nobody is any more whose start is long ago
+    -- nobody is slow any more whose start is long ago
     final as (
         select
             durations.user_id,
             durations.started_at,
             durations.completed_at,
             durations.onboarding_seconds,
+            typical.median_seconds,
             coalesce(
-                typical.median_seconds > 0
-                and durations.onboarding_seconds >= 2 * typical.median_seconds
+                {{ is_slow("durations.onboarding_seconds", "typical.median_seconds") }}
                 and {{ within_days("durations.started_at", 90) }},
                 false
             ) as is_slow

@@ -76,7 +76,8 @@ with
                 then 'who is named is erased'
                 when users_by_reason.problem_users > 0
                 then 'no marketing to them'
-                {%- if var("unreadable_days") == 0 %} else 'stops nobody: unreadable_days is 0'
+                {%- if var("unreadable_days") <= 0 %}
+                    else 'stops nobody: unreadable_days is {{ var("unreadable_days") }}'
                 {%- else %} else 'stops nobody: it names no customer, is old, or is replaced'
                 {%- endif %}
             end as effect
@@ -176,13 +177,13 @@ with
         from users
         where is_timezone_unknown
         having count(*) > 0
-        {%- if var("unreadable_days") == 0 %}
+        {%- if var("unreadable_days") <= 0 %}
             union all
             select
                 0 as harm,
                 'unreadable rows stop nobody' as problem,
                 'users' as table_name,
-                'unreadable_days is 0' as detail,
+                'unreadable_days is {{ var("unreadable_days") }}' as detail,
                 0 as problem_rows,
                 0 as problem_users,
                 'people are mailed whatever such rows say' as effect

@@ -1,4 +1,4 @@
-{#- A table too broken to trust: of what it does not tell, nobody knows whom it would have stopped. -#}
+{#- A table too broken to trust: nobody knows whom its unreadable rows would have stopped. -#}
 {%- set default_percent = 20 -%}
 
 with

@@ -74,7 +74,7 @@ with
         select distinct dated.user_id
         from dated
         inner join active_days on dated.user_id = active_days.user_id
-        where not dated.are_starts_recorded and {{ active_within(90, "dated.reference_at") }}
+        where not dated.are_starts_recorded and {{ active_within("dated.reference_at", 90) }}
     ),
 
     -- where subscriptions are on record, only a subscriber could have left; else whoever was active is the

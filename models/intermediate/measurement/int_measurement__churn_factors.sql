@@ -60,13 +60,7 @@ with
         group by people.user_id, signs.factor
     ),
 
-    typical as (
-        select {{ median("onboarding_seconds") }} as median_seconds
-        from onboarding
-        where completed_at is not null
-    ),
-
-    -- as it stood on the reference date; where the median is 0 or there is none, nobody is slow
+    -- as it stood on the reference date
     onboarding_before as (
         select
             people.user_id,
@@ -74,22 +68,21 @@ with
                 when onboarding.started_at is null
                 then 'no_onboarding'
                 when
-                    typical.median_seconds > 0
-                    and
                     {{
-                        seconds_between(
-                            "onboarding.started_at",
-                            "coalesce(case when onboarding.completed_at < people.reference_at then onboarding.completed_at end, people.reference_at)",
+                        is_slow(
+                            seconds_between(
+                                "onboarding.started_at",
+                                "coalesce(case when onboarding.completed_at < people.reference_at then onboarding.completed_at end, people.reference_at)",
+                            ),
+                            "onboarding.median_seconds",
                         )
                     }}
-                    >= 2 * typical.median_seconds
                     and coalesce(
                         onboarding.completed_at >= {{ days_before("people.reference_at", 60) }}, true
                     )
                 then 'slow_onboarding'
             end as factor
         from people
-        cross join typical
         left join
             onboarding on people.user_id = onboarding.user_id and onboarding.started_at < people.reference_at
     ),
@@ -98,7 +91,7 @@ with
         select distinct people.user_id
         from people
         inner join active_days on people.user_id = active_days.user_id
-        where {{ active_within(30, "people.reference_at") }}
+        where {{ active_within("people.reference_at", 30) }}
     ),
 
     inactive as (

@@ -4,8 +4,6 @@
     on the first night on which nothing but the experiment or the arbitration could have kept the message from them, and stays in
     that arm whatever happens later (intention to treat).
 -#}
-{%- set lost_in_arbitration = "('duplicate_address', 'same_content', 'channel_cap', 'total_cap')" -%}
-
 with
     decisions as (select * from {{ ref("stg_ledger__decisions") }}),
 
@@ -15,27 +13,34 @@ with
 
     events as (select * from {{ ref("int_events__with_messages") }}),
 
+    lost_in_arbitration as (select reason from {{ ref("reasons") }} where step = 'arbitration'),
+
     success_events as (select distinct success_event from campaigns),
 
     eligible as (
         select
-            as_of,
-            campaign_id,
-            user_id,
-            variant,
-            case when decision = 'control' then 'control' else 'send' end as arm,
-            decision = 'send' as is_listed,
-            coalesce(send_at, as_of) as starts_at,
+            decisions.as_of,
+            decisions.campaign_id,
+            decisions.user_id,
+            decisions.variant,
+            case when decisions.decision = 'control' then 'control' else 'send' end as arm,
+            decisions.decision = 'send' as is_listed,
+            coalesce(decisions.send_at, decisions.as_of) as starts_at,
             row_number() over (
-                partition by campaign_id, user_id
-                order by as_of, decision, send_at nulls last, variant nulls last
+                partition by decisions.campaign_id, decisions.user_id
+                order by
+                    decisions.as_of,
+                    decisions.decision,
+                    decisions.send_at nulls last,
+                    decisions.variant nulls last
             ) as night_number
         from decisions
+        left join lost_in_arbitration on decisions.primary_reason = lost_in_arbitration.reason
         where
-            as_of < {{ as_of() }}
+            decisions.as_of < {{ as_of() }}
             -- what they did afterwards is not known any more
-            and not {{ is_pseudonym("user_id") }}
-            and (decision in ('send', 'control') or primary_reason in {{ lost_in_arbitration }})
+            and not {{ is_pseudonym("decisions.user_id") }}
+            and (decisions.decision in ('send', 'control') or lost_in_arbitration.reason is not null)
     ),
 
     windows as (

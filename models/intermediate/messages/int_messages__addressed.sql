@@ -13,7 +13,9 @@ with
     ),
 
     of_dispatches as (
-        select dispatch_id, max(address_hash) as address_hash from dispatches group by dispatch_id
+        select dispatch_id, max(user_id) as user_id, max(address_hash) as address_hash
+        from dispatches
+        group by dispatch_id
     ),
 
     -- a message that was sent is asked of for as long as a cap counts it; what stops messages, for ever
@@ -48,7 +50,7 @@ with
         {%- endfor %}
     ),
 
-    final as (
+    addressed as (
         select
             by_channel.message_event_id,
             by_channel.user_id,
@@ -71,8 +73,35 @@ with
             addresses
             on by_channel.user_id = addresses.user_id
             and by_channel.channel = addresses.channel
-            and by_channel.occurred_at >= addresses.held_from
+            -- what stops messages and has a day for its time is about every address of that day
+            and case
+                when by_channel.event_type in ('bounced_hard', 'complained', 'unsubscribed')
+                then by_channel.occurred_until
+                else by_channel.occurred_at
+            end
+            >= addresses.held_from
             and by_channel.occurred_at < addresses.held_until
+    ),
+
+    -- whose message it was, our own ledger knows too: what stops messages counts for them as well
+    final as (
+        select *
+        from addressed
+        union all
+        select
+            addressed.message_event_id,
+            of_dispatches.user_id,
+            addressed.channel,
+            addressed.event_type,
+            addressed.occurred_at,
+            addressed.occurred_until,
+            addressed.dispatch_id,
+            addressed.address_hash
+        from addressed
+        inner join of_dispatches on addressed.dispatch_id = of_dispatches.dispatch_id
+        where
+            addressed.event_type in ('bounced_hard', 'complained', 'unsubscribed')
+            and addressed.user_id <> of_dispatches.user_id
     )
 
 select *

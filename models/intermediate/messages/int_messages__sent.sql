@@ -24,7 +24,16 @@ with
         select
             user_id,
             message_event_id,
-            coalesce('dispatch:' || dispatch_id, 'report:' || message_event_id) as message_id,
+            -- an id that is not of our own ledger may be that of several mailings, or a word for none
+            case
+                when dispatch_id in (select dispatch_id from dispatches)
+                then 'dispatch:' || dispatch_id
+                when dispatch_id is not null
+                then 'dispatch:' || dispatch_id || ':' || coalesce(campaign_id, '') || ':' || channel
+                else 'report:' || message_event_id || ':' || channel
+            end as message_id,
+            -- several reports may have one id
+            message_event_id || ':' || user_id || ':' || channel as row_id,
             campaign_id,
             channel,
             occurred_at
@@ -33,35 +42,42 @@ with
     ),
 
     -- a message that is reported twice under one dispatch is one message, sent when it was last reported;
-    -- whose
-    -- message it is, our own ledger knows better than a report
+    -- whose message
+    -- it is, and of which campaign and channel, our own ledger knows better than a report
     reported as (
         select
             coalesce(dispatched.user_id, named.user_id) as user_id,
             named.message_id,
-            {{ newest("named.campaign_id", "named.occurred_at", "named.message_event_id", "true") }}
-            as campaign_id,
-            {{ newest("named.channel", "named.occurred_at", "named.message_event_id", "true") }} as channel,
-            {{ newest("addressed.address_hash", "named.occurred_at", "named.message_event_id", "true") }}
+            {{ newest("named.campaign_id", "named.occurred_at", "named.row_id", "true") }} as campaign_id,
+            {{ newest("named.channel", "named.occurred_at", "named.row_id", "true") }} as channel,
+            {{ newest("addressed.address_hash", "named.occurred_at", "named.row_id", "true") }}
             as address_hash,
             max(named.occurred_at) as sent_at
         from named
         left join dispatched on named.message_id = dispatched.message_id
         left join
-            addressed on named.message_event_id = addressed.message_event_id and addressed.event_type = 'sent'
+            addressed
+            on named.message_event_id = addressed.message_event_id
+            and named.user_id = addressed.user_id
+            and named.channel = addressed.channel
+            and addressed.event_type = 'sent'
         group by coalesce(dispatched.user_id, named.user_id), named.message_id
     ),
 
-    -- what is reported is confirmed, and the report's time counts; one that names the dispatch but not the
-    -- campaign still tells of that campaign
+    -- what is reported is confirmed, and the report's time counts
     final as (
         select
             coalesce(reported.user_id, dispatched.user_id) as user_id,
             coalesce(reported.message_id, dispatched.message_id) as message_id,
-            coalesce(reported.campaign_id, dispatched.campaign_id) as campaign_id,
-            coalesce(nullif(reported.channel, 'unknown'), dispatched.channel, reported.channel) as channel,
+            coalesce(dispatched.campaign_id, reported.campaign_id) as campaign_id,
+            coalesce(dispatched.channel, reported.channel) as channel,
             coalesce(reported.address_hash, dispatched.address_hash) as address_hash,
-            coalesce(reported.sent_at, dispatched.sent_at) as sent_at,
+            -- nothing goes out before the night that dispatched it
+            case
+                when reported.sent_at < dispatched.dispatched_as_of
+                then dispatched.sent_at
+                else coalesce(reported.sent_at, dispatched.sent_at)
+            end as sent_at,
             reported.message_id is not null as is_confirmed,
             case when not dispatched.is_taken_back then dispatched.dispatched_as_of end as dispatched_as_of
         from reported

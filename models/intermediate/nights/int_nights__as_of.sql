@@ -41,7 +41,7 @@ with
                             {{
                                 fail_with(
                                     sql_text(
-                                        "the landing zone holds no valid event to tell the night by. It holds "
+                                        "the landing zone holds no valid event to take the night from. It holds "
                                     )
                                     ~ " || cast(found.event_rows as "
                                     ~ text_type()

@@ -2,7 +2,25 @@ with
     versions as (select * from {{ ref("stg_landing__support_tickets") }}),
 
     numbered as (
-        select *, row_number() over (partition by ticket_id order by version_number desc) as age_number
+        select
+            user_id,
+            ticket_id,
+            category,
+            status,
+            created_at,
+            updated_at,
+            -- of two in one moment the worse counts
+            case
+                when
+                    max(case when satisfaction = 'bad' then 1 else 0 end) over (
+                        partition by ticket_id, user_id, updated_at
+                    )
+                    = 1
+                then 'bad'
+                else satisfaction
+            end as satisfaction,
+            -- an id may stand for tickets of several people
+            row_number() over (partition by ticket_id, user_id order by version_number desc) as age_number
         from versions
         where updated_at < {{ as_of() }}
     ),

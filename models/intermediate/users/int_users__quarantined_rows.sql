@@ -95,6 +95,7 @@ with
             select
                 '{{ table.name }}' as table_name,
                 {{ table.id }} as row_id,
+                user_id,
                 {{ table.event }} as event_name,
                 {{ table.version_at }} as version_at,
                 file
@@ -126,6 +127,8 @@ with
                 where
                     dated_readable.table_name = dated_rows.table_name
                     and dated_readable.row_id = dated_rows.row_id
+                    -- an id may stand for rows of several people
+                    and (dated_rows.user_id is null or dated_readable.user_id = dated_rows.user_id)
                     and case
                         -- what lands later may still be of before
                         when dated_rows.table_name in {{ versioned }} and dated_rows.own_at is not null

@@ -2,20 +2,10 @@
 
 {#-
     Built by `sendworthy cancellations`, which takes a night's gates at its own time; nowhere else is anything in question.
-    What the gates say of time, of merge fields and of experiments was decided when the message was, and is no reason to take
-    it back; and whoever is slow is told by the median of all, whom nobody has counted since the night.
+    Which reasons take a message back stands in seeds/reasons.csv. Two segments never do: who is slow depends on the median of
+    all users, whom nobody has counted since the night.
 -#}
-{%- set no_news = [
-    "signup_unknown",
-    "too_soon",
-    "too_late",
-    "cooldown",
-    "incomplete_personalization",
-    "outside_pilot",
-    "holdout",
-    "excluded:slow_onboarding",
-    "excluded:churn_risk",
-] -%}
+{%- set wait_for_the_night = ["excluded:slow_onboarding", "excluded:churn_risk"] -%}
 
 with
     dispatches as ({{ dispatches_in_question() }}),
@@ -24,13 +14,21 @@ with
 
     erased as (select * from {{ ref("int_users__erased") }}),
 
+    taking_back as (
+        select {{ ordered_list("reason", "reason_number") }} as codes
+        from {{ ref("reasons") }}
+        where takes_back
+    ),
+
     facts as (
         select
             dispatches.*,
-            gates.reasons as gate_reasons,
+            coalesce(gates.reasons, {{ empty_list() }}) as gate_reasons,
+            taking_back.codes as taking_back,
             gates.address_key as address_key_now,
             erased.user_id is not null as is_erased
         from dispatches
+        cross join taking_back
         left join gates on dispatches.user_id = gates.user_id and dispatches.campaign_id = gates.campaign_id
         left join erased on dispatches.user_id = erased.user_id
     ),
@@ -49,7 +47,12 @@ with
                                 "case when address_key_now <> address_key then 'address_changed' end",
                             ]
                         ),
-                        list_without("coalesce(gate_reasons, " ~ empty_list() ~ ")", no_news),
+                        list_without(
+                            filter_list(
+                                "gate_reasons", list_has("taking_back", "split_part(item, ':', 1)")
+                            ),
+                            wait_for_the_night,
+                        ),
                     ]
                 )
             }} as reasons

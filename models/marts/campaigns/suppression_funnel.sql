@@ -2,40 +2,20 @@
 with
     decisions as (select * from {{ ref("campaign_decisions") }}),
 
-    named as (
+    reasons as (select * from {{ ref("reasons") }}),
+
+    funnel_steps as (select * from {{ ref("funnel_steps") }}),
+
+    counted as (
         select
             campaign_id,
             decision,
-            primary_reason,
-            case
-                when decision <> 'suppress'
-                then decision
-                when primary_reason like 'unreadable:%'
-                then 'readable'
-                when primary_reason = 'unreachable'
-                then 'address'
-                when primary_reason in ('hard_bounced', 'complained')
-                then 'deliverability'
-                when primary_reason in ('channel_opt_out', 'consent_unknown', 'topic_opt_out')
-                then 'consent'
-                when primary_reason = 'globally_suppressed'
-                then 'suppression'
-                when primary_reason like 'excluded:%'
-                then 'exclusion'
-                when primary_reason like 'exception:%'
-                then 'exception'
-                when primary_reason in ('signup_unknown', 'too_soon', 'too_late')
-                then 'timing'
-                when primary_reason = 'cooldown'
-                then 'cooldown'
-                when primary_reason = 'incomplete_personalization'
-                then 'personalization'
-                when primary_reason in ('outside_pilot', 'holdout')
-                then 'experiment'
-                when primary_reason in ('duplicate_address', 'same_content', 'channel_cap', 'total_cap')
-                then 'arbitration'
-            end as step
+            primary_reason as reason,
+            -- a reason can name a table, a segment or an event: excluded:new
+            split_part(primary_reason, ':', 1) as reason_code,
+            count(*) as users
         from decisions
+        group by campaign_id, decision, primary_reason
     ),
 
     steps as (
@@ -43,51 +23,20 @@ with
         from decisions
         group by campaign_id
         union all
-        select campaign_id, step, primary_reason as reason, count(*) as users
-        from named
-        group by campaign_id, step, primary_reason
+        select
+            counted.campaign_id,
+            -- send and control are steps of their own
+            case when counted.decision = 'suppress' then reasons.step else counted.decision end as step,
+            counted.reason,
+            counted.users
+        from counted
+        left join reasons on counted.reason_code = reasons.reason
     ),
 
     final as (
-        select
-            campaign_id,
-            step,
-            reason,
-            users,
-            case
-                step
-                when 'candidates'
-                then 0
-                when 'readable'
-                then 1
-                when 'address'
-                then 2
-                when 'deliverability'
-                then 3
-                when 'consent'
-                then 4
-                when 'suppression'
-                then 5
-                when 'exclusion'
-                then 6
-                when 'exception'
-                then 7
-                when 'timing'
-                then 8
-                when 'cooldown'
-                then 9
-                when 'personalization'
-                then 10
-                when 'experiment'
-                then 11
-                when 'control'
-                then 12
-                when 'arbitration'
-                then 13
-                when 'send'
-                then 14
-            end as step_number
+        select steps.campaign_id, steps.step, steps.reason, steps.users, funnel_steps.step_number
         from steps
+        left join funnel_steps on steps.step = funnel_steps.step
     )
 
 select *

@@ -1,36 +1,15 @@
 {#- The chi-square says little about a few people: below so many expected in an arm, there is no check. -#}
 {%- set least_expected_users = 5 -%}
-{#- p < 0.001 at one degree of freedom: a false alarm in a thousand checks. -#}
-{%- set chi_square_threshold = "10.827566170662733e0" -%}
+{#- How often chance alone may ever show an effect, or a split that looks wrong, on any of a campaign's nights. -#}
+{%- set chance_of_effect = "0.05e0" -%}
+{%- set chance_of_alarm = "0.001e0" -%}
+{%- set send = ("send_converted", "send_users") -%}
+{%- set control = ("control_converted", "control_users") -%}
 
 with
-    eligible_users as (select * from {{ ref("int_measurement__eligible_users") }}),
+    arms as (select * from {{ ref("int_measurement__arms") }}),
 
     campaigns as (select * from {{ ref("campaigns") }}),
-
-    -- each user in the row of their variant and in the row of the whole campaign
-    listed as (
-        select campaign_id, variant, arm, is_listed, is_matured, has_converted
-        from eligible_users
-        -- a template called all would be counted twice in one row
-        where variant is not null and variant <> 'all'
-        union all
-        select campaign_id, 'all' as variant, arm, is_listed, is_matured, has_converted
-        from eligible_users
-    ),
-
-    arms as (
-        select
-            campaign_id,
-            variant,
-            arm,
-            count(case when is_matured then 1 end) as users,
-            count(case when is_matured and is_listed then 1 end) as listed_users,
-            count(case when not is_matured then 1 end) as waiting_users,
-            count(case when is_matured and has_converted then 1 end) as converted
-        from listed
-        group by campaign_id, variant, arm
-    ),
 
     pairs as (
         select
@@ -71,15 +50,28 @@ with
         inner join shares on pairs.campaign_id = shares.campaign_id
     ),
 
+    quantiles as (
+        select
+            *,
+            {{
+                anytime_quantile(
+                    "1e0 / nullif(send_users, 0) + 1e0 / nullif(control_users, 0)", chance_of_effect
+                )
+            }} as effect_quantile,
+            {{ anytime_quantile("1e0 / nullif(send_users + control_users, 0)", chance_of_alarm) }}
+            as split_quantile
+        from expected
+    ),
+
     compared as (
         select
             *,
             {{ proportion("send_converted", "send_users") }}
             - {{ proportion("control_converted", "control_users") }} as lift,
-            {{ newcombe_bound("send_converted", "send_users", "control_converted", "control_users", "-") }}
-            as lift_low,
-            {{ newcombe_bound("send_converted", "send_users", "control_converted", "control_users", "+") }}
-            as lift_high,
+            {{ newcombe_bound(send, control, "-") }} as lift_low,
+            {{ newcombe_bound(send, control, "+") }} as lift_high,
+            {{ newcombe_bound(send, control, "-", "effect_quantile") }} as anytime_low,
+            {{ newcombe_bound(send, control, "+", "effect_quantile") }} as anytime_high,
             case
                 when
                     expected_control >= {{ least_expected_users }}
@@ -88,7 +80,28 @@ with
                     power(control_users - expected_control, 2) / expected_control
                     + power(send_users - expected_send, 2) / expected_send
             end as sample_ratio_chi_square
-        from expected
+        from quantiles
+    ),
+
+    -- what may be acted on, on any night: it comes from the interval that holds on all of them
+    judged as (
+        select
+            *,
+            sample_ratio_chi_square < split_quantile * split_quantile as is_sample_ratio_ok,
+            case
+                when anytime_low is null
+                then null
+                when sample_ratio_chi_square >= split_quantile * split_quantile
+                then 'split_is_wrong'
+                when sample_ratio_chi_square is null
+                then 'too_few_users'
+                when anytime_low > 0
+                then 'better_than_control'
+                when anytime_high < 0
+                then 'worse_than_control'
+                else 'not_known_yet'
+            end as verdict_reason
+        from compared
     ),
 
     final as (
@@ -96,7 +109,7 @@ with
             arms.campaign_id,
             arms.variant,
             arms.arm,
-            compared.evaluation,
+            judged.evaluation,
             arms.users,
             arms.listed_users,
             arms.waiting_users,
@@ -104,16 +117,28 @@ with
             {{ proportion("arms.converted", "arms.users") }} as rate,
             {{ wilson_bound("arms.converted", "arms.users", "-") }} as rate_low,
             {{ wilson_bound("arms.converted", "arms.users", "+") }} as rate_high,
-            case when arms.arm = 'send' then compared.lift end as lift,
-            case when arms.arm = 'send' then compared.lift_low end as lift_low,
-            case when arms.arm = 'send' then compared.lift_high end as lift_high,
-            compared.expected_control_share,
-            {{ proportion("compared.control_users", "(compared.send_users + compared.control_users)") }}
+            case when arms.arm = 'send' then judged.lift end as lift,
+            case when arms.arm = 'send' then judged.lift_low end as lift_low,
+            case when arms.arm = 'send' then judged.lift_high end as lift_high,
+            case when arms.arm = 'send' then judged.anytime_low end as lift_anytime_low,
+            case when arms.arm = 'send' then judged.anytime_high end as lift_anytime_high,
+            judged.expected_control_share,
+            {{ proportion("judged.control_users", "(judged.send_users + judged.control_users)") }}
             as control_share,
-            compared.sample_ratio_chi_square,
-            compared.sample_ratio_chi_square < {{ chi_square_threshold }} as is_sample_ratio_ok
+            judged.sample_ratio_chi_square,
+            judged.is_sample_ratio_ok,
+            case
+                when arms.arm <> 'send' or judged.verdict_reason is null
+                then null
+                when judged.verdict_reason = 'better_than_control'
+                then 'ship'
+                when judged.verdict_reason in ('worse_than_control', 'split_is_wrong')
+                then 'stop'
+                else 'keep_going'
+            end as verdict,
+            case when arms.arm = 'send' then judged.verdict_reason end as verdict_reason
         from arms
-        inner join compared on arms.campaign_id = compared.campaign_id and arms.variant = compared.variant
+        inner join judged on arms.campaign_id = judged.campaign_id and arms.variant = judged.variant
     )
 
 select *

@@ -1,6 +1,6 @@
 {{ config(materialized="table", schema="ops") }}
 
-{%- set tables = ["events", "support_tickets", "message_events", "social_mentions", "erasure_requests"] %}
+{%- set tables = landing_tables() | reject("equalto", "users") | list %}
 
 with
     profiles as (select distinct user_id from {{ ref("stg_landing__users") }}),

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,6 +20,9 @@ from sendworthy.foundation.errors import SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 LONGEST = 300
 
@@ -104,7 +108,7 @@ def hold_back(
             if is_asked:
                 broken = ", ".join(item["expectation"] for item in campaign["gate"]["failed"])
                 notes.append(
-                    f"--accept {name}: it stays behind, because its list failed the audit ({broken}), and that cannot be accepted: mend the cause."
+                    f"--accept {name}: it stays behind, because its list failed the audit ({broken}), and that cannot be accepted: fix the cause."
                 )
         elif is_asked and not failed:
             notes.append(f"--accept {name}: nothing held it back, and there was nothing to accept.")
@@ -129,18 +133,5 @@ def hold_back(
 
 def _accepted_before(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, dict[str, Any]]:
     """What was last accepted in an earlier run of the same night, by campaign."""
-    found = rows(
-        connection,
-        """
-        select campaign_id, details -> 'accepted' as accepted
-        from ops.runs
-        where
-            as_of = ?
-            and json_type(details -> 'accepted') = 'OBJECT'
-            -- of an older version, which took an acceptance of a night that was over
-            and (run ->> 'is_replay') is null
-        qualify row_number() over (partition by campaign_id order by finished_at desc, run_id desc) = 1
-        """,
-        [as_of],
-    )
+    found = rows(connection, _sql("accepted_before"), {"as_of": as_of})
     return {row["campaign_id"]: json.loads(row["accepted"]) for row in found}

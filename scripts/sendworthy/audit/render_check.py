@@ -2,11 +2,11 @@
 
 How a message looks with respect to blanks depends on nothing but its variant, on which of its fields are blank, and on the
 values that its conditions test (for the subject's limit, also on how long its values are). The audit model
-`audit.audit_merge_values` tells these apart (`render_key`), so messages fall into patterns, few of them, and one message
+`audit.audit_merge_values` has a key for each (`render_key`), so messages fall into patterns, few of them, and one message
 of each pattern stands for all.
 
 It is rendered for real, strictly, and must not show: an output statement that belongs to a merge field and came out blank, a
-blank inside other text, a tag that nobody filled in, an empty subject or one over its limit.
+blank inside other text, a tag that nobody filled in, an empty subject or body, a subject over its limit.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Pattern:
 class Proof:
     """What rendering one message of each pattern showed.
 
-    `proven` are the patterns without a fault; `faults` tells what was found, by campaign, with how many messages it
+    `proven` are the patterns without a fault; `faults` says what was found, by campaign, with how many messages it
     concerns; `aborted` is how many messages of a campaign end themselves, so that nobody gets them.
     """
 
@@ -140,11 +140,13 @@ def judge(
     if not faults and None in values.values() and _hides_blank(template, values):
         path = places[next(iter(template.parts))][0]
         faults.append(Fault(path, "a blank value would be printed inside other text"))
-    if (subject := rendering.texts.get("subject")) is not None:
-        where = f"{places['subject'][0]}:{places['subject'][1]}"
-        if not is_visible(subject):
-            faults.append(Fault(where, "the subject would be empty"))
-        elif len(subject) > subject_limit:
+    for part in ("subject", "body"):
+        if part not in rendering.texts:
+            continue
+        where, text = f"{places[part][0]}:{places[part][1]}", rendering.texts[part]
+        if not is_visible(text):
+            faults.append(Fault(where, f"the {part} would be empty"))
+        elif part == "subject" and len(text) > subject_limit:
             faults.append(Fault(where, f"the subject would be longer than {subject_limit} characters"))
     return rendering, list(dict.fromkeys(faults))
 
@@ -181,7 +183,7 @@ def prove(
     messages: Messages,
     progress: Callable[[int], None] | None = None,
 ) -> Proof:
-    """Render one message of each pattern; `progress` is told how many are done."""
+    """Render one message of each pattern; `progress` gets how many are done."""
     proof = Proof()
     for pattern in patterns:
         proof.patterns += 1

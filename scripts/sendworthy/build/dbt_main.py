@@ -16,36 +16,19 @@ from sendworthy.foundation.safe_files import write_file
 def main() -> None:
     """Run dbt; ends with dbt's exit code."""
     end_with_parent()
-    # what dbt has parsed lives as long as it does: looking through it for garbage is a tenth of a small night
+    # what dbt has parsed lives as long as it does: collecting garbage in it is a tenth of a small night
     gc.set_threshold(100_000, 50, 1000)
     keep_parsed(Path.cwd(), Path(os.environ.get("DBT_TARGET_PATH", "target")))
-    log_what_is_kept()
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import cli
 
-    from sendworthy.build.dbt_redaction import redact_dbt
+    from sendworthy.build.dbt_patches import log_what_is_kept, redact_dbt
 
+    log_what_is_kept()
     # profiles.yml names it too; somebody's own may not
     redact_dbt(DuckDBConnectionManager)
     with skip_gc_at_exit():
         cli()
-
-
-def log_what_is_kept() -> None:
-    """Let dbt make the lines of its logs only for what it then writes: of ten events nine are below the level."""
-    try:
-        from dbt_common.events.base_types import EventLevel, EventMsg
-        from dbt_common.events.logger import _log_level_map, _Logger
-    except ImportError:
-        # another version has other names for it, and takes a second longer
-        return
-    write = _Logger.write_line
-
-    def write_line(logger: _Logger, message: EventMsg) -> None:
-        if _log_level_map[EventLevel(message.info.level)] >= _log_level_map[logger.level]:
-            write(logger, message)
-
-    _Logger.write_line = write_line  # type: ignore[assignment]
 
 
 def keep_parsed(root: Path, target: Path) -> None:
@@ -55,15 +38,9 @@ def keep_parsed(root: Path, target: Path) -> None:
     nothing that it parses depends on that. What does is where the project lies: dbt keeps the path of every seed. So what
     was parsed elsewhere is removed.
     """
-    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    from sendworthy.build.dbt_patches import parse_once_for_all_files
 
-    told = DuckDBCredentials._connection_keys
-
-    def without_path(credentials: DuckDBCredentials) -> tuple[str, ...]:
-        return tuple(key for key in told(credentials) if key != "path")  # type: ignore[no-untyped-call]
-
-    DuckDBCredentials._connection_keys = without_path  # type: ignore[method-assign]
-
+    parse_once_for_all_files()
     mark = target / "parsed_in.txt"
     if not mark.is_file() or mark.read_text(encoding="utf-8") != str(root):
         (target / "partial_parse.msgpack").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Runs dbt as a process of its own, and says in words what it failed at."""
+"""Runs dbt as a process of its own, and says in words why it failed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RESULT_EVENTS = {
     *("LogNodeNoOpResult", "SkippingDetails"),
 }
 
-# these tell of a failed node before the event does that names its cause, and in the engine's own words
+# these report a failed node before the event that names its cause, and in the engine's own words
 _EARLY_ERROR_EVENTS = {"CatchableExceptionOnRun", "InternalErrorOnRun", "GenericExceptionOnRun"}
 
 # dbt colours what it says even where nobody sees it
@@ -205,7 +205,7 @@ def _log(project: Project) -> str:
 
 
 def _of_the_landing_zone(text: str) -> str:
-    """What is wrong with delivered files, without the line above it: that dbt was at an operation of its own tells nobody anything."""
+    """What is wrong with delivered files, without the line above it: that dbt was at an operation of its own helps nobody."""
     _, *lines = (line.strip() for line in text.splitlines())
     return "\n".join(lines) if lines and all(line.startswith("landing zone") for line in lines) else ""
 

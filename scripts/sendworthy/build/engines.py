@@ -29,7 +29,7 @@ class BuiltNight(Protocol):
         """The logical time (naive UTC) that the build decided for."""
 
     def lists(self) -> AbstractContextManager[Lists]:
-        """The lists, for the gate."""
+        """The lists, for the audit."""
 
     def gather(self, stages: Stages) -> None:
         """Bring everything that is published into the build file, where it is not there anyway."""
@@ -107,7 +107,7 @@ class DuckdbNight:
         pass
 
     def lists(self) -> DuckdbLists:
-        """The lists, for the gate."""
+        """The lists, for the audit."""
         return DuckdbLists(self._build)
 
     def gather(self, stages: Stages) -> None:

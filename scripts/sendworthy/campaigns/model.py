@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,28 +10,35 @@ from decimal import Decimal
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name
-from sendworthy.foundation.safe_files import KB, MAX_SEED, UnsafeFile, read_file
+from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
 from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
+from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, shown, wrong
 from sendworthy.settings.seed_files import (
     EXPIRY_RULE,
     REPORT_TYPES,
     SEGMENT_FLAGS_SQL,
     Kind,
     read_event_names,
-    read_events,
     read_kinds,
     read_merge_tags,
+    read_names,
     read_seed,
     read_segments,
-    read_topics,
 )
 from sendworthy.templates.parser import (
     PARTIALS_DIR,
@@ -45,6 +50,9 @@ from sendworthy.templates.parser import (
 )
 from sendworthy.templates.placeholders import find_in_template, find_placeholder, letters_of
 from sendworthy.templates.same_text import Text, find_same_texts
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 CAMPAIGNS_DIR = "campaigns"
 MERGE_FIELDS_CSV = "seeds/merge_fields.csv"
@@ -75,11 +83,12 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
 
-Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\r\n\x00]+$")
-]
-Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=100)]
-Event = Annotated[str, StringConstraints(pattern=r"^[^;\x00-\x1f]+$", max_length=200)]
+_LINE, _WORD, _EVENT = r"^[^\r\n\x00]+$", r"^[a-z][a-z0-9_]*$", r"^[^;\x00-\x1f]+$"
+_SWAP = "swap the two, or correct one of them"
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_LINE)]
+Word = Annotated[str, StringConstraints(pattern=_WORD, max_length=100)]
+Event = Annotated[str, StringConstraints(pattern=_EVENT, max_length=200)]
 Score = Annotated[int, Field(strict=True, ge=1, le=10)]
 Hours = Annotated[int, Field(strict=True, ge=0, le=MAX_AGE_HOURS)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
@@ -105,11 +114,7 @@ class Trigger(_Strict):
     def _ordered(self) -> Trigger:
         low, high = self.min_age_hours, self.max_age_hours
         if low is not None and high is not None and low > high:
-            raise PydanticCustomError(
-                "order",
-                "min_age_hours ({low}) is more than max_age_hours ({high})",
-                {"low": low, "high": high},
-            )
+            raise wrong(f"min_age_hours ({low}) is more than max_age_hours ({high})", _SWAP)
         return self
 
 
@@ -159,11 +164,7 @@ class Valid(_Strict):
     @model_validator(mode="after")
     def _ordered(self) -> Valid:
         if self.from_ is not None and self.to is not None and self.from_ > self.to:
-            raise PydanticCustomError(
-                "order",
-                "from ({low}) is later than to ({high})",
-                {"low": str(self.from_), "high": str(self.to)},
-            )
+            raise wrong(f"from ({self.from_}) is later than to ({self.to})", _SWAP)
         return self
 
 
@@ -181,6 +182,18 @@ class Brief(_Strict):
     success_window_days: Annotated[int, Field(strict=True, ge=1, le=365)]
     evaluation: Literal["holdout", "arms", "none"]
     evaluation_reason: Line | None = Field(None, description="Why nothing is measured; with evaluation: none")
+
+    @field_validator("evaluation", mode="before")
+    @classmethod
+    def _is_an_evaluation(cls, value: object) -> object:
+        if value == "variants":
+            what = "variants cannot be compared: they go to different people"
+            raise wrong(what, "write evaluation: holdout, or none with an evaluation_reason")
+        if value not in ("holdout", "arms", "none"):
+            allowed = ("holdout", "none")
+            fix = did_you_mean(str(value or ""), allowed, f"write one of {', '.join(allowed)}")
+            raise wrong(f"{shown(value)} is not allowed" if value else "empty", fix)
+        return value
 
 
 class Campaign(_Strict):
@@ -282,12 +295,8 @@ def read_known(project_dir: Path) -> tuple[Known, list[Problem]]:
     if not segments:
         what = "the file that defines the segments is missing, or defines none"
         problems.append(Problem(SEGMENT_FLAGS_SQL, "segments", what, fix))
-    fields: set[str] = set()
-    try:
-        text = read_file(project_dir / MERGE_FIELDS_CSV, project_dir, MAX_SEED).decode("utf-8-sig")
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        fields = {(row.get("merge_field") or "").strip() for row in rows} - {""}
-    except (OSError, UnicodeDecodeError):
+    fields = read_names(project_dir, "merge_fields")
+    if not fields:
         problems.append(Problem(MERGE_FIELDS_CSV, "merge_field", "the list of merge fields is missing", fix))
     tags = read_merge_tags(project_dir)
     partials, found = read_partials(project_dir, tags)
@@ -299,9 +308,9 @@ def read_known(project_dir: Path) -> tuple[Known, list[Problem]]:
         frozenset(fields),
         Language(partials, tags),
         read_kinds(project_dir),
-        frozenset(read_events(project_dir)),
+        frozenset(read_names(project_dir, "events")),
         read_event_names(project_dir),
-        frozenset(read_topics(project_dir)),
+        frozenset(read_names(project_dir, "topics")),
         frozenset(blank_values - {""}),
     )
     return known, [*problems, *found]
@@ -362,9 +371,7 @@ def _load_folder(
         try:
             folder.campaign = Campaign.model_validate(data)
         except ValidationError as error:
-            mine.extend(
-                _problem(folder, one) for one in error.errors(include_url=False, include_context=True)
-            )
+            mine.extend(_problem(folder, one) for one in error.errors(include_url=False))
     _load_variants(path, folder, known, channel == "email", mine)
     if folder.campaign is not None:
         mine.extend(_check(folder, folder.campaign, ids, known))
@@ -394,47 +401,40 @@ _Loader.yaml_implicit_resolvers = {
 
 def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> object:
     where = f"{folder.path}/campaign.yml"
+
+    def refuse(line: int | None, what: str, fix: str) -> object:
+        problems.append(Problem(f"{where}:{line}" if line else where, "campaign.yml", what, fix))
+        return None
+
     try:
         folder.source = read_file(file, file.parents[1], MAX_CAMPAIGN_BYTES)
-    except FileNotFoundError:
-        fix = "add it (sendworthy new-campaign writes one to start from), or remove the folder"
-        problems.append(Problem(where, "campaign.yml", "the file is missing", fix))
-        return None
-    except OSError as error:
-        fix = error.fix if isinstance(error, UnsafeFile) else "check its permissions"
-        problems.append(Problem(where, "campaign.yml", f"cannot be read: {error.strerror}", fix))
-        return None
-    try:
         text = folder.source.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = folder.source.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(f"{where}:{line}", "campaign.yml", "not UTF-8", "save the file as UTF-8"))
-        return None
-    try:
         loader = _Loader(text)
         node = loader.get_single_node()
         if node is not None:
             _check_plain(node, (), folder, problems, where)
         data = loader.construct_document(node) if node is not None else None
-    except RefusedYaml as error:
+    except FileNotFoundError:
+        fix = "add it (sendworthy new-campaign writes one to start from), or remove the folder"
+        return refuse(None, "the file is missing", fix)
+    except OSError as error:
+        fix = error.fix if isinstance(error, UnsafeFile) else "check its permissions"
+        return refuse(None, f"cannot be read: {error.strerror}", fix)
+    except UnicodeDecodeError as error:
+        line = folder.source.count(b"\n", 0, error.start) + 1
+        return refuse(line, "not UTF-8", "save the file as UTF-8")
+    except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        problems.append(Problem(f"{where}:{line}", "campaign.yml", str(error.problem), error.fix))
-        return None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        why = getattr(error, "problem", None) or "not readable"
-        fix = "mend the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
-        problems.append(Problem(f"{where}:{line}", "campaign.yml", f"not YAML: {why}", fix))
-        return None
-    except (RecursionError, ValueError) as error:
-        fix = "compare it with another campaign's file"
-        problems.append(Problem(f"{where}:1", "campaign.yml", f"not readable: {error}", fix))
-        return None
+        if isinstance(error, RefusedYaml):
+            return refuse(line, str(error.problem), error.fix)
+        fix = "fix the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
+        return refuse(line, f"not YAML: {error.problem or 'not readable'}", fix)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        return refuse(1, f"not readable: {error}", "compare it with another campaign's file")
     if not isinstance(data, dict):
-        fix = "write it as key: value lines; docs/add-a-campaign.md has one to copy"
-        problems.append(Problem(f"{where}:1", "campaign.yml", "holds no settings", fix))
-        return None
+        return refuse(
+            1, "holds no settings", "write it as key: value lines; docs/add-a-campaign.md has one to copy"
+        )
     return data
 
 
@@ -494,129 +494,56 @@ _EXAMPLES: Mapping[str, str] = {
     "escalation_contact": "escalation_contact: crm@example.com",
     "brief": "brief: with goal, larger_goal, customer_need, customer_experience, drawbacks, capabilities, "
     "still_needed, success_event, success_window_days and evaluation",
-    "brief.goal": "goal: one sentence that says what will be different",
-    "brief.larger_goal": "larger_goal: one sentence that says which goal of the company it serves",
-    "brief.customer_need": "customer_need: one sentence that says which need of the customer it meets",
-    "brief.customer_experience": "customer_experience: one sentence that says what the customer sees and feels",
-    "brief.capabilities": "capabilities: one sentence that says which data, channels and tools it uses",
     "brief.still_needed": "still_needed: one sentence that says what is missing, or that nothing is",
     "brief.success_event": "success_event: order_completed",
     "brief.success_window_days": "success_window_days: 7",
     "brief.evaluation": "evaluation: holdout, or none with an evaluation_reason",
-    "brief.evaluation_reason": "evaluation_reason: one sentence that says why nothing is measured",
     "waives": "waives: {has_open_ticket: why it does not apply here}",
-    "brief.drawbacks": "drawbacks: one sentence that says what it may cost",
-    "priority.impact": "impact: 1 to 10",
-    "priority.confidence": "confidence: 1 to 10",
-    "priority.ease": "ease: 1 to 10",
 }
 
 
-def _fields_at(key: Sequence[str | int]) -> list[str]:
-    """The keys that the model allows beside the key at this place."""
-    model: Any = Campaign
-    for part in key[:-1]:
-        info = model.model_fields.get(part) if isinstance(part, str) else None
-        if info is None:
-            return []
-        candidates = [info.annotation, *getattr(info.annotation, "__args__", ())]
-        model = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if model is None:
-            return []
-    return [info.alias or name for name, info in model.model_fields.items()]
+_TEXTS = {
+    **TEXTS,
+    _WORD: ("{given} is not a name", 'write "{word}": lower-case letters, digits and _, a letter first'),
+    _EVENT: (
+        "{given} holds a semicolon or a line break",
+        "write the name of one event as it is sent; a list has a line for each",
+    ),
+    _LINE: ("holds a line break", "write it on one line"),
+}
 
 
-def _problem(folder: CampaignFolder, error: Any) -> Problem:
-    """One Pydantic error in words, with its line."""
-    key: tuple[str | int, ...] = tuple(error["loc"])
+def _example(key: Sequence[str | int], otherwise: str = "") -> str:
+    """What somebody may write for a key."""
+    name, field = _dotted(key), schema_at(Campaign, key)
+    if name in _EXAMPLES:
+        return _EXAMPLES[name]
+    if key[:1] == ("brief",) and "description" in field:
+        return f"{key[-1]}: one sentence: {field['description'][0].lower()}{field['description'][1:]}"
+    if "maximum" in field:
+        return f"{key[-1]}: {field['minimum']} to {field['maximum']}"
+    return otherwise or name
+
+
+def _problem(folder: CampaignFolder, error: ErrorDetails) -> Problem:
+    """One of pydantic's errors in words, with its line."""
+    key = key_of(error)
     name = _dotted(key)
-    at, kind, context = folder.at(*key), error["type"], error.get("ctx") or {}
-    given = (
-        repr(error["input"]) if not isinstance(error["input"], (dict, list)) else "a list or a group of keys"
+    given = str(error["input"])
+    why = (
+        "the campaign cannot be decided without it"
+        if error["type"] == "missing"
+        else "it has to say something"
     )
-    example = _EXAMPLES.get(name, "")
-    if kind == "missing":
-        why = _WHY_NEEDED.get(name, "the campaign cannot be decided without it")
-        return Problem(at, name, f"missing: {why}", f"add {example or name}")
-    if kind == "extra_forbidden":
-        allowed = _fields_at(key)
-        fix = did_you_mean(str(key[-1]), allowed, f"remove it; the keys here are {', '.join(allowed)}")
-        return Problem(at, name, "unknown key", fix)
-    if kind in ("enum", "literal_error"):
-        allowed = ["holdout", "none"] if kind == "literal_error" else [c.value for c in Channel]
-        if error["input"] == "variants":
-            what = "variants cannot be compared: they go to different people"
-            return Problem(at, name, what, "write evaluation: holdout, or none with an evaluation_reason")
-        fix = did_you_mean(str(error["input"]), allowed, f"choose one of {', '.join(allowed)}")
-        return Problem(at, name, f"unknown value {given}", fix)
-    if kind in ("greater_than_equal", "less_than_equal"):
-        low, high = _range(name)
-        return Problem(at, name, f"{given} is out of range", f"write a number from {low} to {high}")
-    if kind in (
-        "int_type",
-        "int_from_float",
-        "int_parsing",
-        "decimal_type",
-        "decimal_parsing",
-        "finite_number",
-    ):
-        low, high = _range(name)
-        whole = "a whole number" if kind.startswith("int") else "a number"
-        return Problem(
-            at, name, f"{given} is not {whole}", f"write {whole} from {low} to {high}, without quotes"
-        )
-    if kind == "order":
-        return Problem(at, name, error["msg"], "swap the two, or correct one of them")
-    if kind == "bool_type":
-        return Problem(at, name, f"{given} is neither true nor false", "write true or false, without quotes")
-    if kind in ("date_from_datetime_parsing", "date_parsing", "date_type", "date_from_datetime_inexact"):
-        return Problem(at, name, f"{given} is not a date", "write it as 2026-12-31")
-    if kind in ("model_type", "model_attributes_type"):
-        return Problem(at, name, f"{given} is not a group of keys", f"write {example or name + ': {...}'}")
-    if kind == "list_type":
-        return Problem(at, name, f"{given} is not a list", f"write {name.rpartition('.')[2]}: [one, two]")
-    if kind == "dict_type":
-        return Problem(at, name, f"{given} is not a group of keys", f"write {example}")
-    if kind == "string_pattern_mismatch" and "x00" not in str(context.get("pattern")):
-        word = event_word(str(error["input"]).lower())
-        fix = f'write "{word}": lower-case letters, digits and _, a letter first'
-        return Problem(at, name, f"{given} is not a name", fix)
-    if kind == "string_pattern_mismatch" and ";" in str(context.get("pattern")):
-        fix = "write the name of one event as it is sent; a list has a line for each"
-        return Problem(at, name, f"{given} holds a semicolon or a line break", fix)
-    if kind == "string_pattern_mismatch":
-        return Problem(at, name, "holds a line break", "write it on one line")
-    if kind == "string_too_short":
-        return Problem(
-            at, name, "empty: " + _WHY_NEEDED.get(name, "it has to say something"), f"write {example or name}"
-        )
-    if kind == "string_too_long":
-        return Problem(at, name, "too long", f"shorten it to {context.get('max_length')} characters")
-    if kind == "string_type":
-        if error["input"] is None:
-            why = _WHY_NEEDED.get(name, "it has to say something")
-            return Problem(at, name, f"empty: {why}", f"write {example or name}")
-        return Problem(
-            at, name, f"{given} is not a text", f"put it in quotes, or write {example or 'a text'}"
-        )
-    return Problem(at, name, str(error["msg"]), f"correct it{': ' + example if example else ''}")
-
-
-def _range(name: str) -> tuple[int, int]:
-    last = name.rpartition(".")[2]
-    ranges = {
-        "send_hour_local": (0, 23),
-        "cooldown_days": (0, 3650),
-        "min_age_hours": (0, MAX_AGE_HOURS),
-        "max_age_hours": (0, MAX_AGE_HOURS),
-        "success_window_days": (1, 365),
-        "holdout_percent": (0, 100),
-        "pilot_percent": (0, 100),
-        "max_swing_percent": (0, 100),
-        "min_audience": (0, MAX_AUDIENCE),
-        "max_coverage_fall_points": (0, 100),
-    }
-    return ranges.get(last, (1, 10))
+    words = in_words(
+        error,
+        Campaign,
+        _TEXTS,
+        why=_WHY_NEEDED.get(name, why),
+        example=_example(key, "a text" if error["type"] == "string_type" else f"{name}: ..."),
+        word=event_word(given),
+    )
+    return Problem(folder.at(*key), name, *words)
 
 
 # --- what one key says about another ------------------------------------------------------------------
@@ -790,12 +717,12 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
     for key, text in answers:
         name = _dotted(key)
         if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
-            fix = f"write {_EXAMPLES.get(name, name)}"
+            fix = f"write {_example(key)}"
             problems.append(Problem(folder.at(*key), name, f"{placeholder!r} is a placeholder", fix))
         elif key[0] == "brief":
             before = said.setdefault(letters_of(text), name)
             if before != name:
-                fix = f"write {_EXAMPLES.get(name, name)}"
+                fix = f"write {_example(key)}"
                 problems.append(Problem(folder.at(*key), name, f"says the same as {before}", fix))
     for rule, reason in campaign.waives.items():
         if find_placeholder(reason, known.blank_values, key=rule) or len(letters_of(reason)) < _LEAST_REASON:

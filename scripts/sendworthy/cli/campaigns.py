@@ -38,17 +38,17 @@ def new_campaign_command(
     channel: Annotated[str | None, typer.Option("--channel", help="email, sms or push.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", help="The team that answers for it.")] = None,
     escalation_contact: Annotated[
-        str | None, typer.Option("--escalation-contact", help="Who is told when it is held back.")
+        str | None, typer.Option("--escalation-contact", help="Who gets the alert when it is held back.")
     ] = None,
     segment: Annotated[str | None, typer.Option("--segment", help="The audience. Default: everyone.")] = None,
     trigger_event: Annotated[
         str | None, typer.Option("--trigger-event", help="The event that starts it.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="What people call it.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name that people read in reports.")] = None,
     suffix: Annotated[
         str | None,
         typer.Option(
-            "--suffix", help="Tells it from another campaign of the same kind, audience and channel."
+            "--suffix", help="Sets it apart from another campaign of the same kind, audience and channel."
         ),
     ] = None,
     topic: Annotated[str | None, typer.Option("--topic", help="What a user can opt out of.")] = None,
@@ -127,7 +127,7 @@ def validate(
         Render | None,
         typer.Option(
             "--render",
-            help="Render the messages of the published lists too: one of each kind, as the gate does, or every one.",
+            help="Also render the messages of the published lists: one of each kind, as the audit does, or every one.",
         ),
     ] = None,
     db: Database = None,

@@ -37,7 +37,7 @@ def sample(
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make raw data of any size: a believable world with the mess that real data has."""
+    """Make raw data of any size, with the mess that real data has."""
     from sendworthy.sample.generator import make_sample
 
     with failures(as_json):
@@ -68,14 +68,14 @@ def ingest(
     source: Annotated[
         str,
         typer.Option(
-            "--from", help="Who reports: braze, customerio, klaviyo, listmonk, mailchimp or sendgrid."
+            "--from", help="The source: braze, customerio, klaviyo, listmonk, mailchimp or sendgrid."
         ),
     ],
     raw: Annotated[Path, typer.Option("--raw", help="The landing zone to land the reports in.")],
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Files of reports, or folders of them. gzip is fine. Without any, what earlier runs have kept is read again."
+            help="Files of reports, or folders of them. gzip is fine. Without any, what earlier runs kept is read again."
         ),
     ] = None,
     db: Annotated[
@@ -92,7 +92,7 @@ def ingest(
     again: Annotated[
         bool,
         typer.Option(
-            "--again", help="Read files that have landed before once more, and replace what they landed."
+            "--again", help="Read files that have landed before again, and replace what they landed."
         ),
     ] = False,
     now: Now = None,
@@ -101,7 +101,7 @@ def ingest(
 ) -> None:
     """Land what an ESP reports (sent, opened, bounced, ...) as rows of message_events in the landing zone.
 
-    4: some that stop messages could not be landed, and are kept for the next run.
+    Exit code 4: reports that stop messages could not be landed, and are kept for the next run.
     """
     from sendworthy.cli.output_ingest import as_dict, show_ingested
     from sendworthy.ingest import ingest as ingest_files

@@ -1,4 +1,4 @@
-"""Lists on their way: written again, verified, pushed to a vendor."""
+"""Lists after a night: written again, verified, pushed to a vendor."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def export(
         bool,
         typer.Option(
             "--resync",
-            help="Write changes that take nothing for granted of what a destination holds: full rows, and everybody removed who is not on a list.",
+            help="Write changes that assume nothing about what a destination holds: complete rows, and everybody removed who is not on a list.",
         ),
     ] = False,
     allow_stale: AllowStale = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the lists of the published night once more."""
+    """Write the lists of the published night again."""
     from sendworthy.night.reexport import reexport
     from sendworthy.settings.destinations import choose_destinations
 
@@ -83,14 +83,14 @@ def verify(
         Path | None,
         typer.Option(
             "--db",
-            help="The published DuckDB file, to hold the lists against: the run, the ledger, the suppressions and the caps too.",
+            help="The published DuckDB file. The lists are compared with it: run, ledger, suppressions and caps.",
         ),
     ] = None,
     max_age_hours: MaxAgeHours = 36,
     now: Now = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check delivered lists before they are sent: whole, unchanged, of one night, and not out of date. 3: do not send them."""
+    """Check delivered lists before they are sent: whole, unchanged, of one night, and not out of date. Exit code 3: do not send them."""
     from sendworthy.delivery.verify import as_dict
     from sendworthy.delivery.verify import verify as verify_night
 
@@ -111,10 +111,10 @@ def verify(
 def push(
     destination: Annotated[
         str,
-        typer.Option("--destination", help="Where to: a destination that takes requests, as braze_track."),
+        typer.Option("--destination", help="A destination that takes requests, such as braze_track."),
     ],
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Send it. Without it, nothing is sent: the counts are shown.")
+        bool, typer.Option("--confirm", help="Send. Without it, nothing is sent; the counts are shown.")
     ] = False,
     out_dir: Annotated[
         Path | None,
@@ -131,17 +131,18 @@ def push(
     ] = None,
     resync: Annotated[
         bool,
-        typer.Option("--resync", help="Push whole lists, also where the night has only what has changed."),
+        typer.Option("--resync", help="Push whole lists, even if the night has files of changes."),
     ] = False,
     db: Annotated[
-        Path | None, typer.Option("--db", help="The published DuckDB file, to verify the lists against.")
+        Path | None,
+        typer.Option("--db", help="The published DuckDB file. The lists are compared with it first."),
     ] = None,
     max_age_hours: MaxAgeHours = 36,
     now: Now = None,
     project_dir: ProjectDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Hand a night's verified lists to an ESP's API, batch by batch. Ended midway, a rerun goes on where it was."""
+    """Send a night's verified lists to an ESP's API, batch by batch. After an interruption, a rerun continues where it stopped."""
     import os
 
     from sendworthy.cli import output_push

@@ -19,6 +19,7 @@ from sendworthy.cli.output import (
     show_coverage,
     show_explained,
     show_preview,
+    show_report,
 )
 from sendworthy.foundation.clock import iso, parse_time
 from sendworthy.foundation.console import err
@@ -38,7 +39,7 @@ def explain(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Why a user gets, or does not get, each message: the decision and every reason in words."""
+    """Explain why a user gets, or does not get, each message: the decision, and every reason in words."""
     from sendworthy.inspect.explain import explain as explain_user
 
     with failures(as_json):
@@ -65,7 +66,7 @@ def coverage(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """What keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
+    """Show what keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
     from sendworthy.inspect.coverage import coverage as coverage_of
 
     with failures(as_json):
@@ -76,12 +77,32 @@ def coverage(
             show_coverage(as_of, campaigns)
 
 
+def report(
+    campaign: Annotated[
+        str | None, typer.Argument(help="One campaign's id. Default: every campaign that has results.")
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """What campaigns have brought about: conversions against control, and whether to ship, keep going or stop."""
+    from sendworthy.inspect.report import REASONS
+    from sendworthy.inspect.report import report as report_of
+
+    with failures(as_json):
+        as_of, campaigns = report_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
+        if as_json:
+            print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
+        else:
+            show_report(as_of, campaigns, REASONS)
+
+
 def preview(
     campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
     user: Annotated[
         str | None,
         typer.Option(
-            "--user", help="A user of the published file. Default: a made-up one, nothing personal."
+            "--user", help="A user of the published file. Default: a made-up user, with nothing personal."
         ),
     ] = None,
     output: Annotated[

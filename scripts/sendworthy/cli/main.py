@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-import typer
-
-from sendworthy.cli import campaigns, data, deliver, inspect, night, privacy, spark_cluster
 from sendworthy.foundation import interrupts
-from sendworthy.foundation.errors import EXIT_INTERRUPTED, EXIT_USAGE
-from sendworthy.foundation.permissions import keep_to_owner
-from sendworthy.foundation.process_exit import skip_gc_at_exit
+
+# these take half a second
+with interrupts.nothing_begun():
+    import typer
+
+    from sendworthy.cli import campaigns, data, deliver, inspect, night, privacy
+    from sendworthy.foundation.errors import EXIT_INTERRUPTED, EXIT_USAGE
+    from sendworthy.foundation.permissions import keep_to_owner
+    from sendworthy.foundation.process_exit import skip_gc_at_exit
 
 app = typer.Typer(
     help="Decides, every night, who should get which message and who must not and why, and hands an ESP lists in which no merge field is blank.",
@@ -20,12 +23,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     epilog="Exit codes: 0 all campaigns released; 1 the build failed, nothing published; 2 bad usage or settings; 3 campaigns were held back, or lists must not be sent; 4 reports that stop messages could not be landed, or a vendor has not confirmed rows; 130 interrupted.",
 )
-cluster_app = typer.Typer(
-    help="A small Spark cluster on this machine, to try out what a night does on one (`nightly --target spark_cluster`).",
-    no_args_is_help=True,
-)
-app.add_typer(cluster_app, name="cluster")
-
 # in the order in which --help shows them
 app.command()(night.nightly)
 app.command()(data.sample)
@@ -34,6 +31,7 @@ app.command()(campaigns.validate)
 app.command()(deliver.export)
 app.command()(inspect.explain)
 app.command()(inspect.coverage)
+app.command()(inspect.report)
 app.command()(inspect.preview)
 app.command()(deliver.verify)
 app.command()(deliver.push)
@@ -41,9 +39,6 @@ app.command()(night.cancellations)
 app.command()(data.ingest)
 app.command()(privacy.retention)
 app.command(name="new-campaign")(campaigns.new_campaign_command)
-cluster_app.command("start")(spark_cluster.cluster_start)
-cluster_app.command("stop")(spark_cluster.cluster_stop)
-cluster_app.command("status")(spark_cluster.cluster_status)
 
 # what these write is the project's sources, which a team shares, or made-up data
 FOR_EVERYBODY = {"compile", "new-campaign", "sample"}

@@ -52,7 +52,7 @@ def nightly(
     docs: Annotated[
         Path | None,
         typer.Option(
-            "--docs", help="Where the Data Docs go, a folder a night. Default: data_docs/ in the project."
+            "--docs", help="Where the Data Docs go, one folder per night. Default: data_docs/ in the project."
         ),
     ] = None,
     allow_stale: AllowStale = False,
@@ -60,14 +60,14 @@ def nightly(
         bool,
         typer.Option(
             "--full-refresh",
-            help="Read every drop anew, and forget what earlier nights have kept of old ones.",
+            help="Read every drop again, and delete what earlier nights kept of old drops.",
         ),
     ] = False,
     accept: Annotated[
         list[str] | None,
         typer.Option(
             "--accept",
-            help="A campaign to release although limits hold it back; may be repeated. Needs --reason, and is recorded.",
+            help="A campaign to release although limits hold it back; may be repeated. Needs --reason. It is recorded.",
         ),
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="With --accept: why it may go out.")] = None,
@@ -79,15 +79,18 @@ def nightly(
     """Run the whole night: build, audit, export, publish."""
     from sendworthy.audit.overrides import read_acceptance
     from sendworthy.foundation.progress import Stages
+    from sendworthy.night.failure_alert import FailureAlert
     from sendworthy.night.run import run_night
     from sendworthy.night.state import NightOptions
     from sendworthy.settings.destinations import choose_destinations
 
-    with failures(as_json):
-        project = find_project(project_dir)
+    alert = FailureAlert()
+    with failures(as_json, alert.send):
+        project = alert.project = find_project(project_dir)
+        alert.database = project.resolve(db, "sendworthy.duckdb")
         options = NightOptions(
             raw=project.resolve(raw, "data/sample"),
-            database=project.resolve(db, "sendworthy.duckdb"),
+            database=alert.database,
             out=project.resolve(out_dir, "out"),
             docs=project.resolve(docs, "data_docs"),
             as_of=parse_time(as_of, "--as-of") if as_of else None,
@@ -97,6 +100,7 @@ def nightly(
             acceptance=read_acceptance(project, accept or [], reason, by),
             full_refresh=full_refresh,
         )
+        alert.as_of = options.as_of
         result = run_night(project, options, Stages(err))
         if as_json:
             print_json(
@@ -127,7 +131,7 @@ def cancellations(
         str | None,
         typer.Option(
             "--now",
-            help="The time, UTC, at which a message must be due to be taken back, and before which something must have happened to count. Default: the clock.",
+            help="The time, UTC. Messages due at or after it can be taken back; only what happened before it counts. Default: the clock.",
         ),
     ] = None,
     db: Database = None,
@@ -136,7 +140,7 @@ def cancellations(
     max_age_hours: MaxAgeHours = 36,
     as_json: AsJson = False,
 ) -> None:
-    """Take back what must not go out any more: read what has landed since the night, and name its messages that are not due yet."""
+    """Take back messages that must not go out any more: read what has landed since the night, and list those that are not due yet."""
     from sendworthy.cli.output import show_taken_back
     from sendworthy.foundation.progress import Stages
     from sendworthy.night.cancellations import Wanted, as_dict, take_back

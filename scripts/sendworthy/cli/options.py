@@ -19,11 +19,9 @@ Database = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("--out", help="Where the lists go, a folder a night. Default: out/ in the project."),
+    typer.Option("--out", help="Where the lists go, one folder per night. Default: out/ in the project."),
 ]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print the result as JSON on standard output, for machines.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Destinations = Annotated[
     list[str] | None,
     typer.Option(
@@ -34,17 +32,19 @@ Destinations = Annotated[
 MaxAgeHours = Annotated[
     float,
     typer.Option(
-        "--max-age-hours", help="How far the night may lie behind the clock, or behind --now.", min=0
+        "--max-age-hours", help="How many hours the night may be behind the clock, or behind --now.", min=0
     ),
 ]
 Now = Annotated[
     str | None,
-    typer.Option("--now", help="What the clock shows, UTC: for tests and replays. Default: it is looked at."),
+    typer.Option(
+        "--now", help="What the clock shows, UTC: for tests and replays. Default: the machine's clock."
+    ),
 ]
 AllowStale = Annotated[
     bool,
     typer.Option(
-        "--allow-stale", help="Old data is meant: do not refuse a watermark over 36 hours behind the clock."
+        "--allow-stale", help="Accept old data, even if the watermark is more than 36 hours behind the clock."
     ),
 ]
 

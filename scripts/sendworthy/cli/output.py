@@ -1,4 +1,4 @@
-"""What people see of a command: tables, errors in words, JSON for machines. Everything fits 80 columns."""
+"""What a command prints: tables, errors in words, JSON for machines. Everything fits 80 columns."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.warehouse.failure_causes import fix_of, redact_exception, words_of
 
 if TYPE_CHECKING:
-    from sendworthy.audit.alerts import Told
+    from sendworthy.audit.alerts import AlertResult
     from sendworthy.delivery.verify import Check, Verified
     from sendworthy.inspect.coverage import Coverage
     from sendworthy.inspect.explain import Explanation
+    from sendworthy.inspect.report import Report
     from sendworthy.night.cancellations import TakenBack
     from sendworthy.night.state import NightResult
     from sendworthy.privacy.retention import Removed
@@ -42,18 +43,23 @@ WIDE = 110
 
 
 @contextmanager
-def failures(as_json: bool) -> Iterator[None]:
-    """Expected failures in words, with their exit code and without a stack trace."""
+def failures(
+    as_json: bool, alert: Callable[[SendworthyError], Sequence[AlertResult]] = lambda error: ()
+) -> Iterator[None]:
+    """Expected failures in words, with their exit code and without a stack trace; `alert` tells others of one."""
     try:
         yield
     except (typer.Exit, typer.Abort, click.ClickException):
         raise
     except SendworthyError as error:
+        show_alerts(alert(error))
         _show_error(error, as_json)
     except BaseException as failure:
         if isinstance(failure, SystemExit):
             raise
-        _show_error(_as_error(failure), as_json)
+        unexpected = _as_error(failure)
+        show_alerts(alert(unexpected))
+        _show_error(unexpected, as_json)
 
 
 def _as_error(failure: BaseException) -> SendworthyError:
@@ -215,11 +221,12 @@ def show_held_back(campaigns: Sequence[Mapping[str, Any]]) -> None:
     )
 
 
-def show_alerts(alerts: Sequence[Told]) -> None:
+def show_alerts(alerts: Sequence[AlertResult]) -> None:
     """What became of the alerts: only what did not arrive, on standard error."""
-    for told in alerts:
-        if not told.sent:
-            warning(f"{told.campaign_id}: nobody was told by the {told.channel}: {told.why_not}")
+    for result in alerts:
+        if not result.sent:
+            about = result.campaign_id or "the night"
+            warning(f"{about}: nobody was alerted by the {result.channel}: {result.why_not}")
 
 
 def show_explained(user: str, as_of: datetime, explained: Sequence[Explanation]) -> None:
@@ -290,6 +297,53 @@ def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
         print_groups(out, of_lifts, lifts, "who would get a better variant if it were filled for everybody")
     else:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
+
+
+VERDICT_COLOURS = {"ship": "green", "keep_going": "yellow", "stop": "red"}
+
+
+def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[str, str]) -> None:
+    """Of each campaign what it brought about against its control, and below it what to do and why."""
+    if not any(campaign.results for campaign in campaigns):
+        out.print(f"no campaign has results yet, night of {iso(as_of)}: they come when")
+        out.print("the first messages are as old as their success window.")
+        return
+
+    def percent(share: float | None) -> str:
+        return "" if share is None else f"{share:.1%}"
+
+    def points(share: float | None) -> str:
+        return "" if share is None else f"{100 * share:+.1f}"
+
+    groups: list[tuple[str, Sequence[Row]]] = []
+    for campaign in campaigns:
+        rows: list[Row] = []
+        for item in campaign.results:
+            verdict = item.verdict or ""
+            rows.append(
+                (
+                    item.variant,
+                    f"{item.users:,}",
+                    percent(item.rate),
+                    f"{item.control_users:,}",
+                    percent(item.control_rate),
+                    points(item.lift),
+                    "" if item.lift is None else f"{points(item.lift_low)} to {points(item.lift_high)}",
+                    styled(verdict.replace("_", " "), VERDICT_COLOURS.get(verdict, "")),
+                )
+            )
+        groups.append((campaign.campaign_id, rows))
+    headings = ("variant", "send", "rate", "con-\ntrol", "rate", "lift", "is within", "verdict")
+    print_groups(out, headings, groups, f"results, night of {iso(as_of)}; lift in points")
+    out.print()
+    for reason, words in reasons.items():
+        named = [
+            campaign.campaign_id
+            for campaign in campaigns
+            if any(item.variant == "all" and item.reason == reason for item in campaign.results)
+        ]
+        if named:
+            out.print(f"{words}:", *(f"\n    {name}" for name in named), sep="")
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:

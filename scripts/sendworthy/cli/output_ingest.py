@@ -1,4 +1,4 @@
-"""What people see of `sendworthy ingest`: counts, never an address or an id."""
+"""What `sendworthy ingest` prints: counts, never an address or an id."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ UNMATCHED = {
 }
 REFUSED = {
     "no_channel": "it names no channel",
-    "no_object": "it is no JSON object",
+    "no_object": "it is null",
     "no_time": "it has no time, or none that can be read",
 }
 KEPT = {
     **UNMATCHED,
-    "no_event": "it names no event: of another provider, or not asked for in full",
+    "no_event": "it is no JSON object, or names no event: of another provider, or cut",
 }
 
 

@@ -1,4 +1,4 @@
-"""What people see of a push: before it, while it is at work, and after it."""
+"""What `sendworthy push` prints before, during and after a push."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept no longer."""
+"""Retention: removing what is too old."""
 
 from __future__ import annotations
 

@@ -1,13 +1,20 @@
-"""The SQL of a destination's rows of changes: what a row of its list says, and the same with only what must be told."""
+"""A destination's rows of changes: what a row of its list says, and the same with only what must be told.
+
+The queries are `sql/change_listed.sql` and `sql/changes.sql`; what a cell is, depends on the destination, and is put together here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from sendworthy.settings.destinations import Destination, Record
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # what a record that is replaced whole holds, as one field
 _WHOLE = "row"
@@ -16,9 +23,9 @@ _WHOLE = "row"
 NOBODY = "none"
 
 
-def hash_of_address(address: str) -> str:
+def hash_of_address(address: str) -> Sql:
     """SQL: what the ledger calls whom a destination knows by an address."""
-    return f"sha256(lower({address}))"
+    return Sql(f"sha256(lower({address}))")
 
 
 def _key(place: str) -> str:
@@ -48,94 +55,28 @@ class RecordSql:
 
     # -- reading
 
-    def listed(self) -> str:
+    def listed(self) -> Sql:
         """One row a message of the list: whom it is of, and what it says as a map of texts, null for what is blank."""
         record, destination = self.record, self.destination
         item = identifier(self.columns[0])
-        person = (
-            f"json_extract_string({item}, {self._path(record.person)})"
-            if self.is_json
-            else identifier(record.person)
-        )
-        user = "user_id" if destination.file_columns else identifier(destination.says.user or "")
-        whole = ", ".join(
-            f"{identifier(column)} as {identifier(f'listed {column}')}" for column in self.columns
-        )
-        return f"""
-            select
-                {identifier(destination.campaign_column)} as campaign_id,
-                {identifier(destination.message_column)} as message,
-                {user} as user_id,
-                {person} as name,
-                {hash_of_address(person) if destination.one_per_address else person} as person,
-                {identifier(destination.campaign_column) if record.is_per_campaign else "''"} as scope,
-                {self._attributes(item)} as attributes,
-                {self._others(item)} as others
-                {f", {whole}" if record.is_replaced else ""}
-            from {destination.model}
-        """
-
-    def _attributes(self, item: str) -> str:
-        """SQL: what a row says, as a map."""
-        record = self.record
-        if record.is_replaced:
-            cells = ", ".join(f"coalesce({identifier(column)}::varchar, '')" for column in self.columns)
-            return f"map {{{literal(_WHOLE)}: md5(to_json([{cells}])::varchar)}}"
+        person, place = identifier(record.person), item
         if self.is_json:
-            place = f"json_extract({item}, {self._path(record.attributes)})" if record.attributes else item
-            if record.is_text:
-                place = f"json_extract_string({item}, {self._path(record.attributes or '')})"
-            entries = f"map_entries(cast({place}::json as map(varchar, varchar)))"
-            empty = (
-                "nullif(entry.value, '')" if self.destination.blank.says == "empty_clears" else "entry.value"
-            )
-            return f"""
-                map_from_entries(
-                    list_transform(
-                        list_filter({entries}, lambda entry: entry.key <> {literal(record.person)}),
-                        lambda entry: {{'k': entry.key, 'v': {empty}}}
-                    )
-                )
-            """
-        cells = ", ".join(
-            f"{{'k': {literal(column)}, 'v': {identifier(column)}::varchar}}"
-            for column in self.columns
-            if column != record.person
+            person = Sql(f"json_extract_string({item}, {self._path(record.person)})")
+            if record.attributes:
+                extract = "json_extract_string" if record.is_text else "json_extract"
+                place = Sql(f"{extract}({item}, {self._path(record.attributes)})")
+        return _sql(
+            "change_listed",
+            destination=destination,
+            record=record,
+            columns=self.columns,
+            is_json=self.is_json,
+            user_column="user_id" if destination.file_columns else destination.says.user,
+            person=person,
+            place=place,
+            whole=_WHOLE,
+            hash_of_address=hash_of_address,
         )
-        return f"""
-            map_from_entries(
-                list_filter(
-                    [{cells}],
-                    lambda cell: cell.v is not null or list_contains({self._blank_columns()}, cell.k)
-                )
-            )
-        """
-
-    def _blank_columns(self) -> str:
-        """SQL: the columns of the fields that the row says are blank."""
-        names = f"string_split({identifier(self.record.blank_fields or '')}, ';')"
-        if not self.destination.fields:
-            return names
-        called = ", ".join(
-            f"{literal(field)}: {literal(column)}" for field, column in self.destination.fields.items()
-        )
-        return f"list_transform({names}, lambda name: coalesce(map {{{called}}}[name], name))"
-
-    def _others(self, item: str) -> str:
-        """SQL: the members of a JSON row beside the person and the object that holds what is told, as text."""
-        record = self.record
-        if not (self.is_json and record.attributes):
-            return "''"
-        known = f"[{literal(record.person)}, {literal(record.attributes)}]"
-        return f"""
-            array_to_string(
-                list_transform(
-                    list_filter(json_keys({item}), lambda name: not list_contains({known}, name)),
-                    lambda name: ', ' || {_text("name")} || ': ' || json_extract({item}, '$."' || name || '"')::varchar
-                ),
-                ''
-            )
-        """
 
     @staticmethod
     def _path(name: str) -> str:
@@ -143,27 +84,22 @@ class RecordSql:
 
     # -- writing
 
-    def changes(self) -> str:
-        """The rows of tonight's files, leavers first: the campaign, the place in its file, and the columns of the file."""
-        told, left = (self._replaced() if self.record.is_replaced else self._told()), self._left()
-        columns = self.columns if self.is_json else [*self.columns, *self._change_column()]
-        chosen = ", ".join(f"{identifier(column)}" for column in columns)
-        return f"""
-            with
-                rows_to_write as (
-                    select campaign_id as list_campaign, 1 as list_part, name as list_key, {_select(left)}
-                    from change_leavers
-                    where name is not null
-                    union all by name
-                    select campaign_id as list_campaign, 2 as list_part, message as list_key, {_select(told)}
-                    from change_told
-                )
-            select
-                list_campaign,
-                row_number() over (partition by list_campaign order by list_part, list_key) as list_place,
-                {chosen}
-            from rows_to_write
+    def changes(self) -> tuple[Sql, dict[str, Any]]:
+        """The rows of tonight's files, leavers first: the campaign, the place in its file, and the columns of the file.
+
+        A query and its parameters.
         """
+        is_replaced = self.record.is_replaced
+        is_in_members = self.is_json and not is_replaced
+        query = _sql(
+            "changes",
+            columns=self.columns if self.is_json else [*self.columns, *self._change_column()],
+            told=_cells(self._replaced() if is_replaced else self._told()),
+            left=_cells(self._left()),
+            is_in_members=is_in_members,
+            blank=Sql(self.blank),
+        )
+        return query, {"always": [self.user, self.campaign, self.message]} if is_in_members else {}
 
     def _change_column(self) -> Sequence[str]:
         return [self.destination.change] if self.destination.change else []
@@ -171,8 +107,6 @@ class RecordSql:
     def _told(self) -> dict[str, str]:
         """The columns of a row in which only what must be told is said, and who it is of."""
         record = self.record
-        always = ", ".join(literal(name) for name in (self.user, self.campaign, self.message))
-        is_said = f"list_contains(told_fields, entry.key) or entry.key in ({always})"
         if not self.is_json:
             return {
                 column: (
@@ -184,20 +118,11 @@ class RecordSql:
                 )
                 for column in self.columns
             }
-        members = f"""
-            array_to_string(
-                list_transform(
-                    list_filter(map_entries(attributes), lambda entry: {is_said}),
-                    lambda entry: {_text("entry.key")} || ': ' || coalesce({_text("entry.value")}, {self.blank})
-                ),
-                ', '
-            )
-        """
-        return {self.columns[0]: self._item(members, "others")}
+        return {self.columns[0]: self._item("members", "others")}
 
     def _replaced(self) -> dict[str, str]:
         """The columns of a row that is told in full."""
-        columns = {column: identifier(f"listed {column}") for column in self.columns}
+        columns: dict[str, str] = {column: identifier(f"listed {column}") for column in self.columns}
         change = self.destination.change
         if change and self.is_json:
             (column, value) = next(iter(columns.items()))
@@ -236,15 +161,15 @@ class RecordSql:
         attributes = _text(attributes) if record.is_text else attributes
         return f"{person} || {others} || ', {_quoted(record.attributes)}: ' || {attributes} || '}}'"
 
-    def emptied(self) -> str:
-        """SQL: the fields that are gone from a record whose message was taken off, as a list."""
-        names = [_WHOLE] if self.record.is_replaced else [self.campaign, self.message]
-        return f"[{', '.join(literal(name) for name in names)}]"
+    @property
+    def emptied(self) -> list[str]:
+        """The fields that are gone from a record whose message was taken off."""
+        return [_WHOLE] if self.record.is_replaced else [self.campaign, self.message]
 
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def _select(columns: dict[str, str]) -> str:
-    return ", ".join(f"{value} as {identifier(name)}" for name, value in columns.items())
+def _cells(columns: dict[str, str]) -> dict[str, Sql]:
+    return {name: Sql(value) for name, value in columns.items()}

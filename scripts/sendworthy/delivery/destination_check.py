@@ -17,6 +17,9 @@ from sendworthy.delivery.verify_load import load_lists
 from sendworthy.foundation.errors import Problem, SettingsError
 from sendworthy.settings.destinations import FOLDER, Form, model_of
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def check_described(folder: Path) -> None:
@@ -82,28 +85,7 @@ def _silent_places(
     connection: duckdb.DuckDBPyConnection, name: str, form: Form, night: str
 ) -> Iterator[Problem]:
     """The places where the rows of a destination do not say what its description promises."""
-    (counts,) = warehouse.rows(
-        connection,
-        """
-        select
-            count(*) filter (where row_campaign_id <> campaign_id) as campaign,
-            count(*) filter (where dispatch_id = '') as message,
-            count(*) filter (where user_id = '') as user,
-            count(*) filter (where variant = '') as variant,
-            count(*) filter (where try_cast(send_at as timestamp) is null and send_at is not null) as send_at,
-            count(*) filter (where try_cast(valid_until as timestamp) is null and valid_until is not null) as valid_until,
-            count(*) filter (
-                where
-                    dispatch_id <> ''
-                    and user_id <> ''
-                    and row_campaign_id = campaign_id
-                    and dispatch_id <> md5(campaign_id || ':' || user_id || ':' || ?)
-            ) as pair
-        from delivered
-        where destination = ?
-        """,
-        [night, name],
-    )
+    (counts,) = warehouse.rows(connection, _sql("count_silent_places"), {"destination": name, "night": night})
     pair = counts.pop("pair")
     for key, rows in counts.items():
         if rows:

@@ -20,6 +20,9 @@ from sendworthy.delivery.staging_folder import (
 from sendworthy.foundation.safe_files import MAX_LIST, open_file
 from sendworthy.settings.destinations import Destination, as_form
 from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def write_aside(
@@ -139,30 +142,5 @@ def sha256(path: Path, night: Path) -> str:
 
 def list_changes(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     """Per campaign, who is on tonight's list and was not on the campaign's last one (`added`), and the reverse (`removed`)."""
-    found = rows(
-        connection,
-        """
-        with tonight as (select campaign_id, user_id from marts.send_list),
-        night as (select as_of from intermediate.int_nights__as_of),
-        -- a list without a message is a list too; a list that was held back is none
-        last_nights as (
-            select campaign_id, max(as_of) as as_of
-            from ops.runs
-            where as_of < (select as_of from night) and status = 'released'
-            group by campaign_id
-        ),
-        last_lists as (
-            select dispatches.campaign_id, dispatches.user_id
-            from ledger.dispatches as dispatches
-            inner join last_nights using (campaign_id, as_of)
-        )
-        select
-            campaign_id,
-            count(*) filter (where last_lists.user_id is null) as added,
-            count(*) filter (where tonight.user_id is null) as removed
-        from tonight
-        full outer join last_lists using (campaign_id, user_id)
-        group by campaign_id
-        """,
-    )
+    found = rows(connection, _sql("list_changes"))
     return {row["campaign_id"]: {"added": row["added"], "removed": row["removed"]} for row in found}

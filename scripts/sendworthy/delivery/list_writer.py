@@ -13,7 +13,7 @@ import duckdb
 from sendworthy.delivery.deltas import changes_table
 from sendworthy.foundation.errors import BuildError
 from sendworthy.settings.destinations import CHANGES, Destination, Envelope, Folder, list_path
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 _ROWS_AT_ONCE = 10_000
 
@@ -171,12 +171,8 @@ def _write_tables(
 
 
 def _part(start: int, rows: int) -> str:
-    return f"""
-        select * exclude (place_in_list)
-        from list_in_parts
-        where place_in_list > {start} and place_in_list <= {start + rows}
-        order by place_in_list
-    """
+    places = f"place_in_list > {start} and place_in_list <= {start + rows}"
+    return f"select * exclude (place_in_list) from list_in_parts where {places} order by place_in_list"
 
 
 def _write_lines(connection: duckdb.DuckDBPyConnection, list_sql: str, paths: _Paths) -> list[Part]:

@@ -1,4 +1,4 @@
-"""A folder below --out, a night's or its cancellations': written aside, put in its place in one step, and what a killed night has left there."""
+"""A folder below --out, a night's or its cancellations': staged, promoted in one step, and what a killed night has left there."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _left_behind(out: Path) -> list[NightFolder]:
 
 
 def promote(aside: Path) -> Path:
-    """Put a night that is written and flushed in the place of an older one of its date; returns the folder.
+    """Promote a night that is written and flushed, replacing an older one of its date; returns the folder.
 
     It is never half of one and half of the other. Killed between the two renames, neither is there, and the night can
     be finished (`unfinished`).
@@ -100,7 +100,7 @@ def promote(aside: Path) -> Path:
 
 
 def unfinished(out: Path, run_id: str | None) -> tuple[Path, dict[str, Any]] | None:
-    """The lists of a run that was ended between publishing and delivering: the folder aside, and the manifest.
+    """The lists of a run that was ended between publishing and delivering: the staging folder, and the manifest.
 
     They are whole: a manifest is written last, and all of it is flushed before the run is published.
     """

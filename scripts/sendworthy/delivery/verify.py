@@ -1,4 +1,8 @@
-"""The unit of trust: whether a delivered night may be sent, from its files alone, or held against the published file too."""
+"""The unit of trust: whether a delivered night may be sent, from its files alone, or compared with the published file too.
+
+It says once more, on purpose, what the models and the export say already (how a dispatch id is made, who is suppressed, what the
+caps leave): it looks at what was delivered, and must not go wrong where they do. Its statements are `sql/check_*.sql`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,9 @@ from sendworthy.foundation.errors import EXIT_HELD_BACK, EXIT_OK
 from sendworthy.foundation.safe_files import files_below
 from sendworthy.settings.destinations import Form, model_of
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 State = Literal["ok", "failed", "not checked"]
 
@@ -156,7 +163,7 @@ _FORM_HOLDS = Check(*_FORM, "ok")
 
 
 def _without_manifest(faults: Sequence[str]) -> Iterator[Check]:
-    """Nothing can be held against a manifest that cannot be read."""
+    """Nothing can be compared with a manifest that cannot be read."""
     yield Check(*_FORM, "failed", [Finding(MANIFEST, fault) for fault in faults], _NEVER)
     for rule in RULES:
         yield Check(rule.name, rule.words, "not checked", why_not="the manifest does not say what must hold")
@@ -291,24 +298,7 @@ def _check_campaigns(night: _Night) -> Iterator[Finding]:
 
 
 def _check_dispatch_ids(night: _Night) -> Iterator[Finding]:
-    for row in night.ask(
-        """
-        with
-            judged as (
-                select
-                    file,
-                    count(*) over (partition by destination, dispatch_id) > 1 as is_repeated,
-                    dispatch_id <> md5(campaign_id || ':' || user_id || ':' || ?) as is_foreign
-                from delivered
-            )
-        select file, count(*) filter (where is_repeated) as repeated, count(*) filter (where is_foreign) as alien
-        from judged
-        group by file
-        having repeated + alien > 0
-        order by file
-        """,
-        [night.manifest.as_of[:10]],
-    ):
+    for row in night.ask(_sql("check_dispatch_ids"), {"night": night.manifest.as_of[:10]}):
         if row["repeated"]:
             yield Finding(
                 row["file"], f"{row['repeated']:,} messages have a dispatch id that is there more than once"
@@ -327,31 +317,8 @@ def _check_destinations(night: _Night) -> Iterator[Finding]:
         for column in ("user", "variant", "send_at", "valid_until")
         if all(getattr(says, column) for says in used)
     ]
-    columns = ", ".join({"user": "user_id"}.get(column, column) for column in ("dispatch_id", *shared))
-    for row in night.ask(
-        f"""
-        with
-            -- a destination that leaves messages out has none that the others do not have
-            lists as (
-                select campaign_id, destination, sum(left_out) = 0 as is_whole from loaded group by all
-            ),
-            whole as (
-                select campaign_id, count(*) filter (where is_whole) as lists from lists group by campaign_id
-            ),
-            messages as (
-                select campaign_id, {columns}, count(distinct destination) filter (where is_whole) as lists
-                from delivered
-                inner join lists using (campaign_id, destination)
-                group by all
-            )
-        select campaign_id, count(*) as messages
-        from messages
-        inner join whole using (campaign_id)
-        where messages.lists < whole.lists
-        group by campaign_id
-        order by campaign_id
-        """
-    ):
+    columns = ["dispatch_id", *({"user": "user_id"}.get(column, column) for column in shared)]
+    for row in night.ask(_sql("check_destinations", columns=columns)):
         yield Finding(
             row["campaign_id"], f"{row['messages']:,} messages are not the same for every destination"
         )
@@ -360,26 +327,7 @@ def _check_destinations(night: _Night) -> Iterator[Finding]:
 def _check_times(night: _Night) -> Iterator[Finding]:
     # files have whole seconds
     as_of = night.manifest.night.replace(microsecond=0)
-    for row in night.ask(
-        """
-        with
-            times as (
-                select
-                    file,
-                    send_at is not null and try_cast(send_at as timestamp) is null
-                    or valid_until is not null and try_cast(valid_until as timestamp) is null as is_timeless,
-                    try_cast(send_at as timestamp) < $as_of as is_early,
-                    try_cast(valid_until as timestamp) < $as_of as is_expired
-                from delivered
-            )
-        select file, count(*) filter (where is_timeless) as timeless, count(*) filter (where is_early) as early, count(*) filter (where is_expired) as expired
-        from times
-        group by file
-        having timeless + early + expired > 0
-        order by file
-        """.replace("$as_of", "cast(? as timestamp)"),
-        [as_of, as_of],
-    ):
+    for row in night.ask(_sql("check_times"), {"as_of": as_of}):
         for count, what in (
             (row["timeless"], "messages have no time that can be read"),
             (row["early"], "messages are due before the night"),
@@ -468,26 +416,14 @@ def _differences(
 ) -> Iterator[Finding]:
     """What differs between a campaign's list, whole, and what was published for the destination."""
     form = night.manifest.forms[name]
-    (differ,) = night.ask(
-        f"""
-        with
-            published as (
-                select {warehouse.identifier(form.message_column)} as dispatch_id, {contents(columns, form)} as contents
-                from {model}
-                where {warehouse.identifier(form.campaign_column)} = ?
-            ),
-            listed as (
-                select dispatch_id, contents from delivered where campaign_id = ? and destination = ?
-            ),
-            lost as (from published except all from listed),
-            strange as (from listed except all from published)
-        select
-            (select count(*) from lost where dispatch_id not in (select dispatch_id from listed)) as missing,
-            (select count(*) from strange where dispatch_id not in (select dispatch_id from published)) as added,
-            (select count(*) from strange where dispatch_id in (select dispatch_id from published)) as changed
-        """,
-        [campaign_id, campaign_id, name],
+    sql = _sql(
+        "check_lists",
+        model=model,
+        campaign_column=form.campaign_column,
+        message_column=form.message_column,
+        contents=contents(columns, form),
     )
+    (differ,) = night.ask(sql, {"campaign_id": campaign_id, "destination": name})
     for kind, what in (
         ("missing", "published messages are not in it"),
         ("added", "messages were never published"),
@@ -505,41 +441,10 @@ def _check_ledger(night: _Night) -> Iterator[Finding]:
             "user_id": form.says.user,
             **form.says.model_dump(include={"variant", "send_at", "valid_until"}),
         }
-        # as the files have them: a time in whole seconds, what is not there left out
-        listed = ", ".join(["campaign_id", "dispatch_id", *(key for key in places if places[key])])
-        as_text = {
-            key: f"strftime({key}, '%Y-%m-%dT%H:%M:%SZ') as {key}" for key in ("send_at", "valid_until")
-        }
-        recorded = ", ".join(as_text.get(key, key) for key in listed.split(", "))
+        columns = ["campaign_id", "dispatch_id", *(key for key in places if places[key])]
         for row in night.ask(
-            f"""
-            with
-                recorded as (
-                    select {recorded} from ledger.dispatches where
-                        as_of = $night and list_contains($channels, channel) and user_id not like 'erased:%'
-                ),
-                listed as (select {listed} from delivered where destination = $name),
-                left_out as (
-                    select campaign_id, sum(left_out) as messages
-                    from loaded
-                    where destination = $name
-                    group by campaign_id
-                ),
-                differing as (
-                    select campaign_id, 1 as missing, 0 as added from (from recorded except all from listed)
-                    union all
-                    select campaign_id, 0 as missing, 1 as added from (from listed except all from recorded)
-                )
-            select
-                differing.campaign_id,
-                sum(differing.missing)::bigint - coalesce(any_value(left_out.messages), 0)::bigint as missing,
-                sum(differing.added)::bigint as added
-            from differing
-            left join left_out using (campaign_id)
-            group by differing.campaign_id
-            order by differing.campaign_id
-            """,
-            {"night": night.manifest.night, "name": name, "channels": list(form.channels)},
+            _sql("check_ledger", columns=columns),
+            {"as_of": night.manifest.night, "destination": name, "channels": list(form.channels)},
         ):
             where = f"{row['campaign_id']} for {name}"
             if row["added"]:
@@ -562,29 +467,7 @@ def _check_ledger(night: _Night) -> Iterator[Finding]:
 def _check_suppression(night: _Night) -> Iterator[Finding]:
     _needs_its_run(night)
     _needs_user_columns(night)
-    for row in night.ask(
-        """
-        with
-            judged as (
-                select
-                    delivered.file,
-                    customers.user_id is null as is_gone,
-                    coalesce(channels.is_suppressed, false) as is_suppressed
-                from delivered
-                left join settings.campaigns as campaigns using (campaign_id)
-                left join marts.customers as customers on delivered.user_id = customers.user_id
-                left join
-                    intermediate.int_users__channels as channels
-                    on delivered.user_id = channels.user_id
-                    and campaigns.channel = channels.channel
-            )
-        select file, count(*) filter (where is_gone) as gone, count(*) filter (where is_suppressed) as suppressed
-        from judged
-        group by file
-        having gone + suppressed > 0
-        order by file
-        """
-    ):
+    for row in night.ask(_sql("check_suppression")):
         if row["suppressed"]:
             yield Finding(row["file"], f"{row['suppressed']:,} messages to people on the suppression list")
         if row["gone"]:
@@ -598,43 +481,7 @@ def _check_caps(night: _Night) -> Iterator[Finding]:
     """The room under each cap is that of the audit; a person whom it has not seen on a channel has none that is known."""
     _needs_its_run(night)
     _needs_user_columns(night)
-    for row in night.ask(
-        """
-        with
-            tonight as (
-                select
-                    delivered.destination,
-                    delivered.campaign_id,
-                    delivered.user_id,
-                    campaigns.channel,
-                    coalesce(campaigns.is_transactional, false) as is_transactional,
-                    count(*) over (partition by destination, user_id, campaigns.channel) as in_channel,
-                    count(*) over (partition by destination, user_id) as in_all
-                from delivered
-                left join settings.campaigns as campaigns using (campaign_id)
-            ),
-            room as (
-                select user_id, channel, min(channel_room) as messages from audit.audit_messages group by user_id, channel
-            ),
-            room_in_all as (
-                select user_id, min(total_room) as messages from audit.audit_messages group by user_id
-            )
-        select
-            tonight.destination,
-            tonight.campaign_id,
-            count(*) filter (where tonight.in_channel > room.messages) as over_channel,
-            count(*) filter (where tonight.in_all > room_in_all.messages) as over_all,
-            count(*) filter (where room.user_id is null) as unknown
-        from tonight
-        left join room on tonight.user_id = room.user_id and tonight.channel = room.channel
-        left join room_in_all on tonight.user_id = room_in_all.user_id
-        -- a transactional message takes room, and needs none
-        where not tonight.is_transactional
-        group by tonight.destination, tonight.campaign_id
-        having over_channel + over_all + unknown > 0
-        order by tonight.destination, tonight.campaign_id
-        """
-    ):
+    for row in night.ask(_sql("check_caps")):
         for count, what in (
             (row["over_channel"], "messages to people who get more on the channel than its caps allow"),
             (

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from sendworthy.delivery.delta_sql import NOBODY
 from sendworthy.delivery.manifest import ListedCampaign, ListedChanges, Manifest
-from sendworthy.warehouse.database import literal, rows
+from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.statements import statements_in
 
-# a row without a message takes somebody off
-_LEFT = f"dispatch_id in ('', {literal(NOBODY)})"
+# what stands in the place of a message, or of its campaign, in a row that takes somebody off
+_NO_MESSAGES = ["", NOBODY]
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def without_files(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -27,14 +31,7 @@ def check_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> 
     """Where something does not hold, and what: of files that are loaded into `told` and `delivered`."""
     counted = {
         (row["campaign_id"], row["destination"]): row
-        for row in rows(
-            connection,
-            f"""
-            select campaign_id, destination, count(*) filter (where not {_LEFT}) as told, count(*) filter (where {_LEFT}) as removed
-            from told
-            group by all
-            """,
-        )
+        for row in rows(connection, _sql("check_change_counts"), {"no_messages": _NO_MESSAGES})
     }
     loaded = {file for (file,) in connection.execute("select file from told_loaded").fetchall()}
     for campaign in manifest.campaigns:
@@ -95,49 +92,13 @@ def _whole_lists(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> l
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    headers = rows(
-        connection,
-        """
-        select told_loaded.file, told_loaded.destination, told_loaded.header, any_value(loaded.header) as expected
-        from told_loaded
-        inner join loaded using (destination, campaign_id)
-        group by all
-        order by all
-        """,
-    )
-    for row in headers:
+    for row in rows(connection, _sql("check_change_columns")):
         form = manifest.forms[row["destination"]]
         change = [form.change] if form.change and form.format != "jsonl" else []
         if row["header"] != [*row["expected"], *change]:
             yield row["file"], "its columns are not those of the list"
-    for row in rows(
-        connection,
-        f"""
-        with
-            judged as (
-                select
-                    file,
-                    row_campaign_id <> campaign_id
-                    and not ({_LEFT} and row_campaign_id in ('', {literal(NOBODY)})) as is_foreign,
-                    not ({_LEFT})
-                    and list_contains(?, destination || ' ' || campaign_id)
-                    and (destination, campaign_id, dispatch_id)
-                    not in (select (destination, campaign_id, dispatch_id) from delivered) as is_unlisted,
-                    not ({_LEFT}) and count(*) over (partition by destination, dispatch_id) > 1 as is_repeated
-                from told
-            )
-        select
-            file,
-            count(*) filter (where is_foreign) as alien,
-            count(*) filter (where is_unlisted) as unlisted,
-            count(*) filter (where is_repeated) as repeated
-        from judged
-        group by file
-        having alien + unlisted + repeated > 0
-        order by file
-        """,
-        [_whole_lists(connection, manifest)],
-    ):
+    given = {"no_messages": _NO_MESSAGES, "whole_lists": _whole_lists(connection, manifest)}
+    for row in rows(connection, _sql("check_change_rows"), given):
         for count, what in (
             (row["alien"], "of its rows say that they are of another campaign"),
             (row["unlisted"], "of its messages are not on the list"),

@@ -14,21 +14,11 @@ import duckdb
 from sendworthy.delivery.manifest import ListedCampaign, ListedFile, Manifest
 from sendworthy.foundation.safe_files import MAX_LIST, is_safe
 from sendworthy.settings.destinations import Form
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
 
-# `delivered`: one row a row of a list. A column that the destination does not have is null; an empty cell is ''.
-# `loaded`: one row a list that could be read, also where it has no rows.
-# `told`, `told_loaded`: the same of the files of changes.
-_TABLES = """
-    create temp table {loaded} (
-        destination varchar, campaign_id varchar, file varchar, header varchar[], left_out bigint
-    );
-    create temp table {rows} (
-        destination varchar, campaign_id varchar, file varchar,
-        row_campaign_id varchar, dispatch_id varchar, user_id varchar, variant varchar, send_at varchar, valid_until varchar,
-        contents varchar
-    );
-"""
+_sql = statements_in(Path(__file__).with_name("sql"))
+
+# the tables of rows and of files (sql/create_list_rows.sql, sql/create_list_files.sql): of lists, and of files of changes
 _LISTS, _CHANGES = ("delivered", "loaded"), ("told", "told_loaded")
 
 
@@ -46,7 +36,8 @@ def load_lists(
     counts: dict[str, int] = {}
     unreadable: dict[str, str] = {}
     for tables, listed in ((_LISTS, manifest.files), (_CHANGES, manifest.changes)):
-        connection.execute(_TABLES.format(rows=tables[0], loaded=tables[1]))
+        for statement, table in zip(("create_list_rows", "create_list_files"), tables, strict=True):
+            connection.execute(_sql(statement, table=table))
         for campaign, file in listed:
             if not is_safe(folder / file.file, folder, MAX_LIST):
                 continue
@@ -66,7 +57,7 @@ def _load(
     file: ListedFile,
     tables: tuple[str, str],
 ) -> int:
-    place = [file.destination, campaign.campaign_id, file.file]
+    place = {"destination": file.destination, "campaign_id": campaign.campaign_id, "file": file.file}
     try:
         header, source = _source(connection, path, form)
         missing = [name for name in _columns_of(form) if name not in header]
@@ -74,43 +65,36 @@ def _load(
             raise UnreadableList(
                 f"the column {missing[0]} of the destination {file.destination} is not in its first line"
             )
-        chosen = ", ".join(
-            f"coalesce({_value(said, form)}, '') as {column}" if said else f"null as {column}"
-            for column, said in _places_of(form).items()
+        listed = _sql(
+            "list_rows",
+            values={
+                column: _value(said, form) if said else None for column, said in _places_of(form).items()
+            },
+            contents=contents(header, form),
+            rows=source,
         )
-        ((rows,),) = connection.execute(
-            f"""
-            insert into {tables[0]} by name
-            select ? as destination, ? as campaign_id, ? as file, {chosen}, {contents(header, form)} as contents
-            from ({source})
-            """,
-            place,
-        ).fetchall()
+        ((rows,),) = connection.execute(f"insert into {tables[0]} by name {listed}", place).fetchall()
     except duckdb.Error as error:
         raise UnreadableList(_in_words(error, form)) from None
-    connection.execute(f"insert into {tables[1]} values (?, ?, ?, ?, ?)", [*place, header, file.left_out])
+    connection.execute(
+        f"insert into {tables[1]} values (?, ?, ?, ?, ?)", [*place.values(), header, file.left_out]
+    )
     return int(rows)
 
 
-def _source(connection: duckdb.DuckDBPyConnection, path: Path, form: Form) -> tuple[list[str], str]:
+def _source(connection: duckdb.DuckDBPyConnection, path: Path, form: Form) -> tuple[list[str], Sql]:
     """The columns of a file, and a query of its rows in which all of them are text."""
-    name = literal(glob.escape(str(path)))
     if form.format == "jsonl":
-        return list(form.file_columns or ()), _lines(connection, name, form)
+        return list(form.file_columns or ()), _lines(connection, path, form)
+    name = literal(glob.escape(str(path)))
     if form.format == "parquet":
         described = connection.execute(f"describe select * from read_parquet({name})").fetchall()
         columns = ", ".join(_parquet_text(row[0], row[1]) for row in described)
-        return [row[0] for row in described], f"select {columns} from read_parquet({name})"
+        return [row[0] for row in described], Sql(f"select {columns} from read_parquet({name})")
     header = _header(path)
     types = ", ".join(f"{literal(column)}: 'varchar'" for column in header)
-    return (
-        header,
-        f"""
-        from read_csv(
-            {name}, columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '"', escape = '"'
-        )
-    """,
-    )
+    options = "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"'"
+    return header, Sql(f"from read_csv({name}, columns = {{{types}}}, {options})")
 
 
 def _parquet_text(column: str, kind: str) -> str:
@@ -124,38 +108,35 @@ def _told(column: str) -> str:
     return f"{column} as text"
 
 
-def _lines(connection: duckdb.DuckDBPyConnection, name: str, form: Form) -> str:
+def _lines(connection: duckdb.DuckDBPyConnection, path: Path, form: Form) -> Sql:
     """A query of the JSON objects of a file of lines; UnreadableList where a line is no request of the destination."""
     (column,) = form.file_columns or ("payload",)
-    lines = f"select json as line from read_ndjson_objects({name})"
+    name = glob.escape(str(path))
+    lines = f"select json as line from read_ndjson_objects({literal(name)})"
     if form.envelope is None:
-        return f"select line::varchar as {identifier(column)} from ({lines})"
-    items = literal(f"$.{identifier(form.envelope.items)}")
-    # what is beside the items, without them
-    without = literal(json.dumps({form.envelope.items: None}))
-    rest = literal(json.dumps(form.envelope.rest, separators=(",", ":"), ensure_ascii=False))
+        return Sql(f"select line::varchar as {identifier(column)} from ({lines})")
+    items = f"$.{identifier(form.envelope.items)}"
     ((other,),) = connection.execute(
-        f"""
-        select count(*)
-        from ({lines})
-        where
-            json_type(line, {items}) is distinct from 'ARRAY'
-            or json_merge_patch(line, {without})::varchar is distinct from {rest}
-        """
+        _sql("count_other_lines"),
+        {
+            "file": name,
+            "items": items,
+            "without_items": json.dumps({form.envelope.items: None}),
+            "rest": json.dumps(form.envelope.rest, separators=(",", ":"), ensure_ascii=False),
+        },
     ).fetchall()
     if other:
         raise UnreadableList(f"{other:,} of its lines are no requests of the destination")
-    return (
-        f"select unnest(json_extract(line, {items})::json[])::varchar as {identifier(column)} from ({lines})"
-    )
+    every_item = f"unnest(json_extract(line, {literal(items)})::json[])::varchar"
+    return Sql(f"select {every_item} as {identifier(column)} from ({lines})")
 
 
-def contents(header: Sequence[str], form: Form) -> str:
+def contents(header: Sequence[str], form: Form) -> Sql:
     """SQL for all that a row says, in the order of the columns; an empty cell and none are the same, as they are in a CSV."""
     if form.format == "jsonl":
-        return f"md5(json({identifier(header[0])})::varchar)"
+        return Sql(f"md5(json({identifier(header[0])})::varchar)")
     cells = ", ".join(f"coalesce({identifier(name)}::varchar, '')" for name in header)
-    return f"md5(to_json([{cells}])::varchar)"
+    return Sql(f"md5(to_json([{cells}])::varchar)")
 
 
 def _places_of(form: Form) -> dict[str, str | None]:
@@ -177,14 +158,14 @@ def _columns_of(form: Form) -> list[str]:
     return [said.partition(".")[0] for said in _places_of(form).values() if said]
 
 
-def _value(said: str, form: Form) -> str:
+def _value(said: str, form: Form) -> Sql:
     """SQL for what a row says in a place: a column, or a member of the JSON in it; JSON may be a text in JSON."""
     names = said.split(".")
     if form.format == "jsonl":
         names = [*(form.file_columns or ()), *names]
     value = identifier(_told(names[0]) if form.format == "parquet" else names[0])
     for name in names[1:]:
-        value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
+        value = Sql(f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})")
     return value
 
 

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, the clock, the project folder, files that last, locks, progress. It uses nothing else of ours."""
+"""What every other folder uses: errors, the clock, the project folder, durable files, locks, progress. It uses no other folder."""

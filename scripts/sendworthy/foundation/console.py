@@ -1,4 +1,4 @@
-"""Where people read: two consoles on which text is text, whatever it holds.
+"""Two consoles, standard output and standard error, that print text as it is, without markup.
 
 Paths, ids, names and reasons come from outside, and Rich takes a `[` in a text for markup. On these consoles it does not, in no line,
 table, status or bar; what shall have a colour is `styled`. Nothing else in the project makes a console, or imports Rich's markup.

@@ -1,4 +1,4 @@
-"""What outlives a power cut: files and folders are flushed before they are renamed, and their folders after it."""
+"""Files that survive a power cut: they are flushed before they are renamed, and their folders after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong, in words for the person who is woken by it."""
+"""Errors, in words for the person who is woken by them."""
 
 from __future__ import annotations
 
@@ -64,6 +64,10 @@ class BuildError(SendworthyError):
     """The night failed before publishing: what was published stays as it was."""
 
     exit_code = EXIT_BUILD_FAILED
+
+
+class StaleData(BuildError):
+    """The newest data lies too far behind the clock."""
 
 
 class Interrupted(SendworthyError):

@@ -1,4 +1,4 @@
-"""A lock that says who holds it, and that the operating system frees when they are dead."""
+"""A lock that says which process holds it, and that the operating system frees when the process dies."""
 
 from __future__ import annotations
 

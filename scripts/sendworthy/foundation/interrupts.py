@@ -1,11 +1,36 @@
-"""An interrupt (SIGINT, Ctrl-C): it is remembered, because what it ends may turn it into an error of its own."""
+"""An interrupt (SIGINT, Ctrl-C) is remembered, because the code that it ends may turn it into another error."""
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
+from sendworthy.foundation.errors import EXIT_INTERRUPTED
+
 _requested = False
+
+
+@contextmanager
+def nothing_begun() -> Iterator[None]:
+    """While modules are imported: an interrupt ends the process at once, without a traceback."""
+    try:
+        before = signal.signal(signal.SIGINT, _end)
+    except ValueError:
+        # another thread than the first gets no signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"interrupted; nothing was done.\n")
+    os._exit(EXIT_INTERRUPTED)
 
 
 def install() -> None:

@@ -29,3 +29,14 @@ def split_names(text: str) -> list[str]:
 
 def _is_invisible(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
+# as the macro shown_path has it
+_FOLDER_VALUE = re.compile(
+    r"(?<=/)(?!(?:landed_on|year|month|day|hour|date|dt)=)(\w+)=[^/\n]*?(?=/|\.csv\b|\.parquet\b)"
+)
+
+
+def shown_path(words: str) -> str:
+    """Paths for people and logs: what stands in a folder's name for a column (user_id=ann@example.com/) is a value, unless it is a time."""
+    return _FOLDER_VALUE.sub(r"\1=…", words)

@@ -1,4 +1,4 @@
-"""Walks the folder that holds a folder a night (`--out`, `--docs`). It never follows a link.
+"""Walks the folders of nights (`--out`, `--docs`, one folder per night). It never follows a link.
 
 `2026-06-01/` is a night, `2026-06-01.cancellations/` what was taken back from it. A name such as `.2026-06-01.writing/` has
 a state: it is being worked on, or was left behind by a night that was killed.

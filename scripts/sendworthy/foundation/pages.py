@@ -1,4 +1,4 @@
-"""The templates of pages that people look at."""
+"""The templates of HTML pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps what Sendworthy writes to its owner, and secrets to itself."""
+"""Makes what Sendworthy writes readable by its owner only, and keeps secrets from other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a process ends: not later than the one that started it, and without tidying up what the system takes back anyway."""
+"""How a process ends: not later than the one that started it, and without freeing memory that the system frees anyway."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _die_at_the_end() -> None:
 
 @contextmanager
 def skip_gc_at_exit() -> Iterator[None]:
-    """For the last thing that a process does: Python would look through all that was imported for garbage, for up to a second."""
+    """For the last thing that a process does: garbage collection of all that was imported would take up to a second."""
     try:
         yield
     finally:

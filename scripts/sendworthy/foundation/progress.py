@@ -77,7 +77,7 @@ class Stages:
 
 
 def _peak_of(process: int | None) -> int:
-    """The most memory that a running process has had, in bytes; 0 where the system does not tell."""
+    """The most memory that a running process has had, in bytes; 0 where the system does not say."""
     try:
         status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
     except OSError:

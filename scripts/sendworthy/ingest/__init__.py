@@ -18,7 +18,13 @@ import duckdb
 
 from sendworthy.foundation.errors import EXIT_OK, EXIT_UNRESOLVED, SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
-from sendworthy.ingest.documents import read_documents, read_kept, report_files, unreadable
+from sendworthy.ingest.documents import (
+    keep_not_objects,
+    read_documents,
+    read_kept,
+    report_files,
+    unreadable,
+)
 from sendworthy.ingest.drops import (
     StagedFile,
     check_landing_zone,
@@ -30,7 +36,7 @@ from sendworthy.ingest.drops import (
     promote_all,
 )
 from sendworthy.ingest.lookups import fill_lookups
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 HERE = Path(__file__).resolve().parent
 SOURCES = tuple(sorted(path.stem for path in (HERE / "sources").glob("*.sql")))
@@ -179,13 +185,14 @@ class _Run:
                 self.reports.append(FileReport(str(path), "already_landed", self._below(drop)))
                 continue
             read.add(kept.path.name)
-            not_objects = read_documents(self._connection, self._source, path, self._work)
+            nulls = read_documents(self._connection, self._source, path, self._work)
             self._understand(path, (HERE / "sources" / f"{self._source}.sql").read_text(encoding="utf-8"))
+            keep_not_objects(self._connection)
             self._connection.execute(
                 "alter table reports add column read_at timestamp; update reports set read_at = ?",
                 [self._read_at(date_of(drop, self._landed_on))],
             )
-            self._land(path, drop, kept, not_objects)
+            self._land(path, drop, kept, nulls)
         for path in kept_files(self._raw, self._source):
             if path.name not in read:
                 read_kept(self._connection, path)
@@ -227,11 +234,11 @@ class _Run:
                 "see docs/ingest-reports.md for what to ask the provider for.",
             ) from None
 
-    def _land(self, path: Path, drop: StagedFile, kept: StagedFile, not_objects: int) -> None:
+    def _land(self, path: Path, drop: StagedFile, kept: StagedFile, nulls: int) -> None:
         """Find out whose the table `reports` is, count it, and write what is to be promoted."""
         resolve = (HERE / "resolve.sql").read_text(encoding="utf-8").replace("{esp}", self._source)
         self._understand(path, resolve)
-        report = count_reports(self._connection, path, not_objects)
+        report = count_reports(self._connection, path, nulls)
         self.reports.append(report)
         if self._dry_run:
             report.state = "dry_run"
@@ -260,7 +267,7 @@ _KEPT_SQL = """
 """
 
 
-def count_reports(connection: duckdb.DuckDBPyConnection, path: Path, not_objects: int) -> FileReport:
+def count_reports(connection: duckdb.DuckDBPyConnection, path: Path, nulls: int) -> FileReport:
     """What became of the reports that resolve.sql has read."""
 
     def counted(sql: str) -> Counter[str]:
@@ -277,8 +284,8 @@ def count_reports(connection: duckdb.DuckDBPyConnection, path: Path, not_objects
         order by reason
         """
     )
-    if not_objects:
-        report.refused["no_object"] = not_objects
+    if nulls:
+        report.refused["no_object"] = nulls
     report.unknown = counted(
         f"select {name} as name, count(*) from understood where not is_known and why_it_may_stop is null group by name order by name"
     )
@@ -319,6 +326,6 @@ def count_reports(connection: duckdb.DuckDBPyConnection, path: Path, not_objects
             (select count(distinct report) from outcomes where is_untimed and fate is null)
         """
     ).fetchall()
-    report.reports, report.duplicates = reports + not_objects, duplicates
+    report.reports, report.duplicates = reports + nulls, duplicates
     report.machine_opens, report.untimed = machine_opens, untimed
     return report

@@ -15,7 +15,7 @@ from typing import IO
 import duckdb
 
 from sendworthy.foundation.errors import SendworthyError, SettingsError
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 _GZIP, _AVRO, _BOM = b"\x1f\x8b", b"Obj\x01", b"\xef\xbb\xbf"
 
@@ -55,7 +55,10 @@ def report_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def read_documents(connection: duckdb.DuckDBPyConnection, source: str, path: Path, work: Path) -> int:
-    """Make the table documents(file, doc) of one file; returns how many of its values are no objects and were left out."""
+    """Make the table documents(file, doc) of one file; returns how many of its values are null and were left out.
+
+    Other values that are no objects may be reports that nobody can read: they go into the table not_objects(doc).
+    """
     head = _head(path)
     if head[:4] == _AVRO:
         _read_json(connection, path, _avro_as_json(source, path, work))
@@ -71,12 +74,24 @@ def read_documents(connection: duckdb.DuckDBPyConnection, source: str, path: Pat
             f"it is no JSON: it begins with neither {{ nor [. Of {source}, {'Avro and ' if source in AVRO_SOURCES else ''}JSON is read.",
             "see docs/ingest-reports.md for what to ask the provider for.",
         )
+    connection.execute(
+        """
+        create or replace temp table not_objects as
+        select cast(doc as varchar) as doc from documents where json_type(doc) not in ('OBJECT', 'NULL')
+        """
+    )
     ((left_out,),) = connection.execute(
-        "select count(*) from documents where json_type(doc) <> 'OBJECT'"
+        "select count(*) from documents where coalesce(json_type(doc), 'NULL') = 'NULL'"
     ).fetchall()
-    if left_out:
-        connection.execute("delete from documents where json_type(doc) <> 'OBJECT'")
+    connection.execute("delete from documents where json_type(doc) is distinct from 'OBJECT'")
     return int(left_out)
+
+
+def keep_not_objects(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add to the table reports what read_documents could not read: without an event, and as it stands."""
+    connection.execute(
+        "insert into reports by name select md5(doc) as event_id, doc as qualifier from not_objects"
+    )
 
 
 def read_kept(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -135,10 +150,22 @@ def _read_json(connection: duckdb.DuckDBPyConnection, named: Path, path: Path) -
                             {_exactly(path)}, format = 'auto', maximum_object_size = {size}, compression = '{_compression(path)}'
                         )
                     ),
-                    single as (
+                    plain as (
                         select doc from found where json_type(doc) <> 'ARRAY'
                         union all
                         select unnest(cast(doc as json[])) as doc from found where json_type(doc) = 'ARRAY'
+                    ),
+                    unpacked as (
+                        select
+                            doc,
+                            case when json_type(doc) = 'VARCHAR' then try_cast(doc ->> '$' as json) end as within
+                        from plain
+                    ),
+                    -- a batch that was written as a text in JSON once more
+                    single as (
+                        select doc from unpacked where json_type(within) is distinct from 'ARRAY'
+                        union all
+                        select unnest(cast(within as json[])) as doc from unpacked where json_type(within) = 'ARRAY'
                     )
                 select
                     {literal(named)} as file,

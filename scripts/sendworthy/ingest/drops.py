@@ -13,7 +13,7 @@ import duckdb
 
 from sendworthy.foundation.durable_files import flush, swap_in
 from sendworthy.foundation.errors import SettingsError
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import literal
 
 TABLE = "message_events"
 # beside the tables of the landing zone, and none of them: no night reads it

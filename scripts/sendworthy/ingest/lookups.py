@@ -13,6 +13,9 @@ from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.settings.seed_files import read_seed, validate_seed
 from sendworthy.warehouse.database import attach, cannot_open, other_version
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def fill_lookups(
@@ -24,45 +27,16 @@ def fill_lookups(
 ) -> None:
     """Make the tables event_types, campaigns, dispatches, users and addresses; without a published file, the last three are empty."""
     connection.execute(
-        """
-        create temp table event_types as
-        select
-            lower(event) as event,
-            lower(coalesce(qualifier, '')) as qualifier,
-            event_type,
-            channel,
-            is_machine
-        from read_csv(
-            ?,
-            header = true,
-            columns = {
-                'esp': 'varchar',
-                'event': 'varchar',
-                'qualifier': 'varchar',
-                'event_type': 'varchar',
-                'channel': 'varchar',
-                'is_machine': 'boolean'
-            },
-            auto_detect = false
-        )
-        where esp = ?
-        """,
-        [str(event_types), source],
+        f"create temp table event_types as {_sql('event_types')}",
+        {"file": str(event_types), "source": source},
     )
     connection.execute("create temp table campaigns (esp_campaign_id text, own_name text, campaign_id text)")
     campaigns = _campaigns(project, source)
     if campaigns:
         connection.executemany("insert into campaigns values (?, ?, ?)", campaigns)
-    connection.execute(
-        """
-        create temp table dispatches (
-            as_of timestamp, dispatch_id text, user_id text, campaign_id text, channel text, variant text, valid_until timestamp
-        );
-        create temp table users (user_id text);
-        -- who has an address, and who had it when a message of ours went there; by its hash, for the ledger has no more
-        create temp table addresses (address_channel text, address_hash text, user_id text, has_it_now boolean)
-        """
-    )
+    connection.execute(_sql("create_dispatches"))
+    connection.execute("create temp table users (user_id text)")
+    connection.execute(_sql("create_addresses"))
     if database is not None:
         _read_published(connection, database)
 
@@ -98,59 +72,19 @@ def _read_published(connection: duckdb.DuckDBPyConnection, database: Path) -> No
         failed = cannot_open(database, error)
         raise SettingsError(failed.what, failed.fix) from None
     try:
-        # two nights of one date have the same ids: the later one counts
-        connection.execute(
-            """
-            insert into dispatches
-            select as_of, dispatch_id, user_id, campaign_id, channel, variant, valid_until
-            from published.ledger.dispatches
-            qualify row_number() over (partition by dispatch_id order by as_of desc, user_id, campaign_id) = 1
-            """
-        )
+        connection.execute(f"insert into dispatches {_sql('published_dispatches')}")
         connection.execute(
             "insert into users select distinct user_id from published.intermediate.int_users__channels"
         )
-        connection.execute(
-            f"""
-            insert into addresses
-            with
-                known as (
-                    select channel, sha256(address_key) as address_hash, user_id, true as has_it_now
-                    from published.intermediate.int_users__channels
-                    where address_key is not null
-                    union all
-                    {_DISPATCHED if _has_address_hash(connection) else _NOBODY}
-                )
-            select channel, address_hash, user_id, bool_or(has_it_now) as has_it_now
-            from known
-            group by channel, address_hash, user_id
-            """
-        )
+        addresses = _sql("published_addresses", has_address_hash=_has_address_hash(connection))
+        connection.execute(f"insert into addresses {addresses}")
     except duckdb.Error:
         raise other_version(database) from None
     finally:
         connection.execute("detach published")
 
 
-# who was erased has a pseudonym in the ledger, which is nobody's id
-_DISPATCHED = """
-    select channel, address_hash, user_id, false as has_it_now
-    from published.ledger.dispatches
-    where address_hash is not null and user_id not like 'erased:%'
-"""
-_NOBODY = "select null, null, null, null where false"
-
-
 def _has_address_hash(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether the ledger says where its messages went; that of an older night does not."""
-    found = connection.execute(
-        """
-        from duckdb_columns()
-        where
-            database_name = 'published'
-            and schema_name = 'ledger'
-            and table_name = 'dispatches'
-            and column_name = 'address_hash'
-        """
-    ).fetchall()
-    return bool(found)
+    columns = connection.execute("select * from published.ledger.dispatches limit 0").description or []
+    return "address_hash" in [column[0] for column in columns]

@@ -1,8 +1,9 @@
--- From the reports of one file to rows of message_events. Given: the tables `reports` (one row a report, texts made by sources/*.sql,
--- and read_at, when it was read first), event_types, dispatches, users, addresses and campaigns (lookups.py). Left behind:
--- `understood`, a row for each report; `outcomes`, a row for each report, event type and channel, with why it does not land (`fate`,
--- null where it does); `landed`, the rows that do; `kept`, the reports that stop messages, or may, and do not land.
-
+-- From the reports of one file to rows of message_events. Given: the tables `reports` (one row a
+-- report, texts made by sources/*.sql, and read_at, when it was read first), event_types, dispatches,
+-- users, addresses and campaigns (lookups.py). Left behind: `understood`, a row for each report;
+-- `outcomes`, a row for each report, event type and channel, with why it does not land (`fate`, null
+-- where it does); `landed`, the rows that do; `kept`, the reports that stop messages, or may, and do
+-- not land.
 -- a text without white space and invisible characters at both ends; null where nothing is left
 create or replace temp macro filled(word) as nullif(regexp_replace(word, '^[\p{Z}\p{Cc}\p{Cf}]+|[\p{Z}\p{Cc}\p{Cf}]+$', '', 'g'), '');
 
@@ -61,7 +62,12 @@ with
             moment(filled(occurred)) as occurred_at,
             length(filled(occurred)) = 10 and contains(occurred, '-') as is_whole_day,
             lower(filled(channel)) as channel,
-            filled(dispatch_id) as dispatch_id,
+            -- one of our form may come back in capitals, or as a UUID; of any other, case counts
+            case
+                when regexp_full_match(filled(dispatch_id), '[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}')
+                then lower(replace(filled(dispatch_id), '-', ''))
+                else filled(dispatch_id)
+            end as dispatch_id,
             -- a whole number with a zero fraction is that number
             regexp_replace(filled(user_id), '^([0-9]+)[.]0+$', '\1') as user_id,
             filled(campaign_id) as campaign_id,
@@ -126,7 +132,8 @@ with
         select
             * exclude (occurred_at),
             is_about_an_address(event_type) as is_about_the_address,
-            -- nobody reports from before 2000; a whole day ends with its last moment where it stops a message
+            -- nobody reports from before 2000; a whole day ends with its last moment where it stops a
+            -- message
             case
                 when is_about_the_address and (occurred_at < '2000-01-01' or occurred_at > getvariable('now') + interval 1 hour) then null
                 when is_about_the_address and is_whole_day and occurred_at is not null then least(occurred_at + interval 1 day - interval 1 microsecond, getvariable('now'))
@@ -139,8 +146,9 @@ with
         select
             * exclude (occurred_at),
             occurred_at is null as is_untimed,
-            -- without a time that can be read it counts from when it was read: from the end of the day before, so that the night of
-            -- that day sees it, and once more from the moment itself, so that no consent from in between undoes it
+            -- without a time that can be read it counts from when it was read: from the end of the day
+            -- before, so that the night of that day sees it, and once more from the moment itself, so
+            -- that no consent from in between undoes it
             unnest(
                 case
                     when occurred_at is not null then [{'at': occurred_at, 'mark': ''}]
@@ -170,8 +178,9 @@ select
     case when address_channel = case channel when 'whatsapp' then 'sms' else channel end then address_key end as address
 from apart;
 
--- Whose it is: by the dispatch, which is surest; as the report says, where somebody has that id; by the address. What concerns an
--- address concerns everybody who has it, or had it when a message of ours went there: a row each.
+-- Whose it is: by the dispatch, which is surest; as the report says, where somebody has that id; by the
+-- address. What concerns an address concerns everybody who has it, or had it when a message of ours
+-- went there: a row each.
 create or replace temp table owned as
 with
     counted as (
@@ -190,7 +199,7 @@ with
             coalesce(dispatches.campaign_id, meant.campaign_id, by_id.campaign_id, by_name.campaign_id) as campaign_id,
             coalesce(dispatches.variant, meant.variant) as variant
         from meant
-        left join dispatches on lower(meant.dispatch_id) = dispatches.dispatch_id
+        left join dispatches on meant.dispatch_id = dispatches.dispatch_id
         left join users on meant.user_id = users.user_id
         left join campaigns as by_id on by_id.esp_campaign_id = meant.esp_campaign_id
         -- a campaign that the provider calls by our id needs no line in the settings
@@ -214,7 +223,8 @@ with
     ),
 
     found as (
-        -- an id that nobody has yet may be of somebody who came since: what concerns an address counts for it, too
+        -- an id that nobody has yet may be of somebody who came since: what concerns an address counts
+        -- for it, too
         select asked.*, false as is_by_address
         from asked
         where
@@ -245,8 +255,8 @@ where
     user_id is null
     and not ((is_about_the_address and ever_had_it > 0) or now_have_it = 1 or (now_have_it = 0 and ever_had_it = 1));
 
--- which dispatch of ours it reports on, where only the person and the campaign are known: the newest that had been made by then.
--- A message that went out after its dispatch had expired is one of its own.
+-- which dispatch of ours it reports on, where only the person and the campaign are known: the newest
+-- that had been made by then. A message that went out after its dispatch had expired is one of its own.
 create or replace temp table outcomes as
 with
     dispatched as (
@@ -277,7 +287,7 @@ with
         left join dispatches on dispatched.dispatch_id = dispatches.dispatch_id
     ),
 
-    -- an id that the provider gives to reports of several people is made one for each of them
+-- an id that the provider gives to reports of several people is made one for each of them
     apart as (
         select
             * exclude (message_event_id),

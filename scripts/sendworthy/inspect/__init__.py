@@ -1,1 +1,1 @@
-"""What people ask of a published night: why somebody gets a message, what it looks like, which fields are filled."""
+"""Questions to a published night: why somebody gets a message, what it looks like, which fields are filled."""

@@ -11,6 +11,9 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 Fields = frozenset[str]
 
@@ -126,14 +129,7 @@ def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> lis
 def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fields]]:
     """By campaign: what each variant requires, the best variant first."""
     found: dict[str, list[Fields]] = {}
-    for row in warehouse.rows(
-        connection,
-        """
-        select campaign_id, required_fields
-        from intermediate.int_campaigns__variants
-        order by campaign_id, variant_rank
-        """,
-    ):
+    for row in warehouse.rows(connection, _sql("required_fields")):
         found.setdefault(row["campaign_id"], []).append(frozenset(row["required_fields"]))
     return found
 
@@ -141,16 +137,7 @@ def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fi
 def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[FieldCoverage]]:
     """By campaign: the fields that its variants print, the best variant first, its blankest field first."""
     found: dict[str, list[FieldCoverage]] = {}
-    for row in warehouse.rows(
-        connection,
-        """
-        select
-            campaign_id, variant, merge_field, is_required, users, blank_users, unsafe_users, placeholder_users, blank_share
-        from marts.personalization_completeness
-        inner join intermediate.int_campaigns__variants using (campaign_id, variant)
-        order by campaign_id, variant_rank, blank_users desc, merge_field
-        """,
-    ):
+    for row in warehouse.rows(connection, _sql("printed_fields")):
         found.setdefault(row.pop("campaign_id"), []).append(FieldCoverage(**row))
     return found
 
@@ -158,16 +145,6 @@ def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fie
 def _blanks(connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields) -> Counter[Fields]:
     """How many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
     found: Counter[Fields] = Counter()
-    for row in warehouse.rows(
-        connection,
-        """
-        select any_value(merge_fields.blank_fields) as blank_fields, count(*) as users
-        from intermediate.int_campaigns__gates as gates
-        inner join intermediate.int_customers__merge_fields as merge_fields using (user_id)
-        where gates.campaign_id = ?
-        group by merge_fields.blank_pattern
-        """,
-        [campaign_id],
-    ):
+    for row in warehouse.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
         found[required & set(row["blank_fields"])] += row["users"]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,39 +13,9 @@ import duckdb
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
 
-# One sentence a reason; what stands behind a colon in the reason fills {detail}.
-REASONS = {
-    "unreadable": "a row of {detail} that names them cannot be read, and might stop the message",
-    "unreachable": "there is no valid address for {channel}",
-    "hard_bounced": "a message to their address on {channel} has bounced for good",
-    "complained": "they, or somebody with their address, reported a message on {channel} as unwanted",
-    "channel_opt_out": "they, or somebody with their address, do not want messages on {channel}",
-    "consent_unknown": "nobody knows whether they want messages on {channel}",
-    "topic_opt_out": "they, or somebody with their address, do not want messages on the topic {topic}",
-    "globally_suppressed": "they, or their address, are on the suppression list",
-    "excluded": "they are in the segment {detail}, which the campaign excludes",
-    "exception": "{detail} has happened since, which cancels the message",
-    "signup_unknown": "their sign-up date is missing, so the age cannot be told",
-    "too_soon": "it is too soon: {min_age} must have passed",
-    "too_late": "it is too late: {max_age} will have passed when it is due",
-    "cooldown": "this campaign reached them within the last {cooldown_days} days",
-    "incomplete_personalization": "no variant can be filled: a merge field that each one requires is blank",
-    "outside_pilot": "they are outside the pilot of {pilot_percent:g} %",
-    "holdout": "they are held out, to measure what the message does",
-    "duplicate_address": "somebody else with the same address, more recently active, gets it",
-    "same_content": "another campaign of the same content group reaches them tonight",
-    "channel_cap": "the limit of messages on {channel} to their address is reached",
-    "total_cap": "the limit of messages over all channels, or their own, is reached",
-}
-
-
-# Why a message was taken back, where no gate says so.
-TAKEN_BACK = {
-    "expired": "it would expire before it was due",
-    "erased": "they asked to be forgotten",
-    "address_changed": "they have another address now",
-}
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 @dataclass
@@ -71,6 +42,7 @@ def explain(
     warehouse.open_published(database)
     with warehouse.connect(database, read_only=True) as connection:
         settings = warehouse.read_campaigns(connection, campaign_id)
+        words = Words(connection)
         published = warehouse.read_night(connection)
         as_of = night or published
         decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published)
@@ -87,27 +59,19 @@ def explain(
         taken_back = _taken_back(connection, user_id, as_of)
         triggers = {
             row["trigger_event"]: row["trigger_at"]
-            for row in warehouse.rows(
-                connection,
-                """
-                select trigger_event, max(trigger_at) as trigger_at
-                from intermediate.int_events__triggers
-                where user_id = ?
-                group by trigger_event
-                """,
-                [user_id],
-            )
+            for row in warehouse.rows(connection, _sql("newest_triggers"), {"user_id": user_id})
         }
     explained = []
     for campaign in settings:
         decision = decisions.get(campaign["campaign_id"])
         if decision:
-            decided = _decided(campaign, decision, campaign["campaign_id"] in held_back)
-            explained.append(_with_taking_back(decided, campaign, taken_back.get(campaign["campaign_id"])))
+            decided = _decided(campaign, decision, words, campaign["campaign_id"] in held_back)
+            cancelled = taken_back.get(campaign["campaign_id"])
+            explained.append(_with_taking_back(decided, campaign, words, cancelled))
         elif as_of == published:
-            words = [_no_candidate(campaign, segments, triggers, as_of)]
+            why = [_no_candidate(campaign, segments, triggers, as_of)]
             explained.append(
-                Explanation(campaign["campaign_id"], campaign["name"], "not a candidate", [], words)
+                Explanation(campaign["campaign_id"], campaign["name"], "not a candidate", [], why)
             )
     return as_of, explained
 
@@ -140,16 +104,7 @@ def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[st
     """The campaigns that were held back in the last run of a night."""
     if warehouse.audited_run(connection) is None:
         return set()
-    found = warehouse.rows(
-        connection,
-        """
-        select campaign_id
-        from ops.runs
-        where as_of = ?
-        qualify finished_at = max(finished_at) over () and status = 'held_back'
-        """,
-        [as_of],
-    )
+    found = warehouse.rows(connection, _sql("held_back"), {"as_of": as_of})
     return {row["campaign_id"] for row in found}
 
 
@@ -159,39 +114,33 @@ def _taken_back(
     """What was taken back of a user's messages of the date of a night, by campaign."""
     if not warehouse.has_table(connection, "ledger", "cancellations"):
         return {}
-    found = warehouse.rows(
-        connection,
-        """
-        select campaign_id, cancelled_at, reasons
-        from ledger.cancellations
-        where user_id = ? and as_of::date = ?::date
-        """,
-        [user_id, as_of],
-    )
+    found = warehouse.rows(connection, _sql("taken_back"), {"user_id": user_id, "as_of": as_of})
     return {row["campaign_id"]: row for row in found}
 
 
 def _with_taking_back(
-    explained: Explanation, campaign: dict[str, Any], taken_back: dict[str, Any] | None
+    explained: Explanation, campaign: dict[str, Any], words: Words, taken_back: dict[str, Any] | None
 ) -> Explanation:
     """A message that was sent is not any more; one that a rerun suppresses says why it does."""
     if taken_back is None:
         return explained
-    why = "; ".join(reason_in_words(reason, campaign) for reason in taken_back["reasons"])
-    words = f"taken back at {iso(taken_back['cancelled_at'])}: {why}"
+    why = "; ".join(words.of(reason, campaign) for reason in taken_back["reasons"])
+    sentence = f"taken back at {iso(taken_back['cancelled_at'])}: {why}"
     if explained.decision != "send":
-        return replace(explained, words=[*explained.words, words])
-    return replace(explained, decision="taken back", reasons=taken_back["reasons"], words=[words])
+        return replace(explained, words=[*explained.words, sentence])
+    return replace(explained, decision="taken back", reasons=taken_back["reasons"], words=[sentence])
 
 
-def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: bool) -> Explanation:
-    words = [reason_in_words(reason, campaign) for reason in decision["reasons"]]
+def _decided(
+    campaign: dict[str, Any], decision: dict[str, Any], words: Words, is_held_back: bool
+) -> Explanation:
+    sentences = [words.of(reason, campaign) for reason in decision["reasons"]]
     if decision["lost_to"]:
-        words[-1] += f" (the place went to {', '.join(decision['lost_to'])})"
+        sentences[-1] += f" (the place went to {', '.join(decision['lost_to'])})"
     state = decision["decision"]
     if state == "send" and is_held_back:
         state = "held back"
-        words = [
+        sentences = [
             "nothing speaks against it, but the whole campaign was held back; the manifest says why, and ops.runs"
         ]
     return Explanation(
@@ -199,22 +148,35 @@ def _decided(campaign: dict[str, Any], decision: dict[str, Any], is_held_back: b
         campaign["name"],
         state,
         decision["reasons"],
-        words or [f"nothing speaks against it; the variant is {decision['variant']}"],
+        sentences or [f"nothing speaks against it; the variant is {decision['variant']}"],
         decision["variant"],
         decision["send_at"],
         decision["lost_to"],
     )
 
 
-def reason_in_words(reason: str, campaign: dict[str, Any]) -> str:
-    """A reason code as a sentence, filled from the campaign's settings (a row of settings.campaigns)."""
-    code, _, detail = reason.partition(":")
-    return (REASONS | TAKEN_BACK)[code].format(
-        detail=detail,
-        min_age=_hours(campaign["min_age_hours"]),
-        max_age=_hours(campaign["max_age_hours"]),
-        **{key: campaign[key] for key in ("channel", "topic", "cooldown_days", "pilot_percent")},
-    )
+class Words:
+    """What the reasons mean, as the night's seeds/reasons.csv has it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        found = warehouse.rows(connection, "select reason, words from settings.reasons")
+        self._words = {row["reason"]: row["words"] for row in found}
+
+    def of(self, reason: str, campaign: dict[str, Any]) -> str:
+        """A reason as a sentence, filled from the campaign's settings (a row of settings.campaigns)."""
+        code, _, detail = reason.partition(":")
+        facts = {
+            "detail": detail,
+            "channel": campaign["channel"],
+            "topic": campaign["topic"],
+            "min_age": _hours(campaign["min_age_hours"]),
+            "max_age": _hours(campaign["max_age_hours"]),
+            "cooldown_days": campaign["cooldown_days"],
+            "pilot_percent": f"{campaign['pilot_percent']:g}",
+        }
+        # a reason of another version, or a name in braces that is none, stands as it is
+        words = self._words.get(code, reason)
+        return re.sub(r"\{(\w+)\}", lambda name: str(facts.get(name[1], name[0])), words)
 
 
 def _hours(hours: float | None) -> str:

@@ -1,6 +1,6 @@
 """How a campaign's messages would look: each variant, rendered for one user or for a made-up one, with what stands where.
 
-Everything is judged as the gate does (`proof.judge`); nothing is decided here that is not decided elsewhere, but for the
+Everything is judged as the audit does (`proof.judge`); nothing is decided here that is not decided elsewhere, but for the
 variant, which is the first whose required fields are all there.
 """
 
@@ -68,7 +68,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class FieldRow:
-    """What a variant does with one merge field; `have` and `candidates` are None where no night tells."""
+    """What a variant does with one merge field; `have` and `candidates` are None without a night."""
 
     name: str
     use: str
@@ -193,7 +193,7 @@ def _read_campaign(project: Project, campaign_id: str) -> tuple[CampaignFolder, 
     if mine or folder.campaign is None:
         raise SettingsError(
             f"{campaign_id} cannot be shown while something is wrong with it.",
-            "mend what is listed above; `sendworthy compile` checks all campaigns.",
+            "fix what is listed above; `sendworthy compile` checks all campaigns.",
             mine,
         )
     return folder, known.language.partials

@@ -1,6 +1,6 @@
-"""What can still matter of old drops, written as Parquet files, and whether somebody who was erased is in such files.
+"""Writes the rows of old drops that can still matter as Parquet files, and finds erased people in such files.
 
-The SQL is in `fold/`. It reads the published file; where staged rows are not in it (an engine other than DuckDB has them in its
+The SQL is in `compaction_sql/`. It reads the published file; where staged rows are not in it (an engine other than DuckDB has them in its
 lake), it reads them there, less those of erased people.
 """
 
@@ -16,9 +16,9 @@ import duckdb
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
 from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.database import literal
+from sendworthy.warehouse.statements import Sql, literal, statements_in
 
-# by name, each a query of fold/ and a source of dbt
+# by name, each a query of compaction_sql/ and a source of dbt
 PARTS = ("events", "message_events", "active_days", "settled_ids", "files")
 
 # those that name people, and the staged rows that they are made of
@@ -38,6 +38,7 @@ PUBLISHED = (
 )
 
 _SQL = Path(__file__).with_name("compaction_sql")
+_statement = statements_in(Path(__file__).with_name("sql"))
 
 
 @contextmanager
@@ -95,7 +96,7 @@ def holds(folder: Path, erased: Erased) -> bool:
         try:
             return any(
                 _is_in(connection, part, f"from read_parquet({literal(folder / f'{part}.parquet')})")
-                for part in STAGED
+                for part in (*STAGED, "settled_ids")
             )
         except duckdb.Error:
             return True
@@ -118,22 +119,18 @@ def _is_in(connection: duckdb.DuckDBPyConnection, part: str, rows: str) -> bool:
     )
 
 
-def _without(connection: duckdb.DuckDBPyConnection, part: str, rows: str) -> str:
+def _without(connection: duckdb.DuckDBPyConnection, part: str, rows: str) -> Sql:
     """A query for the other rows of a query."""
     of_erased = _nameless_of_erased(connection, part, rows)
     connection.execute(f"delete from nameless_{part} where row_number in ({of_erased})")
-    return f"""
-        select * from ({rows}) where trim(user_id) <> '' and user_id not in (select user_id from erased)
-        union all
-        select * exclude (row_number) from nameless_{part}
-    """
+    return _statement("rows_of_others", rows=Sql(rows), nameless=f"nameless_{part}")
 
 
 def _nameless_of_erased(connection: duckdb.DuckDBPyConnection, part: str, rows: str) -> str:
     """Keep those rows of a query that name nobody, as nameless_<part>; a query for which of them, by number, are of erased people."""
     # such a row is quarantined, and has a reason; asking for that first, Parquet files need not be read whole
     is_nameless = "coalesce(trim(user_id), '') = ''"
-    if part != "active_days":
+    if part not in ("active_days", "settled_ids"):
         is_nameless += " and quarantine_reason is not null"
     connection.execute(
         f"create table nameless_{part} as select row_number() over () as row_number, * from ({rows}) where {is_nameless}"

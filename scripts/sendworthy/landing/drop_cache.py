@@ -1,4 +1,4 @@
-"""What is kept of old drops, so that a night need not read them again: which of it holds tonight, and writing it anew.
+"""The cache of old drops, so that a night need not read them again: what of it is valid tonight, and writing it.
 
 A drop (`<table>/landed_on=YYYY-MM-DD/`) of events or message events that is older than the horizon is folded: of its rows stays
 what can still matter, as Parquet files (`folding.py` writes them, and dbt reads them as the sources `history`). It is a cache and nothing else: it holds as long as the folded drops, and those of the days after them in which a
@@ -27,10 +27,10 @@ from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file, remove_folder
 from sendworthy.landing.compaction import PARTS, fold, holds, open_night, sources
 from sendworthy.privacy.erasure import NOBODY, Erased
-from sendworthy.settings.seed_files import read_seed
+from sendworthy.settings.seed_files import SEEDS_DIR, read_seed
 from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.database import literal
 from sendworthy.warehouse.personal_files import places_of_histories
+from sendworthy.warehouse.statements import literal
 
 TABLES = ("events", "message_events")
 
@@ -44,7 +44,9 @@ _SLACK = timedelta(days=3)
 # writing it costs as much as reading a few drops
 _STEP = timedelta(days=7)
 # what a row of history depends on, besides the files that it came from
-_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/rules")
+_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/reading", "macros/rules")
+# the seeds that say what the words of a source mean, and how it writes
+_WORDS = ("event_names", "report_types", "report_channels", "source_formats")
 
 Stat = tuple[int, int]
 """A file as it was: its size in bytes, and when it was last changed, in nanoseconds."""
@@ -293,7 +295,8 @@ def _code_of(project: Project, settings: HistorySettings, packages: Sequence[str
     for package in packages:
         digest.update(f"{package} {version(package)}\n".encode())
     paths = [path for place in _CODE for path in (project.root / place).rglob("*") if path.is_file()]
-    for path in [*sorted(paths), *sources()]:
+    seeds = [path for name in _WORDS if (path := project.root / SEEDS_DIR / f"{name}.csv").is_file()]
+    for path in [*sorted(paths), *seeds, *sources()]:
         digest.update(path.name.encode() + path.read_bytes())
     digest.update(json.dumps(_measured(project)).encode())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What engines leave unsaid about the files of the landing zone: what they pass over, what they would lose, and which file is damaged."""
+"""Finds what engines do not report about files of the landing zone: files that they skip, rows that they would lose, damaged files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.settings.seed_files import SOURCES
 
 BUFFER = 32_000_000
@@ -27,6 +28,7 @@ _FOOTER_END = 8
 MOST_FAULTS = 200
 
 _REPLACE = "put a file or a folder there in its place, or move it away."
+_RENAME = "give it another name if its rows count, or move it away."
 _AGAIN = "deliver it again, or remove the file from the landing zone."
 
 
@@ -47,6 +49,19 @@ def _word_of(name: str) -> str:
 
 _MEANT = {_word_of(table): table for table in SOURCES}
 
+# what people and programs add to a name: a date, a number, `v2`, `(1)`, `part-0`, `Copy of`
+_ADDED = re.compile(r"(?i)(?<![a-z])(?:copy|of|part|v(?=\d)|\d{8}t\d+z?)(?![a-z])|\d+")
+_HIDDEN = ("_", ".")
+# a mark of a tool (_SUCCESS, .part-0.parquet.crc, .part.csv.Ab12Cd) ends otherwise
+_DATA = (".csv", ".parquet")
+
+
+def _table_of(name: str) -> str | None:
+    """The table that a name means which is no table's: written in another way, or with a date or a number."""
+    if name.startswith(_HIDDEN):
+        return None
+    return _MEANT.get(_word_of(name)) or _MEANT.get(_word_of(_ADDED.sub("", name).strip(" _.()-")))
+
 
 def find_faults(raw: Path) -> list[FileFault]:
     """All that is called like a table's data and that no engine reads, by path; nothing is read but the ends of files.
@@ -57,15 +72,18 @@ def find_faults(raw: Path) -> list[FileFault]:
     found = []
     for place in sorted(raw.iterdir()):
         name = place.name.partition(".")[0]
-        if (meant := _MEANT.get(_word_of(name))) and name != meant:
+        if (meant := _table_of(name)) and name != meant:
             what = f"it is called almost like the table {meant}, so nobody reads it."
-            fix = f"call it {meant}{place.suffix}, or something else altogether."
+            fix = (
+                f"call it {meant}{place.suffix}, move it into {meant}/, or call it something else altogether."
+            )
             found.append(FileFault(place.name, what, fix))
         if name in SOURCES:
             for path, why in _looked_through(place):
                 shown = path.relative_to(raw).as_posix()
                 if why:
-                    found.append(FileFault(shown, f"{why}, so nobody reads it.", _REPLACE))
+                    fix = _RENAME if path.name.startswith(_HIDDEN) else _REPLACE
+                    found.append(FileFault(shown, f"{why}, so nobody reads it.", fix))
                 elif path.suffix == ".parquet" and _is_no_parquet(path):
                     what = "it is no Parquet file, or only a piece of one."
                     found.append(FileFault(shown, what, _AGAIN, is_passed_over=False))
@@ -73,7 +91,7 @@ def find_faults(raw: Path) -> list[FileFault]:
 
 
 def as_setting(faults: Sequence[FileFault]) -> str:
-    """The faults as `land` reads them: a JSON object of what is wrong and how to mend it, by path."""
+    """The faults as `land` reads them: a JSON object of what is wrong and how to fix it, by path."""
     told = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
     if len(faults) > MOST_FAULTS:
         last = told[faults[MOST_FAULTS - 1].path]
@@ -87,14 +105,14 @@ def check_files(raw: Path) -> None:
     Of what an engine refuses, only what it reads counts: see `as_setting`.
     """
     found = [
-        f"landing zone, file {raw / fault.path}: {fault.what} Fix: {fault.fix}"
+        f"landing zone, file {raw}{shown_path(f'/{fault.path}')}: {fault.what} Fix: {fault.fix}"
         for fault in find_faults(raw)
         if fault.is_passed_over
     ]
     if found:
         raise BuildError(
             "the landing zone holds what cannot be read. Nothing was published.",
-            "mend what is named above.",
+            "fix what is named above.",
             details=found,
         )
     refuse_long_rows(raw)
@@ -107,14 +125,20 @@ def _looked_through(place: Path) -> Iterator[tuple[Path, str]]:
         return
     errors: list[OSError] = []
     for folder, folders, files in os.walk(place, onerror=errors.append):
-        paths = [Path(folder) / name for name in (*folders, *files) if not name.startswith(("_", "."))]
+        paths = [Path(folder) / name for name in (*folders, *files) if not _is_mark(name)]
         for path in sorted(paths):
-            if path.is_symlink() and path.is_dir():
+            if path.name.startswith(_HIDDEN) and not path.is_dir():
+                yield path, f"its name begins with {path.name[0]}, like the marks of tools"
+            elif path.is_symlink() and path.is_dir():
                 yield path, "it is a link to a folder"
             elif not path.is_dir():
                 yield path, _no_file(path)
     for error in errors:
         yield Path(error.filename), f"it cannot be opened ({error.strerror})"
+
+
+def _is_mark(name: str) -> bool:
+    return name.startswith(_HIDDEN) and not name.lower().endswith(_DATA)
 
 
 def _no_file(path: Path) -> str:
@@ -152,7 +176,7 @@ def refuse_long_rows(raw: Path) -> None:
     for path in sorted(raw.rglob("*.csv")):
         if path.is_file() and path.stat().st_size >= BUFFER and holds_long_row(path):
             raise BuildError(
-                f"landing zone, file {path}: it holds a row that is longer than 2 MB. Nothing was published.",
+                f"landing zone, file {shown_path(str(path))}: it holds a row that is longer than 2 MB. Nothing was published.",
                 "shorten the row, deliver the file as Parquet, or remove it from the landing zone.",
             )
 

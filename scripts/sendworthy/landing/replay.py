@@ -1,4 +1,4 @@
-"""A night that was before: run again as its data were known then, so that an old decision can be explained."""
+"""An older night, run again as its data were known then, so that an old decision can be explained."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import duckdb
 from sendworthy.audit.overrides import Acceptance
 from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 _TIME = "%Y-%m-%d %H:%M:%S.%f"
 
@@ -68,20 +71,7 @@ def find_replay(database: Path, as_of: datetime | None) -> Replay | None:
         with warehouse.connect(database, read_only=True) as connection:
             if not warehouse.has_table(connection, "ops", "runs"):
                 return None
-            found = connection.execute(
-                """
-                select started_at, run ->> 'landed_until', try_cast(run ->> 'cancelled_until' as timestamp)
-                from ops.runs
-                where
-                    as_of = $as_of
-                    -- what a replay has read is what the run before it had
-                    and (run ->> 'is_replay') is null
-                    and exists (select 1 from ops.runs where as_of > $as_of)
-                order by finished_at desc, run_id desc
-                limit 1
-                """,
-                {"as_of": as_of},
-            ).fetchall()
+            found = connection.execute(_sql("recorded_night"), {"as_of": as_of}).fetchall()
             # a run of an older version has not recorded what it had read
             if not found or found[0][1] is None:
                 return None
@@ -105,13 +95,5 @@ def read_cancelled_until(connection: duckdb.DuckDBPyConnection) -> str | None:
 
 def read_landed_until(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """By table that arrives in drops, the date of the newest drop that a build has read."""
-    found = connection.execute(
-        """
-        select table_name, strftime(max(landed_on), '%Y-%m-%d')
-        from ops.source_counts
-        where landed_on is not null
-        group by all
-        order by all
-        """
-    ).fetchall()
+    found = connection.execute(_sql("landed_until")).fetchall()
     return dict(found)

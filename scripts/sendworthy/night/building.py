@@ -14,6 +14,7 @@ from sendworthy.audit.render_check import load_messages
 from sendworthy.build.dbt_runner import run_dbt
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import BuildError
+from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import as_setting, find_damaged, find_faults
 from sendworthy.night.preparation import refuse_stale
 from sendworthy.night.state import Night
@@ -26,7 +27,7 @@ from sendworthy.warehouse.resource_failures import (
 
 
 def build(night: Night) -> None:
-    """Let dbt build the night and the gate audit its lists."""
+    """Let dbt build the night, and audit its lists."""
     try:
         _build_and_audit(night)
     except BuildError as error:
@@ -48,7 +49,7 @@ def _build_and_audit(night: Night) -> None:
             meanwhile.submit(load_messages, night.project),
         )
         with stages.step("build", "building the warehouse"):
-            night.build = warehouse.new_build(options.database)
+            night.build = warehouse.new_build(options.database, night.project.root)
             if not options.allow_stale:
                 refuse_earlier_clock(night.build, started_at)
             night.warnings += build_warehouse(night)
@@ -76,7 +77,7 @@ def build_warehouse(night: Night) -> list[str]:
         run = run_dbt(
             night.project,
             night.engine.program,
-            # what the gate checks campaign by campaign must not end the whole night
+            # what the audit checks campaign by campaign must not end the whole night
             ["build", "--exclude-resource-type", "unit_test", "--exclude", "tag:gate", "tag:cancellations+"],
             night.engine.target,
             night.engine.prepare(night.build),
@@ -88,7 +89,7 @@ def build_warehouse(night: Night) -> list[str]:
         if any(UNNAMED_FILE in detail for detail in error.details):
             night.stages.say("looking for the damaged file")
             error.details += [
-                f"landing zone, file {path}: it is damaged. Fix: deliver it again, or remove it from the landing zone."
+                f"landing zone, file {shown_path(str(path))}: it is damaged. Fix: deliver it again, or remove it from the landing zone."
                 for path in find_damaged(night.options.raw)
             ]
         raise

@@ -25,11 +25,17 @@ from sendworthy.night.removal_files import write_taken_off
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
 from sendworthy.settings.seed_files import validate_settings
+from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
+from sendworthy.warehouse.statements import identifier, literal, statements_in
 
-# the suppression list is the project's, for a line that was added since counts; all other settings are the night's
+_sql = statements_in(Path(__file__).with_name("sql"))
+
+# the suppression list is the project's, for a line that was added since counts; so are the reasons, which belong to the
+# models. All other settings are the night's
 _SUPPRESSIONS = Path("seeds") / "global_suppressions.csv"
+_REASONS = Path("seeds") / "reasons.csv"
 
 
 @dataclass(frozen=True)
@@ -99,10 +105,10 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
 
 
 def _check_settings(project: Project, wanted: Wanted) -> None:
-    problems = validate_settings(project.root)
+    problems = [*validate_settings(project.root), *check_variables(project)]
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was taken back.", "mend what is named above.", problems
+            "the settings are not in order; nothing was taken back.", "fix what is named above.", problems
         )
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
@@ -139,7 +145,7 @@ def _read_night(wanted: Wanted) -> _Night:
 
 
 def _begin(project: Project, wanted: Wanted) -> Path:
-    """A file aside for the models, with the settings of the night and the project's list of suppressions; returns its path."""
+    """A build file for the models, with the settings of the night and the project's list of suppressions; returns its path."""
     folder = warehouse.forget_build(wanted.database)
     make_folder(folder)
     # where a night builds: another path would make dbt parse the whole project anew, each time
@@ -150,13 +156,19 @@ def _begin(project: Project, wanted: Wanted) -> Path:
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
         ).fetchall()
+        reasons = literal(project.root / _REASONS)
+        connection.execute(
+            f"create table settings.reasons as select * from read_csv({reasons}, header = true)"
+        )
         for (table,) in tables:
+            if table == _REASONS.stem:
+                continue
             empty = " limit 0" if table == _SUPPRESSIONS.stem else ""
-            name = warehouse.identifier(table)
+            name = identifier(table)
             connection.execute(
                 f"create table settings.{name} as select * from published.settings.{name}{empty}"
             )
-        suppressions = warehouse.literal(project.root / _SUPPRESSIONS)
+        suppressions = literal(project.root / _SUPPRESSIONS)
         connection.execute(
             f"insert into settings.global_suppressions by name select * from read_csv({suppressions}, header = true, all_varchar = true)"
         )
@@ -164,7 +176,7 @@ def _begin(project: Project, wanted: Wanted) -> Path:
 
 
 def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
-    """Let dbt run the night's models on what is new, into the file aside; returns what it warns of."""
+    """Let dbt run the night's models on what is new, into the build file; returns its warnings."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
         project,
@@ -189,19 +201,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
     with warehouse.connect(aside, read_only=True) as connection:
         warehouse.attach(connection, wanted.database, "published")
-        (counted,) = warehouse.rows(
-            connection,
-            """
-            select
-                (
-                    select count(*)
-                    from landing.landing_files as found
-                    anti join published.ops.source_counts as read using (table_name, file)
-                ) as new_files,
-                (select count(*) from landing.people_with_news) as people,
-                (select count(*) from marts.cancellations) as cancelled
-            """,
-        )
+        (counted,) = warehouse.rows(connection, _sql("counts_of_news"))
         unreadable = warehouse.rows(
             connection,
             "from landing.unreadable_news order by unreadable_rows desc, table_name, detail",
@@ -245,14 +245,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
 def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
     """Append what was found to the ledger."""
     warehouse.attach(connection, aside, "found")
-    connection.execute(
-        """
-        insert into ledger.cancellations by name
-        select as_of, dispatch_id, campaign_id, user_id, cancelled_at, reasons
-        from found.marts.cancellations
-        order by campaign_id, user_id
-        """
-    )
+    connection.execute(f"insert into ledger.cancellations by name {_sql('found_cancellations')}")
     connection.execute("detach found")
 
 

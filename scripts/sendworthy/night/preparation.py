@@ -1,4 +1,4 @@
-"""Before anything is built: the settings, the places that are written to, what a killed night has left."""
+"""Before the build: checks the settings and the folders that are written to, and cleans up after a killed night."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from sendworthy.audit.alerts import (
     check_channels,
     read_channels,
 )
-from sendworthy.audit.limits import check_window, read_window
 from sendworthy.build.engines import choose_engine
 from sendworthy.campaigns.compiler import check_fresh
 from sendworthy.delivery.staging_folder import (
@@ -19,7 +18,7 @@ from sendworthy.delivery.staging_folder import (
 )
 from sendworthy.foundation import night_folders
 from sendworthy.foundation.clock import parse_time
-from sendworthy.foundation.errors import BuildError, SettingsError
+from sendworthy.foundation.errors import BuildError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
 from sendworthy.landing.drop_cache import (
     Past,
@@ -34,6 +33,7 @@ from sendworthy.settings.destinations import (
     refuse_foreign,
 )
 from sendworthy.settings.seed_files import validate_settings
+from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import (
     places_of,
@@ -47,7 +47,7 @@ def prepare(night: Night) -> None:
     project, options = night.project, night.options
     with night.stages.step("settings", "checking the settings"):
         check_settings(project)
-        night.channels, night.window = read_channels(project, os.environ), read_window(project)
+        night.channels = read_channels(project, os.environ)
         night.known = load_destinations(project.root)
         night.key = read_key(os.environ)
         check_places(project, options)
@@ -72,14 +72,14 @@ def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = [
         *validate_settings(project.root),
-        *check_window(project),
+        *check_variables(project),
         *check_history_settings(project),
         *check_channels(project),
         *check_fresh(project.root),
     ]
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was built.", "mend what is named above.", problems
+            "the settings are not in order; nothing was built.", "fix what is named above.", problems
         )
 
 
@@ -143,7 +143,7 @@ def refuse_stale(as_of: datetime, now: datetime) -> None:
     """BuildError where the data's own watermark lies too far behind the wall clock."""
     behind = now - as_of
     if behind > STALE_AFTER:
-        raise BuildError(
+        raise StaleData(
             f"the newest event is of the day before {as_of:%Y-%m-%d}, {behind.total_seconds() / 3600:,.0f} hours behind the clock; "
             "lists made from stale data greet people who left and miss those who bought. Nothing was published.",
             "see why the landing zone has nothing newer; if old data is meant, say --allow-stale, or name the night with --as-of.",

@@ -1,4 +1,4 @@
-"""From a build that is decided to lists in their place, and what is done once they are there."""
+"""Publishes the database and the lists, and does what comes after: erasure and folding."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def deliver(aside: Path) -> Path:
 
 def erasure_warning(place: str) -> str:
     """The warning of a place that could not be cleared."""
-    return f"people who asked to be erased may still be in {place}. Mend or remove it; the next night tries again."
+    return f"people who asked to be erased may still be in {place}. Fix or remove it; the next night tries again."
 
 
 def try_remove(remove: Callable[[], None]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -26,11 +27,13 @@ from sendworthy.settings.destinations import (
     as_form,
 )
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
-    """Decide which campaigns go out: what the gate said, the limits, and what a person accepts."""
-    warehouse.create_runs(connection)
+    """Decide which campaigns go out: what the audit said, the limits, and what a person accepts."""
     night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
     night.run["landed"] = read_landed(connection)
@@ -40,7 +43,7 @@ def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
     night.run["folded_before"] = night.history.horizon.isoformat() if night.history else None
     if night.replay is not None:
         night.run["is_replay"] = True
-    found = judge_limits(connection, night.campaigns, night.as_of, night.window)
+    found = judge_limits(connection, night.campaigns)
     night.warnings += hold_back(
         connection, night.campaigns, found, night.options.acceptance, night.as_of, night.started_at
     )
@@ -70,33 +73,9 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
 
 
 def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
-    """Every campaign with its counts, its status (released, held_back) and what the gate said of it."""
-    counted = warehouse.rows(
-        connection,
-        """
-        select
-            campaigns.campaign_id,
-            campaigns.channel,
-            count(decisions.user_id) as candidates,
-            count(*) filter (where decisions.decision = 'send') as send,
-            count(*) filter (where decisions.decision = 'control') as control,
-            count(*) filter (where decisions.decision = 'suppress') as suppress
-        from settings.campaigns as campaigns
-        left join marts.campaign_decisions as decisions using (campaign_id)
-        group by all
-        order by campaigns.campaign_id
-        """,
-    )
-    top = warehouse.rows(
-        connection,
-        """
-        select campaign_id, reason, users
-        from marts.suppression_funnel
-        where step not in ('candidates', 'send', 'control')
-        qualify row_number() over (partition by campaign_id order by users desc, reason) <= 3
-        order by campaign_id, users desc, reason
-        """,
-    )
+    """Every campaign with its counts, its status (released, held_back) and what the audit said of it."""
+    counted = warehouse.rows(connection, _sql("counts_of_campaigns"))
+    top = warehouse.rows(connection, _sql("top_reasons"))
     # a message of a campaign that the settings do not know is nobody's: it is named, and it stays
     strays = set(gate.campaigns) - {campaign["campaign_id"] for campaign in counted}
     counted += [
@@ -150,18 +129,7 @@ def record_run(
 
 def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Each landing table with its rows, those quarantined, and why: [{table, rows, quarantined, reasons}]."""
-    counted = warehouse.rows(
-        connection,
-        """
-        select
-            table_name as "table",
-            sum(rows_in)::bigint as rows,
-            sum(rows_quarantined)::bigint as quarantined
-        from ops.source_counts
-        group by all
-        order by all
-        """,
-    )
+    counted = warehouse.rows(connection, _sql("counts_of_sources"))
     why = warehouse.rows(
         connection,
         "select table_name, reason, count(*) as rows from ops.quarantine group by all order by rows desc, reason",

@@ -1,4 +1,4 @@
-"""The lists of the published night, written once more."""
+"""Writes the lists of the published night again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes, for each destination, the files that take messages off again, and the manifest that vouches for them."""
+"""Writes, for each destination, the files that take messages back, and their manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from sendworthy.delivery.export import describe_file
 from sendworthy.delivery.list_writer import write_rows
 from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, manifest_bytes, writing_aside
 from sendworthy.settings.destinations import Destination, Form, Places, as_form
-from sendworthy.warehouse.database import identifier, literal, rows
+from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # what a message leaves at a destination that keeps people; who they are stays
 _TEXTS = ("campaign", "message", "variant")
@@ -31,7 +34,7 @@ def write_taken_off(
     out: Path,
     run: Mapping[str, Any],
 ) -> Path:
-    """Write all that was taken back since the night of `connection`, and the manifest, into a folder aside; returns it.
+    """Write all that was taken back since the night of `connection`, and the manifest, into a staging folder; returns it.
 
     It follows from the ledger alone, so that whoever missed a file before has it in the next ones. `run` has `run_id` (of
     the night), `as_of` and `taken_back_at`. Nothing personal is in the manifest.
@@ -47,28 +50,7 @@ def _fill(
     destinations: Sequence[Destination],
     run: Mapping[str, Any],
 ) -> None:
-    connection.execute(
-        """
-        create or replace temp table taken_back as
-        select
-            cancellations.dispatch_id,
-            cancellations.user_id,
-            cancellations.campaign_id,
-            campaigns.channel,
-            strftime(dispatches.send_at, '%Y-%m-%dT%H:%M:%SZ') as send_at,
-            strftime(cancellations.cancelled_at, '%Y-%m-%dT%H:%M:%SZ') as cancelled_at,
-            array_to_string(cancellations.reasons, ';') as reasons
-        from ledger.cancellations as cancellations
-        inner join settings.campaigns as campaigns using (campaign_id)
-        -- a rerun of the night has not dispatched it again
-        left join ledger.dispatches as dispatches using (as_of, dispatch_id)
-        where
-            -- of the night, and of an earlier one whose messages were still due then
-            cancellations.cancelled_at >= (select as_of from intermediate.int_nights__as_of)
-            and cancellations.as_of <= (select as_of from intermediate.int_nights__as_of)
-            and cancellations.user_id not like 'erased:%'
-        """
-    )
+    connection.execute(f"create or replace temp table taken_back as {_sql('taken_back')}")
     campaigns = _counted(connection, str(run["as_of"]))
     forms: dict[str, Any] = {}
     for destination in destinations:
@@ -92,15 +74,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, since: str) -> list[dict[str
         connection,
         "select campaign_id, channel, count(*) as cancelled from taken_back group by all order by campaign_id",
     )
-    why = rows(
-        connection,
-        """
-        select campaign_id, reason, count(*) as messages
-        from (select campaign_id, unnest(string_split(reasons, ';')) as reason from taken_back)
-        group by all
-        order by campaign_id, reason
-        """,
-    )
+    why = rows(connection, _sql("reasons_of_taken_back"))
     return [
         {
             **campaign,
@@ -119,22 +93,19 @@ def _make_rows(connection: duckdb.DuckDBPyConnection, destination: Destination) 
         return _make_plain_rows(connection, destination)
     described = connection.execute(f"select * from {destination.model} limit 0").description or []
     columns = destination.columns([column[0] for column in described])
-    selected = ", ".join(
-        f"{_without_message(connection, destination, name)} as {identifier(name)}" for name in columns
+    taken_off = _sql(
+        "taken_off",
+        model=destination.model,
+        campaign_column=destination.campaign_column,
+        message_column=destination.message_column,
+        cells={name: _without_message(connection, destination, name) for name in columns},
     )
-    connection.execute(
-        f"""
-        create or replace temp table taken_off as
-        select {selected}, {identifier(destination.campaign_column)} as row_campaign, {identifier(destination.message_column)} as row_key
-        from {destination.model}
-        where {identifier(destination.message_column)} in (select dispatch_id from taken_back)
-        """
-    )
+    connection.execute(f"create or replace temp table taken_off as {taken_off}")
     return destination.form, columns
 
 
-def _without_message(connection: duckdb.DuckDBPyConnection, destination: Destination, column: str) -> str:
-    """SQL for a cell of somebody who has no message any more: what tells of it is taken out, all else stays as it was delivered."""
+def _without_message(connection: duckdb.DuckDBPyConnection, destination: Destination, column: str) -> Sql:
+    """SQL for a cell of somebody who has no message any more: what names the message is taken out, all else stays as it was delivered."""
     nothing = None if destination.blank.says == "json_null" else NOBODY
     said = [getattr(destination.says, name) for name in (_TEXTS if nothing else (*_TEXTS, *_TIMES))]
     if destination.format == "jsonl":
@@ -153,7 +124,7 @@ def _without_message(connection: duckdb.DuckDBPyConnection, destination: Destina
         ["varchar"],
         "varchar",
     )
-    return f"{identifier(function)}({identifier(column)})"
+    return Sql(f"{identifier(function)}({identifier(column)})")
 
 
 def _emptied(value: Any, places: Sequence[Sequence[str]], nothing: str | None) -> Any:
@@ -183,16 +154,9 @@ def _make_plain_rows(
         says=says,
         file_columns=["payload"] if lines else None,
     )
-    fields = ", ".join(f"{name} := {name}" for name in _PLAIN)
-    selected = f"to_json(struct_pack({fields}))::varchar as payload" if lines else ", ".join(_PLAIN)
+    taken_off = _sql("taken_off_plain", columns=_PLAIN, is_json=lines)
     connection.execute(
-        f"""
-        create or replace temp table taken_off as
-        select {selected}, campaign_id as row_campaign, dispatch_id as row_key
-        from taken_back
-        where list_contains(?, channel)
-        """,
-        [list(destination.channels)],
+        f"create or replace temp table taken_off as {taken_off}", {"channels": list(destination.channels)}
     )
     return form, ["payload"] if lines else list(_PLAIN)
 

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.audit.alerts import (
+    SentAlerts,
     send_alerts,
 )
 from sendworthy.delivery.export import write_aside
@@ -54,9 +55,9 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
             night = Night(project, options, stages, lock, run, utc_now())
             result = _run(night)
         # the next night need not wait for it
-        if night.alerts and (night.channels.command or night.channels.webhook):
-            with stages.step("alert", "telling whom it concerns"):
-                result.alerts = send_alerts(night.alerts, night.channels)
+        if night.alerts and night.channels:
+            with stages.step("alert", "sending alerts"):
+                result.alerts = send_alerts(night.alerts, night.channels, SentAlerts(options.database))
             result.stages = [asdict(stage) for stage in stages.done]
         return result
 
@@ -73,7 +74,7 @@ def _run(night: Night) -> NightResult:
         with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
             release(night, connection)
             record(night, connection, destinations)
-            # aside, and whole, before anything counts as sent: a full disk ends the night here
+            # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
             told = {**night.run, "sources": night.sources}
             night.staged_lists = write_aside(
                 connection, destinations, night.options.out, told, night.campaigns
@@ -87,7 +88,7 @@ def _run(night: Night) -> NightResult:
 def _result(night: Night) -> NightResult:
     if night.channels.lacks:
         night.warnings.append(
-            f"alert_webhook: the environment variable {night.channels.lacks} is not set, so a held-back campaign is told to nobody there."
+            f"alerts: {night.channels.lacks} is not set in the environment, so nobody is alerted there."
         )
     return NightResult(
         night.run,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sendworthy.audit.alerts import (
+    AlertResult,
     Channels,
-    Told,
 )
 from sendworthy.audit.gate import GateResult
 from sendworthy.audit.overrides import Acceptance
@@ -56,7 +56,7 @@ class NightResult:
     sources: list[dict[str, Any]]
     input_problems: list[dict[str, Any]]
     warnings: list[str] = field(default_factory=list)
-    alerts: list[Told] = field(default_factory=list)
+    alerts: list[AlertResult] = field(default_factory=list)
     # the first page of the Data Docs
     docs: Path | None = None
 
@@ -75,7 +75,7 @@ class NightResult:
 class Night:
     """One night on its way from the landing zone to the lists. Each stage takes it, and adds what it has found.
 
-    `run` is what the manifest and ops.runs say of it; `notes` and `warnings` are told at its end.
+    `run` is what the manifest and ops.runs say of it; `notes` and `warnings` are shown at its end.
     """
 
     project: Project
@@ -89,7 +89,6 @@ class Night:
 
     # the settings
     channels: Channels = field(init=False)
-    window: timedelta = field(init=False)
     known: Mapping[str, Destination] = field(init=False)
     key: bytes | None = field(init=False)
     engine: Engine = field(init=False)

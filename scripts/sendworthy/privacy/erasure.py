@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
@@ -16,7 +17,9 @@ from sendworthy.delivery.deltas import LEDGER, create_deliveries
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.permissions import PSEUDONYM_KEY
 from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import relation, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # the macro is_pseudonym knows it too
 _PSEUDONYM = "erased:"
@@ -83,16 +86,17 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
     told = _count_told(connection)
-    in_ledgers, ledgers_from = _named_in_ledgers(connection)
-    changed = _rename_in_ledgers(connection)
+    ledgers = _tables_with(connection, "user_id", in_ledgers=True)
+    in_ledgers, ledgers_from = _named_in_ledgers(connection, ledgers)
+    changed = _rename_in_ledgers(connection, ledgers)
     changed += _forget_deliveries(connection)
     # before the rows are deleted that it counts
     _count_staged(connection)
     changed += _empty_quarantine(connection)
     changed += _delete_suppressions(connection)
     # the last one: what goes before reads the tables that it empties
-    for schema, table in named:
-        changed += _delete_rows(connection, schema, table)
+    for place in named:
+        changed += _delete_rows(connection, place)
     connection.execute("delete from intermediate.int_users__erased_addresses")
     connection.execute("commit")
     for table in ("erased", "erased_addresses", "erased_rows"):
@@ -107,108 +111,57 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     )
 
 
-def _count(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+def _count(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, object] | None = None) -> int:
     """Run a statement that changes rows; returns how many."""
-    ((changed,),) = connection.execute(sql).fetchall()
+    ((changed,),) = connection.execute(sql, dict(given or {})).fetchall()
     return int(changed)
 
 
-def _tables_with(connection: duckdb.DuckDBPyConnection, column: str) -> list[tuple[str, str]]:
-    """Every table of the build with a column, but the ledgers and the quarantine: looked for, so that no model can be forgotten."""
-    return connection.execute(
-        """
-        select columns.schema_name, columns.table_name
-        from duckdb_columns() as columns
-        inner join duckdb_tables() as tables using (database_name, schema_name, table_name)
-        where
-            columns.database_name = current_database()
-            and columns.column_name = ?
-            and columns.schema_name <> 'ledger'
-            and columns.table_name <> 'quarantine'
-            and not tables.temporary
-        order by all
-        """,
-        [column],
-    ).fetchall()
+def _tables_with(
+    connection: duckdb.DuckDBPyConnection, column: str, in_ledgers: bool = False
+) -> list[tuple[str, str]]:
+    """The schema and name of every ledger, or of every other table of the build, that has a column."""
+    given = {"column": column, "in_ledgers": in_ledgers}
+    return connection.execute(_sql("tables_with_column"), given).fetchall()
 
 
-def _named_in_ledgers(connection: duckdb.DuckDBPyConnection) -> tuple[frozenset[str], date | None]:
+def _named_in_ledgers(
+    connection: duckdb.DuckDBPyConnection, ledgers: Sequence[tuple[str, str]]
+) -> tuple[frozenset[str], date | None]:
     """Who of the erased people is in a ledger by name, and the oldest night of which the messages are known."""
-    ledgers = ("ledger.decisions", "ledger.dispatches", "ledger.cancellations", LEDGER)
-    anywhere = " union ".join(
-        f"select user_id from {ledger} where user_id in (select user_id from erased)" for ledger in ledgers
-    )
-    named = connection.execute(anywhere).fetchall()
+    named = connection.execute(_sql("named_in_ledgers", ledgers=[_name(*ledger) for ledger in ledgers]))
+    users = frozenset(user_id for (user_id,) in named.fetchall())
     ((first,),) = connection.execute("select min(as_of)::date from ledger.dispatches").fetchall()
-    return frozenset(user_id for (user_id,) in named), first
+    return users, first
 
 
-def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection) -> int:
-    """The user_id becomes the pseudonym, and a dispatch_id one that is made of it: the old one was made of the user_id."""
-    decided = _count(
-        connection,
-        """
-        update ledger.decisions
-        set user_id = erased.pseudonym
-        from erased
-        where decisions.user_id = erased.user_id
-        """,
-    )
-    return decided + sum(
-        _count(
-            connection,
-            f"""
-            update ledger.{ledger} as messages
-            set
-                user_id = erased.pseudonym,
-                dispatch_id = md5(campaign_id || ':' || erased.pseudonym || ':' || strftime(as_of, '%Y-%m-%d'))
-                {", address_hash = null" if ledger == "dispatches" else ""}
-            from erased
-            where messages.user_id = erased.user_id
-            """,
-        )
-        for ledger in ("dispatches", "cancellations")
-    )
+def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection, ledgers: Sequence[tuple[str, str]]) -> int:
+    """Put the pseudonyms into every ledger but that of deliveries, which forgets."""
+    columns = ("dispatch_id", "address_hash")
+    having = {column: _tables_with(connection, column, in_ledgers=True) for column in columns}
+    renamed = 0
+    for ledger in ledgers:
+        if _name(*ledger) != LEDGER:
+            has = {f"has_{column}": ledger in having[column] for column in columns}
+            renamed += _count(connection, _sql("rename_in_ledger", ledger=_name(*ledger), **has))
+    return renamed
+
+
+def _name(schema: str, table: str) -> str:
+    return f"{schema}.{table}"
 
 
 def _count_told(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
     """How many of the erased people each destination was told of."""
     create_deliveries(connection)
-    return tuple(
-        connection.execute(
-            f"""
-            select destination, count(distinct user_id)
-            from {LEDGER}
-            where user_id in (select user_id from erased)
-            group by all
-            order by all
-            """
-        ).fetchall()
-    )
+    return tuple(connection.execute(_sql("count_told")).fetchall())
 
 
 def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
     """What destinations were told of them is not remembered; where somebody else has the address now, it is theirs."""
-    shared = _count(
-        connection,
-        f"""
-        update {LEDGER}
-        set user_id = null
-        where
-            user_id in (select user_id from erased)
-            and person in (
-                select {hash_of_address("address_key")} from intermediate.int_users__channels where address_key is not null
-            )
-        """,
-    )
-    return shared + _count(
-        connection,
-        f"""
-        delete from {LEDGER}
-        where
-            user_id in (select user_id from erased)
-            or person in (select {hash_of_address("address")} from erased_addresses)
-        """,
+    return sum(
+        _count(connection, _sql(statement, hash_of_address=hash_of_address))
+        for statement in ("leave_deliveries_to_others", "forget_deliveries")
     )
 
 
@@ -221,86 +174,38 @@ def _find_rows(connection: duckdb.DuckDBPyConnection, tables: Sequence[tuple[str
         "create or replace temp table erased_rows (schema_name varchar, table_name varchar, row_number bigint)"
     )
     for schema, table in tables:
-        texts = connection.execute(
-            """
-            select column_name
-            from duckdb_columns()
-            where database_name = current_database() and schema_name = ? and table_name = ? and data_type in ('VARCHAR', 'JSON')
-            order by column_index
-            """,
-            [schema, table],
-        ).fetchall()
-        whole = f"concat_ws(' ', {', '.join(identifier(name) for (name,) in texts)})"
-        relation = f"{identifier(schema)}.{identifier(table)}"
-        nameless = f"""
-            select rowid as row_number, {whole} as text from {relation} where coalesce(trim(user_id), '') = ''
-        """
-        # one by one: joined by an `or`, every row would be searched for every address
-        connection.execute(
-            f"""
-            insert into erased_rows
-            select ?, ?, row_number
-            from (
-                select rowid as row_number from {relation} where user_id in (select user_id from erased)
-                union all
-                select row_number from ({rows_mentioning_erased(nameless)}) as rows_mentioning_erased
-            )
-            """,
-            [schema, table],
-        )
+        given, name = {"schema": schema, "table": table}, _name(schema, table)
+        texts = [column for (column,) in connection.execute(_sql("text_columns"), given).fetchall()]
+        nameless = _sql("nameless_rows", table=name, columns=texts)
+        rows = _sql("rows_of_erased", table=name, mentioning=rows_mentioning_erased(nameless))
+        connection.execute(f"insert into erased_rows {rows}", given)
 
 
-def _rows_of(schema: str, table: str) -> str:
-    """SQL for the row numbers of a table that are of erased people."""
-    return f"select row_number from erased_rows where schema_name = {literal(schema)} and table_name = {literal(table)}"
-
-
-def _delete_rows(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
-    relation = f"{identifier(schema)}.{identifier(table)}"
-    return _count(connection, f"delete from {relation} where rowid in ({_rows_of(schema, table)})")
+def _delete_rows(connection: duckdb.DuckDBPyConnection, table: tuple[str, str]) -> int:
+    """Delete the rows of a table that are of erased people."""
+    theirs = "select row_number from erased_rows where schema_name = $schema and table_name = $table"
+    return _count(
+        connection,
+        f"delete from {relation(_name(*table))} where rowid in ({theirs})",
+        {"schema": table[0], "table": table[1]},
+    )
 
 
 def _count_staged(connection: duckdb.DuckDBPyConnection) -> None:
     """Write into ops.source_counts how many staged rows are going to be missing, where staging is published."""
     for schema, table in _tables_with(connection, "quarantine_reason"):
-        relation = f"{identifier(schema)}.{identifier(table)}"
         connection.execute(
-            f"""
-            update ops.source_counts
-            set rows_erased = source_counts.rows_erased + gone.rows_erased
-            from (
-                select file, count(*) as rows_erased
-                from {relation}
-                where quarantine_reason is null and rowid in ({_rows_of(schema, table)})
-                group by file
-            ) as gone
-            where source_counts.table_name = ? and source_counts.file = gone.file
-            """,
-            [table.removeprefix("base_landing__")],
+            _sql("count_erased_rows", table=_name(schema, table)),
+            {"schema": schema, "model": table, "source": table.removeprefix("base_landing__")},
         )
 
 
 def _empty_quarantine(connection: duckdb.DuckDBPyConnection) -> int:
-    """A quarantined row stays, so that the counts are right, and says nothing any more. Of a row without a user, an address decides."""
+    """What a quarantined row of theirs says is taken out of it."""
     nameless = "select rowid as row_number, raw_row as text from ops.quarantine where user_id is null"
-    return _count(
-        connection,
-        f"""
-        update ops.quarantine
-        set raw_row = '{{}}', user_id = null
-        where
-            user_id in (select user_id from erased)
-            or rowid in (select row_number from ({rows_mentioning_erased(nameless)}) as rows_mentioning_erased)
-        """,
-    )
+    return _count(connection, _sql("empty_quarantine", mentioning=rows_mentioning_erased(nameless)))
 
 
 def _delete_suppressions(connection: duckdb.DuckDBPyConnection) -> int:
-    """Of the suppression list, the lines that name an address of theirs; those with their user_id go with all tables."""
-    return _count(
-        connection,
-        """
-        delete from settings.global_suppressions
-        where lower(trim(address)) in (select address from intermediate.int_users__erased_addresses)
-        """,
-    )
+    """Of the suppression list, the lines that name an address of theirs go."""
+    return _count(connection, _sql("delete_suppressions"))

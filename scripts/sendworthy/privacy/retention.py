@@ -63,7 +63,7 @@ def retain(places: Places, now: datetime | None, clock: datetime, dry_run: bool 
     problems = validate_settings(places.project.root)
     if problems:
         raise SettingsError(
-            "the settings are not in order; nothing was removed.", "mend what is named above.", problems
+            "the settings are not in order; nothing was removed.", "fix what is named above.", problems
         )
     _refuse_links(places.out, places.docs)
     keep = read_retention(places.project.root)

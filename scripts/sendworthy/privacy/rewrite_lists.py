@@ -37,7 +37,8 @@ from sendworthy.foundation.safe_files import (
     write_file,
 )
 from sendworthy.settings.destinations import Envelope, Form
-from sendworthy.warehouse.database import closing, identifier, literal
+from sendworthy.warehouse.database import closing
+from sendworthy.warehouse.statements import identifier, literal
 
 # which nights were searched, see `Since`; it says nothing about anybody
 SEARCHED = ".erasures.json"
@@ -369,7 +370,7 @@ def _request_without(
 
 def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[bytes, int]:
     column, *inner = form.says.message.split(".")
-    value = identifier(column)
+    value: str = identifier(column)
     for name in inner:
         value = f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})"
     theirs = f"coalesce(list_contains(?, {value}::varchar), false)"

@@ -1,4 +1,4 @@
-"""What a push would send: the lists of a night that may go out, held against the journal."""
+"""What a push would send: the lists of a night that may go out, compared with the journal."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class MayNotGo(SendworthyError):
 
 @dataclass(frozen=True)
 class Options:
-    """What a push is told: where the lists are, which campaigns, and by which time."""
+    """What a push is asked for: where the lists are, which campaigns, and by which time."""
 
     out: Path
     now: datetime
@@ -366,7 +366,7 @@ class _Planner:
     def _lacks(self, campaign: str, last: Pushed | None, since: str) -> str:
         """Which night has to be pushed before changes that build on `since`; empty where none has.
 
-        A campaign may have had nothing to tell for some nights: it was held back, or it is new.
+        A campaign may have had no changes for some nights: it was held back, or it is new.
         """
         pushed_until = last.night if last else self._journal.oldest
         if pushed_until is None:
@@ -386,7 +386,7 @@ class _Planner:
 
     @cached_property
     def _nights(self) -> list[tuple[str, set[str]]]:
-        """The nights beside this one, each with the campaigns that had anything to tell the destination there."""
+        """The nights beside this one, each with the campaigns that had changes for the destination."""
         nights = []
         for folder in night_folders.nights(self._folder.resolve().parent):
             with suppress(UnknownForm, OSError):
@@ -398,7 +398,7 @@ class _Planner:
         return nights
 
     def _had_anything(self, campaign: ListedCampaign) -> bool:
-        """Whether a campaign had anything to tell the destination; without changes, a list is to be pushed whole."""
+        """Whether a campaign had changes for the destination; without changes, a list is to be pushed whole."""
         changes = campaign.changes.get(self._destination)
         files = changes.files if changes else campaign.files
         return any(file.rows for file in files if file.destination == self._destination)

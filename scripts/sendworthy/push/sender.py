@@ -11,11 +11,12 @@ from pathlib import Path
 from sendworthy.foundation.durable_files import flush, make_folder, swap_in
 from sendworthy.foundation.errors import EXIT_HELD_BACK, EXIT_OK, EXIT_UNRESOLVED, SettingsError
 from sendworthy.foundation.file_lock import hold
+from sendworthy.foundation.retry import Clock
 from sendworthy.push.batches import Batch, batches
 from sendworthy.push.journal import TOO_LARGE, Refusal
 from sendworthy.push.plan import Options, Plan, Planned, journal_folder, make_plan, vendor_of
 from sendworthy.push.redact import clean
-from sendworthy.push.retry import RESUME_HINT, TRIES, Caller, Clock, Stopped
+from sendworthy.push.retry import POLICY, RESUME_HINT, Caller, Stopped
 from sendworthy.push.vendors.base import (
     Account,
     BatchRefused,
@@ -186,7 +187,7 @@ class _Worker:
     def _submit(self, name: str, batch: Batch) -> Sent:
         """Send a batch, or ask after the job that has it already."""
         job = self._journal.job(name, batch)
-        for _ in range(TRIES):
+        for _ in range(POLICY.tries):
             if job is None:
                 sent = self._send_once(name, batch)
                 if sent.job is None:

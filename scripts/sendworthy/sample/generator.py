@@ -24,7 +24,6 @@ from sendworthy.foundation.safe_files import MAX_SEED, read_file
 
 SQL_DIR = Path(__file__).resolve().parent
 DEFAULT_UNTIL = datetime(2026, 6, 1)
-TABLES = ("users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests")
 
 # People per slab: bounds the memory of one pass (about 5 million events).
 SLAB = 100_000
@@ -48,6 +47,7 @@ COLUMNS = {
     "social_mentions": "mention_id, user_id, network, body, posted_at, sentiment",
     "erasure_requests": "user_id, requested_at",
 }
+TABLES = tuple(COLUMNS)
 PARQUET = (
     "format parquet, compression zstd, compression_level {level}, parquet_version v2, row_group_size 122880"
 )

@@ -5,18 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from sendworthy.foundation.errors import SettingsError
+from sendworthy.foundation.errors import Problem, SettingsError
 from sendworthy.foundation.project import WHERE_DBT_WRITES, Project
 from sendworthy.foundation.safe_files import MAX_SETTINGS, read_file
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
+from sendworthy.settings.error_texts import in_words
 
 PROFILE = "sendworthy"
 
 _ASKED_FOR = re.compile(r"""env_var\(\s*['"](DBT_\w+)""")
+
+
+class _Output(BaseModel):
+    """A target as profiles.yml has it; what else it says is dbt's."""
+
+    type: str
+    method: str = ""
+    server_side_parameters: dict[str, str | int | float] | None = None
+
+
+class _Profile(BaseModel):
+    target: str = "default"
+    outputs: dict[str, _Output]
 
 
 @dataclass(frozen=True)
@@ -51,34 +65,34 @@ def read_target(project: Project, wanted: str | None, environment: Mapping[str, 
     that is not set.
     """
     try:
-        profile = read_dbt_yaml(project.root / "profiles.yml", project.root)[PROFILE]
-        outputs = profile["outputs"]
+        profile = _Profile.model_validate(read_dbt_yaml(project.root / "profiles.yml", project.root)[PROFILE])
+    except ValidationError as error:
+        problems = [
+            Problem("profiles.yml", ".".join(map(str, (PROFILE, *one["loc"]))), *in_words(one, _Profile))
+            for one in error.errors(include_url=False)
+        ]
+        raise SettingsError("profiles.yml is not in order.", "mend what is named above.", problems) from None
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
         why = getattr(error, "strerror", None) or getattr(error, "problem", None) or type(error).__name__
         raise SettingsError(
-            f"profiles.yml cannot be read: {why}.", "restore it from version control, or mend it."
+            f"profiles.yml cannot be read: {why}.", "restore it from version control, or fix it."
         ) from None
-    name = wanted or _render(profile.get("target", "default"), environment)
-    if name not in outputs:
-        raise SettingsError(
-            f"--target {name!r} is not in profiles.yml.", f"choose among {', '.join(sorted(outputs))}."
-        )
-    output = outputs[name]
+    name = wanted or _render(profile.target, environment)
+    if name not in profile.outputs:
+        choice = f"choose among {', '.join(sorted(profile.outputs))}."
+        raise SettingsError(f"--target {name!r} is not in profiles.yml.", choice)
+    output = profile.outputs[name]
+    settings = output.server_side_parameters or {}
     return Target(
         name=name,
-        type=_render(output["type"], environment),
-        method=_render(output.get("method", ""), environment),
-        settings={
-            str(key): _render(value, environment)
-            for key, value in (output.get("server_side_parameters") or {}).items()
-        },
+        type=_render(output.type, environment),
+        method=_render(output.method, environment),
+        settings={key: _render(str(value), environment) for key, value in settings.items()},
     )
 
 
-def _render(value: Any, environment: Mapping[str, str]) -> str:
+def _render(value: str, environment: Mapping[str, str]) -> str:
     """A value of the profile as dbt reads it; only what it may hold of Jinja there: `env_var`."""
-    if not isinstance(value, str):
-        return str(value)
     # here and not above: most commands read no profile
     import jinja2
 
@@ -91,4 +105,4 @@ def _render(value: Any, environment: Mapping[str, str]) -> str:
     try:
         return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(value).render(env_var=env_var)
     except jinja2.TemplateError as error:
-        raise SettingsError(f"profiles.yml: {value!r} cannot be read: {error}", "mend it.") from None
+        raise SettingsError(f"profiles.yml: {value!r} cannot be read: {error}", "fix it.") from None

@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from sendworthy.foundation.errors import Problem, SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
+from sendworthy.settings.error_texts import in_words, key_of, wrong
 
 FOLDER = Path("models") / "exports"
 
@@ -159,6 +168,36 @@ class Description(Form):
     fields: dict[str, Column] = Field(default_factory=dict)
     record: Record | None = None
 
+    @model_validator(mode="after")
+    def _are_requests(self) -> Description:
+        if self.envelope and (self.format != "jsonl" or self.limits.max_rows):
+            what = "requests are lines of a jsonl file, and max_rows is not for them"
+            raise wrong(what, "say format: jsonl, and max_request_items instead of max_rows", "envelope")
+        if self.format == "jsonl" and len(self.file_columns or ()) != 1:
+            what = "a jsonl file has one column, whose values are the lines or the items of requests"
+            raise wrong(what, "name it: file_columns: [payload]", "file_columns")
+        return self
+
+    @model_validator(mode="after")
+    def _can_tell_changes(self) -> Description:
+        record = self.record
+        if record is None:
+            return self
+        if self.says.user is None:
+            what = "says.user is missing: nobody could be taken out of the changes who asks to be forgotten"
+            raise wrong(what, "say where a row has its user", "record")
+        if self.format != "jsonl" and not record.is_replaced:
+            if self.blank.says != "empty_keeps":
+                what = "an empty cell clears, so a row cannot leave a value alone"
+                raise wrong(what, "say is_replaced: true, so that rows are told in full", "record")
+            if record.blank_fields is None:
+                what = "blank_fields is missing: an empty cell does not say whether the field is blank or not printed"
+                raise wrong(what, "name the column that says which fields are blank", "record")
+        if record.is_per_campaign and (self.change is None or not record.is_replaced):
+            what = "is_per_campaign needs change, and is_replaced: true"
+            raise wrong(what, "name the column that says what became of a row", "record")
+        return self
+
     @property
     def form(self) -> Form:
         """What a reader of the files needs."""
@@ -206,11 +245,12 @@ def load_destinations(root: Path) -> dict[str, Destination]:
             models = [(str(model["name"]), model) for model in (read or {}).get("models", [])]
         except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
             problems.append(
-                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "mend the YAML.")
+                Problem(where, "", f"it cannot be read ({type(error).__name__}).", "fix the YAML.")
             )
             continue
         for model, described in models:
-            problems += _describe(where, path.parent, model, described, found)
+            for key, what, fix in _describe(path.parent, model, described, found):
+                problems.append(Problem(where, f"{model}.{key}" if key else model, what, fix))
     for path in sorted((root / FOLDER).glob(f"{_PREFIX}*.sql")):
         if path.stem.removeprefix(_PREFIX) not in found and not problems:
             problems.append(
@@ -224,88 +264,46 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     if problems:
         raise SettingsError(
             "the descriptions of the destinations are not in order; nothing was written.",
-            "mend what is named above; docs/add-a-destination.md has every key.",
+            "fix what is named above; docs/add-a-destination.md has every key.",
             problems,
         )
     return found
 
 
 def _describe(
-    where: str, folder: Path, model: str, described: Any, found: dict[str, Destination]
-) -> Iterator[Problem]:
-    """Add a model's destination to those found, or say what is wrong with it."""
+    folder: Path, model: str, described: Any, found: dict[str, Destination]
+) -> Iterator[tuple[str, str, str]]:
+    """Add a model's destination to those found, or say what is wrong with it: the key, what, and what to do."""
     name = model.removeprefix(_PREFIX)
     try:
         told = described["config"]["meta"]["destination"]
     except (KeyError, TypeError):
-        yield Problem(
-            where,
-            model,
-            "config.meta.destination is not there.",
-            "say what the destination takes; docs/add-a-destination.md shows how.",
-        )
+        fix = "say what the destination takes; docs/add-a-destination.md shows how."
+        yield "", "config.meta.destination is not there.", fix
         return
     if not _NAME.fullmatch(name):
-        yield Problem(
-            where,
-            model,
-            "a folder and files are called after a destination: its name is of small letters, digits and _.",
-            f"call the model {_PREFIX}<destination>, as export_acme.",
+        what = (
+            "a folder and files are called after a destination: its name is of small letters, digits and _."
         )
-        return
-    if not model.startswith(_PREFIX) or not (folder / f"{model}.sql").is_file():
-        yield Problem(
-            where,
-            model,
-            f"there is no {_PREFIX}<destination>.sql of this name beside it.",
-            "name the model and its two files alike.",
-        )
-        return
-    try:
-        description = Description.model_validate(told)
-    except ValidationError as error:
-        for item in error.errors():
-            key = ".".join(str(part) for part in item["loc"])
-            known = Description.model_fields if len(item["loc"]) == 1 else ()
-            yield Problem(
-                where,
-                f"{model}.{key}",
-                f"{item['msg']}.",
-                did_you_mean(key, list(known), "docs/add-a-destination.md has every key."),
-            )
-        return
-    if description.envelope and (description.format != "jsonl" or description.limits.max_rows):
-        yield Problem(
-            where,
-            f"{model}.envelope",
-            "requests are lines of a jsonl file, and max_rows is not for them.",
-            "say format: jsonl, and max_request_items instead of max_rows.",
-        )
-        return
-    if description.format == "jsonl" and len(description.file_columns or ()) != 1:
-        yield Problem(
-            where,
-            f"{model}.file_columns",
-            "a jsonl file has one column, whose values are the lines or the items of requests.",
-            "name it: file_columns: [payload].",
-        )
-        return
-    if problem := _record_problem(description):
-        yield Problem(where, f"{model}.record", *problem)
-        return
-    unknown = list(_unknown_columns(description, described.get("columns")))
-    for key, column, columns in unknown:
-        yield Problem(
-            where,
-            f"{model}.{key}",
-            f"there is no column {column!r}.",
-            did_you_mean(column, columns, f"name one of {', '.join(columns)}."),
-        )
-    if unknown:
-        return
-    found[name] = Destination(
-        name=name, **{key: getattr(description, key) for key in Description.model_fields}
-    )
+        yield "", what, f"call the model {_PREFIX}<destination>, as export_acme."
+    elif not model.startswith(_PREFIX) or not (folder / f"{model}.sql").is_file():
+        what = f"there is no {_PREFIX}<destination>.sql of this name beside it."
+        yield "", what, "name the model and its two files alike."
+    else:
+        try:
+            description = Description.model_validate(told)
+        except ValidationError as error:
+            for item in error.errors(include_url=False):
+                what, fix = in_words(item, Description)
+                fix = f"{fix.rstrip('.')}; docs/add-a-destination.md has every key."
+                yield ".".join(map(str, key_of(item))), f"{what}.", fix
+            return
+        unknown = list(_unknown_columns(description, described.get("columns")))
+        for key, column, columns in unknown:
+            fix = did_you_mean(column, columns, f"name one of {', '.join(columns)}.")
+            yield key, f"there is no column {column!r}.", fix
+        if not unknown:
+            found[name] = Destination(name=name, **dict(description))
 
 
 def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[str, str, list[str]]]:
@@ -334,32 +332,6 @@ def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[st
         column = place.partition(".")[0] if place else ""
         if column and column not in in_file:
             yield key, column, in_file
-
-
-def _record_problem(description: Description) -> tuple[str, str] | None:
-    """Why changes could not be told as the description says, and what to do; None where they can."""
-    record = description.record
-    if record is None:
-        return None
-    if description.says.user is None:
-        return "says.user is missing: nobody could be taken out of the changes who asks to be forgotten.", (
-            "say where a row has its user."
-        )
-    if description.format != "jsonl" and not record.is_replaced:
-        if description.blank.says != "empty_keeps":
-            return "an empty cell clears, so a row cannot leave a value alone.", (
-                "say is_replaced: true, so that rows are told in full."
-            )
-        if record.blank_fields is None:
-            return (
-                "blank_fields is missing: an empty cell does not say whether the field is blank or not printed.",
-                ("name the column that says which fields are blank."),
-            )
-    if record.is_per_campaign and (description.change is None or not record.is_replaced):
-        return "is_per_campaign needs change, and is_replaced: true.", (
-            "name the column that says what became of a row."
-        )
-    return None
 
 
 def choose_destinations(project: Project, names: Sequence[str]) -> list[Destination]:
@@ -391,11 +363,11 @@ def with_others(
 
 
 def refuse_foreign(folder: Path, known: Mapping[str, Destination]) -> None:
-    """SettingsError where something else stands in the place of a night's folder, which is going to be replaced."""
+    """SettingsError where something else stands in place of a night's folder, which is going to be replaced."""
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if (folder.exists() and not folder.is_dir()) or (there - known.keys() and "manifest.json" not in there):
         raise SettingsError(
-            f"{folder} is there already, and is no night: it has no manifest.json. A night would be put in its place.",
+            f"{folder} is there already, and is no night: it has no manifest.json. A night would replace it.",
             "move it away, or write elsewhere with --out.",
         )
 

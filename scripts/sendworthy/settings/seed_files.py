@@ -4,38 +4,42 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name, split_names
 from sendworthy.foundation.safe_files import MAX_SEED, MAX_SETTINGS, UnsafeFile, read_file
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
+from sendworthy.settings.error_texts import in_words, wrong
 from sendworthy.templates.dialects import DIALECTS
 
 SEEDS_DIR = "seeds"
 SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
 LANDING_CONTRACT = "models/staging/landing/_landing__sources.yml"
 CHANNELS = ("email", "sms", "push")
-CHANNELS_AND_ALL = (*CHANNELS, "all")
 TAG_DIALECTS = tuple(dialect for dialect in DIALECTS if dialect != "liquid")
 """Those that have merge tags; Liquid names its merge fields."""
-
-SOURCES = (
-    "users",
-    "events",
-    "support_tickets",
-    "message_events",
-    "social_mentions",
-    "erasure_requests",
-)
-"""The tables of the landing zone."""
 
 _TAG_FORMS = {
     "braze": (r"(?:[A-Za-z_][A-Za-z0-9_]*\.)?\$\{[^{}]+\}", "${first_name} or custom_attribute.${points}"),
@@ -43,228 +47,31 @@ _TAG_FORMS = {
     "handlebars": (r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", "firstName, without braces"),
 }
 
-Row = dict[str, str]
-Check = Callable[[Row], "tuple[str, str, str] | None"]
-"""Looks at one row; gives (column, what, fix) when it is wrong."""
-
-
-@dataclass(frozen=True)
-class Seed:
-    """A seed file: its columns, the columns that make a row unique, and what a row must satisfy.
-
-    The rows of a `vocabulary` are unique by what their first column is read as: `Order Completed` is `order_completed`.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    unique: tuple[str, ...]
-    checks: tuple[Check, ...]
-    may_be_empty: bool = False
-    vocabulary: bool = False
-    is_personal: bool = False
-    """Its rows are about people: no value of them is shown."""
-
-    @property
-    def path(self) -> str:
-        """Relative to the project."""
-        return f"{SEEDS_DIR}/{self.name}.csv"
-
-
-def _matches(column: str, pattern: str, fix: str, *, is_personal: bool = False) -> Check:
-    """A check of one column. `is_personal`: a row is about somebody, and no value of it is shown, in whichever column it stands."""
-    compiled = re.compile(pattern)
-
-    def check(row: Row) -> tuple[str, str, str] | None:
-        value = row[column]
-        if compiled.fullmatch(value):
-            return None
-        shown = "the value" if is_personal else repr(value)
-        return column, f"{shown} is not allowed" if value else "empty", fix
-
-    return check
-
-
-def _number(column: str, low: float, high: float, *, whole: bool) -> Check:
-    def check(row: Row) -> tuple[str, str, str] | None:
-        value = row[column]
-        kind = "a whole number" if whole else "a number"
-        fix = f"write {kind} from {low:g} to {high:g}"
-        pattern = r"-?[0-9]{1,18}" if whole else r"-?[0-9]{1,18}(\.[0-9]+)?"
-        if not re.fullmatch(pattern, value):
-            return column, f"{value!r} is not {kind}" if value else "empty", fix
-        number = float(value)
-        if not math.isfinite(number) or not low <= number <= high:
-            return column, f"{value} is out of range", fix
-        return None
-
-    return check
-
-
-def _number_or_empty(column: str, low: float, high: float, *, whole: bool, empty: str) -> Check:
-    number = _number(column, low, high, whole=whole)
-
-    def check(row: Row) -> tuple[str, str, str] | None:
-        found = number(row) if row[column] else None
-        return found and (*found[:2], f"{found[2]}, or leave it empty: {empty}")
-
-    return check
-
-
-def _one_of(column: str, allowed: Sequence[str], meaning: str) -> Check:
-    def check(row: Row) -> tuple[str, str, str] | None:
-        value = row[column]
-        if value in allowed:
-            return None
-        what = f"{value!r} is not {meaning}" if value else "empty"
-        return column, what, did_you_mean(value, allowed, f"write one of {', '.join(allowed)}")
-
-    return check
-
-
-def _known(column: str, known: Collection[str], meaning: str, where: str, *, several: bool = False) -> Check:
-    """Names of something that stands elsewhere; nothing is known where that file cannot be read."""
-
-    def check(row: Row) -> tuple[str, str, str] | None:
-        for name in split_names(row[column]) if several else [row[column]]:
-            if known and name not in known:
-                fix = did_you_mean(normalise_name(name), known, f"write one of {where}, or add it there")
-                return column, f"unknown {meaning} {name!r}", fix
-        return None
-
-    return check
-
-
-def _event_name(row: Row) -> tuple[str, str, str] | None:
-    name = row["event_name"]
-    if not name:
-        return "event_name", "empty", "write the event's name, such as order_completed"
-    if name != normalise_name(name):
-        fix = f"write {normalise_name(name)}: that is how events of this name are read"
-        return "event_name", f"{name!r} is not written as it is read", fix
-    if ";" in name or ":" in name:
-        return "event_name", f"{name!r} holds a semicolon or a colon", "write the name without it"
-    return None
-
-
-def _own_event(events: Collection[str]) -> Check:
-    """A name that is an event here must not be read as another one."""
-
-    def check(row: Row) -> tuple[str, str, str] | None:
-        name = normalise_name(row["source_name"])
-        if name in events and name != row["event_name"]:
-            what = f"{name} is an event of events.csv, and would be read as {row['event_name']}"
-            return "source_name", what, "remove this line, or the one in events.csv"
-        return None
-
-    return check
-
-
-def _expires(row: Row) -> tuple[str, str, str] | None:
-    if row["must_expire"] == "true" and not row["max_age_hours"]:
-        return "max_age_hours", "empty, but must_expire is true", "write after how many hours it is too late"
-    return None
-
-
-def _owed(row: Row) -> tuple[str, str, str] | None:
-    """What is owed to a customer has no pause and leaves nobody out."""
-    for column in ("cooldown_days", "holdout_percent"):
-        if row["is_transactional"] == "true" and row[column] not in ("", "0"):
-            what = f"{row[column]}, but a transactional message is owed to everybody, each time"
-            return column, what, "write 0, or make the kind not transactional"
-    return None
-
-
-def _source_format(contract: Mapping[str, Mapping[str, str]]) -> Check:
-    def check(row: Row) -> tuple[str, str, str] | None:
-        table, (column, _, key), form = row["table_name"], row["column_name"].partition("."), row["format"]
-        columns = contract.get(table, {})
-        if columns and column not in columns:
-            fix = did_you_mean(column, columns, f"write one of {', '.join(columns)}")
-            return "column_name", f"{table} has no column {column!r}", fix
-        kind = "integer" if key else columns.get(column, "timestamp")
-        if kind not in _FORMATS:
-            return "column_name", f"{column} is read as it stands", "remove this line"
-        pattern, meaning, fix = _FORMATS[kind]
-        if not pattern.fullmatch(form):
-            return "format", f"{form!r} is not how {meaning} is written" if form else "empty", fix
-        return None
-
-    return check
-
-
-def _placeholder(row: Row) -> tuple[str, str, str] | None:
-    value = row["placeholder_value"]
-    if value != value.lower():
-        return (
-            "placeholder_value",
-            f"{value!r} has capitals, and values are compared in lower case",
-            "write it in lower case",
-        )
-    if not any(c.isalnum() for c in value):
-        fix = "remove it: a value without a letter or digit is blank anyway"
-        return "placeholder_value", f"{value!r} has no letter and no digit", fix
-    return None
-
-
-def _suppressed(row: Row) -> tuple[str, str, str] | None:
-    if not row["user_id"] and not row["address"]:
-        return (
-            "user_id",
-            "neither user_id nor address is given, so nobody is suppressed",
-            "fill in one of the two",
-        )
-    return None
-
-
-def _timestamp(row: Row) -> tuple[str, str, str] | None:
-    value = row["added_at"]
-    try:
-        datetime.fromisoformat(value.replace("Z", "+00:00"))
-    except ValueError:
-        return (
-            "added_at",
-            "not a time" if value else "empty",
-            "write it as 2024-03-11 09:30:00 (UTC)",
-        )
-    return None
-
-
-def _merge_tag(row: Row) -> tuple[str, str, str] | None:
-    pattern, example = _TAG_FORMS.get(row["dialect"], (r".+", ""))
-    value = row["merge_tag"]
-    if re.fullmatch(pattern, value):
-        return None
-    what = f"{value!r} is not how a tag of {row['dialect']} is written here" if value else "empty"
-    return "merge_tag", what, f"write {example}" if example else "write the tag"
-
-
-def _known_merge_field(known: Collection[str]) -> Check:
-    def check(row: Row) -> tuple[str, str, str] | None:
-        value = row["merge_field"]
-        if not value or value in known:
-            return None
-        fix = "write one of merge_fields.csv, or leave it empty when the e-mail service fills the tag in"
-        return "merge_field", f"unknown merge field {value!r}", fix
-
-    return check
-
-
-TICKET_STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
-REPORT_TYPES = (
-    "sent",
-    "delivered",
-    "opened",
-    "clicked",
-    "bounced_hard",
-    "bounced_soft",
-    "complained",
-    "unsubscribed",
-    "resubscribed",
-)
-"""What can happen to a message: the event types of the landing contract."""
-
 IGNORED = "ignored"
 """Stands in a vocabulary for a word that means nothing here."""
+
+# an address of each channel, as macros/rules/addresses.sql has it; whoever writes `all` has no number in mind that is no number
+_EMAIL = (
+    r"(?=.{1,254}\Z)(?!.*@.*[A-Za-z0-9-]{64})(?!\.|.*\.\.|.*\.@)"
+    r"[^@\s]{1,64}@([A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+)
+_PHONE = r"\+[1-9][0-9]{6,14}"
+_TOKEN = r"(?![-+0-9().]+\Z)(?=.*\w)[^@\s]+"
+_ADDRESSES = {
+    "email": (re.compile(_EMAIL), "write one address alone, such as ann@example.com"),
+    "sms": (re.compile(_PHONE), "write one number, + and digits only, such as +49301234567"),
+    "push": (re.compile(r".*\w.*"), "write the token as the profiles have it"),
+    "all": (
+        re.compile(f"{_EMAIL}|{_PHONE}|{_TOKEN}"),
+        "write one address alone: ann@example.com, +49301234567 or a push token",
+    ),
+}
+
+# what macros/reading/boolean_of_text.sql reads of any source, before the words that one declares
+USUAL_WORDS = {
+    True: ("true", "t", "yes", "y", "1", "1.0", "on", "subscribed"),
+    False: ("false", "f", "no", "n", "0", "0.0", "off", "unsubscribed"),
+}
 
 # what a line of source_formats.csv may declare: by the type of the column, what it is and how to write it
 _FORMATS = {
@@ -284,239 +91,420 @@ _FORMATS = {
         "write the source's words for yes and for no: ja|nein",
     ),
 }
-RETENTION = ("lists", "data_docs", "decisions", "dispatches", "runs", "logs", "previews")
-"""What seeds/retention.csv speaks of."""
+Row = dict[str, str]
 
-_CHANNEL_FIX = "write email, sms, push or all"
-_NOT_LOOKED_AT = "then it is not looked at"
+
+class _SeedRow(BaseModel):
+    """A row of a seed: a field a column. The context of its rules has the whole row, and what other files hold."""
+
+    # Python's own patterns know what is behind and ahead
+    model_config = ConfigDict(frozen=True, regex_engine="python-re")
+
+
+def _column(fix: str = "", empty: str = "") -> Any:
+    """A column: what to write where it is wrong, and what it means when it is empty."""
+    return Field(json_schema_extra={"fix": fix, "empty": empty})
+
+
+def _spelled(pattern: str, kind: Literal["int_parsing", "decimal_parsing"]) -> BeforeValidator:
+    """A number as DuckDB reads it too: no `1_000`, no `1e3`."""
+
+    def check(value: str) -> str | None:
+        if value and not re.fullmatch(pattern, value):
+            raise PydanticKnownError(kind, {"error": ""})
+        return value or None
+
+    return BeforeValidator(check)
+
+
+def _row(info: ValidationInfo) -> Row:
+    """The row as it stands."""
+    return dict((info.context or {})["row"])
+
+
+def _elsewhere(info: ValidationInfo, what: str) -> Any:
+    """What another file holds; nothing where it cannot be read."""
+    return (info.context or {})["known"].get(what, ())
+
+
+def _known(what: str, otherwise: str, *, several: bool = False, may_be_empty: bool = False) -> AfterValidator:
+    """Names of something that stands elsewhere; nothing is known where that file cannot be read."""
+
+    def check(value: str, info: ValidationInfo) -> str:
+        known = _elsewhere(info, f"{what}s")
+        for name in split_names(value) if several else [value]:
+            if known and name not in known and not (may_be_empty and not name):
+                raise wrong(f"unknown {what} {name!r}", did_you_mean(normalise_name(name), known, otherwise))
+        return value
+
+    return AfterValidator(check)
+
+
+_WHOLE = _spelled(r"-?[0-9]{1,18}", "int_parsing")
+_NUMBER = _spelled(r"-?[0-9]{1,18}(\.[0-9]+)?", "decimal_parsing")
+_NAME = "write a plain name: lower-case letters, digits and _, a letter first"
+_EVENTS, _TOPICS = "write one of events.csv, or add it there", "write one of topics.csv, or add it there"
+_SEGMENTS = f"write one of {SEGMENT_FLAGS_SQL}, or add it there"
+_FIELDS = "write one of merge_fields.csv, or leave it empty when the e-mail service fills the tag in"
 _NO_DEFAULT = "then a new campaign of the kind begins without it"
-_NAME_FIX = "write a plain name: lower-case letters, digits and _, a letter first"
+_NOT_LOOKED_AT = "then it is not looked at"
+
+Filled = Annotated[str, StringConstraints(pattern=r"^.*\S.*\Z")]
+PlainName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\Z")]
+YesNo = Annotated[Literal["true", "false"], _column("write true or false")]
+OneChannel = Annotated[Literal["email", "sms", "push", "all"], _column("write email, sms, push or all")]
+ReportType = Literal[
+    "sent",
+    "delivered",
+    "opened",
+    "clicked",
+    "bounced_hard",
+    "bounced_soft",
+    "complained",
+    "unsubscribed",
+    "resubscribed",
+]
+Source = Literal[
+    "users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"
+]
+Days = Annotated[int, Field(ge=1, le=365), _WHOLE]
+Age = Annotated[int | None, Field(ge=0, le=2160), _WHOLE]
+Percent = Annotated[Decimal, Field(ge=0, le=100), _NUMBER]
+PercentOrNone = Annotated[Decimal | None, Field(ge=0, le=100), _NUMBER]
+KnownEvent = Annotated[str, _known("event", _EVENTS)]
+KnownEvents = Annotated[str, _known("event", _EVENTS, several=True)]
+KnownSegments = Annotated[str, _known("segment", _SEGMENTS, several=True)]
+
+
+def _event_name(name: str) -> str:
+    if not name:
+        raise wrong("empty", "write the event's name, such as order_completed")
+    if name != normalise_name(name):
+        fix = f"write {normalise_name(name)}: that is how events of this name are read"
+        raise wrong(f"{name!r} is not written as it is read", fix)
+    if ";" in name or ":" in name:
+        raise wrong(f"{name!r} holds a semicolon or a colon", "write the name without it")
+    return name
+
+
+class _Event(_SeedRow):
+    event_name: Annotated[str, AfterValidator(_event_name)]
+    description: Filled = _column("say what has happened")
+
+
+class _EventName(_SeedRow):
+    source_name: Filled = _column("write the name that the other system sends")
+    event_name: KnownEvent
+
+    @field_validator("source_name")
+    @classmethod
+    def _is_no_other_event(cls, value: str, info: ValidationInfo) -> str:
+        name, read_as = normalise_name(value), _row(info)["event_name"]
+        if name in _elsewhere(info, "events") and name != read_as:
+            what = f"{name} is an event of events.csv, and would be read as {read_as}"
+            raise wrong(what, "remove this line, or the one in events.csv")
+        return value
+
+
+class _Topic(_SeedRow):
+    topic: Annotated[str, StringConstraints(pattern=r"^(?!all\Z)[a-z][a-z0-9_]*\Z")] = _column(
+        f"{_NAME}; all stands for every topic"
+    )
+    description: Filled = _column("say what messages of the topic are about")
+
+
+class _Kind(_SeedRow):
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*\Z")] = _column(_NAME)
+    description: Filled = _column("say what campaigns of the kind are for")
+    must_be_in: KnownSegments
+    must_exclude: KnownSegments
+    must_cancel_on: KnownEvents
+    must_expire: YesNo
+    is_transactional: YesNo
+    topic: Annotated[str, _known("topic", _TOPICS, may_be_empty=True)]
+    content_group: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]*)?\Z")] = _column(_NAME)
+    trigger_event: Annotated[str, _known("event", _EVENTS, may_be_empty=True)]
+    min_age_hours: Age = _column(empty=_NO_DEFAULT)
+    max_age_hours: Age = _column(empty=_NO_DEFAULT)
+    cooldown_days: Annotated[int, Field(ge=0, le=3650), _WHOLE]
+    holdout_percent: Percent
+    success_event: KnownEvent
+    success_window_days: Days
+
+    @field_validator("max_age_hours")
+    @classmethod
+    def _expires(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is None and _row(info)["must_expire"] == "true":
+            raise wrong("empty, but must_expire is true", "write after how many hours it is too late")
+        return value
+
+    @field_validator("cooldown_days", "holdout_percent")
+    @classmethod
+    def _is_owed(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        """What is owed to a customer has no pause and leaves nobody out."""
+        if value and _row(info)["is_transactional"] == "true":
+            what = f"{value}, but a transactional message is owed to everybody, each time"
+            raise wrong(what, "write 0, or make the kind not transactional")
+        return value
+
+
+class _TicketStatus(_SeedRow):
+    source_status: Filled = _column("write the word in the ticket")
+    status: Literal["new", "open", "pending", "hold", "solved", "closed"]
+
+
+class _ReportType(_SeedRow):
+    source_type: Filled = _column("write the word in the report")
+    event_type: Literal[ReportType, "ignored"]
+
+
+class _ReportChannel(_SeedRow):
+    source_channel: Filled = _column("write the word in the report")
+    channel: Literal["email", "sms", "push", "ignored"]
+
+
+def _landing_type(row: Row, columns: Mapping[str, str]) -> str:
+    """The type of the column that a line of source_formats.csv is about; what is in JSON is a number."""
+    column, _, key = row["column_name"].partition(".")
+    return "integer" if key else columns.get(column, "timestamp")
+
+
+class _SourceFormat(_SeedRow):
+    table_name: Source
+    column_name: str
+    format: str
+
+    @field_validator("column_name")
+    @classmethod
+    def _is_a_column(cls, value: str, info: ValidationInfo) -> str:
+        row, column = _row(info), value.partition(".")[0]
+        columns = _elsewhere(info, "landing").get(row["table_name"], {})
+        if columns and column not in columns:
+            fix = did_you_mean(column, columns, f"write one of {', '.join(columns)}")
+            raise wrong(f"{row['table_name']} has no column {column!r}", fix)
+        if _landing_type(row, columns) not in _FORMATS:
+            raise wrong(f"{column} is read as it stands", "remove this line")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _is_a_format(cls, value: str, info: ValidationInfo) -> str:
+        row = _row(info)
+        columns = _elsewhere(info, "landing").get(row["table_name"], {})
+        pattern, meaning, fix = _FORMATS.get(_landing_type(row, columns), (re.compile(".*"), "", ""))
+        if not pattern.fullmatch(value):
+            raise wrong(f"{value!r} is not how {meaning} is written" if value else "empty", fix)
+        if meaning == _FORMATS["boolean"][1]:
+            yes, no = value.lower().split("|")
+            if yes == no or yes in USUAL_WORDS[False] or no in USUAL_WORDS[True]:
+                what = f"{value!r} would read a no as a yes"
+                raise wrong(what, f"write the word for yes first, and another one for no: {no}|{yes}")
+        return value
+
+
+class _FrequencyCap(_SeedRow):
+    channel: OneChannel
+    window_days: Days
+    max_messages: Annotated[int, Field(ge=0, le=1000), _WHOLE]
+
+
+_OWN_COLUMNS = (
+    *("user_id", "dispatch_id", "campaign_id", "channel", "address", "variant", "send_at", "valid_until"),
+    *("cancel_on", "merge_values", "blank_fields", "unsafe_fields", "placeholder_fields", "blank_pattern"),
+)
+"""Columns that stand beside those of the merge fields, in the models and on the lists."""
+
+
+class _MergeField(_SeedRow):
+    merge_field: PlainName = _column("write a plain name: lower-case letters, digits and _")
+    description: Filled = _column("say in a few words where the value comes from")
+    is_personal: YesNo
+
+    @field_validator("merge_field")
+    @classmethod
+    def _is_free(cls, value: str, info: ValidationInfo) -> str:
+        """A merge field becomes a column, so it cannot be called as another one beside it; and its tag must be its own."""
+        if value in _OWN_COLUMNS:
+            raise wrong(f"{value!r} is the name of another column of the lists", "choose another name")
+        tag = _usual_tag("mailchimp", value)
+        if value in _elsewhere(info, "fields with a taken tag"):
+            fix = f"add a line to merge_tags.csv: mailchimp,<another tag>,{value}"
+            raise wrong(f"its tag at Mailchimp would be {tag}, which is in use", fix)
+        return value
+
+
+class _MergeTag(_SeedRow):
+    dialect: Literal["braze", "mailchimp", "handlebars"]
+    merge_tag: str
+    merge_field: Annotated[str, _known("merge field", _FIELDS, may_be_empty=True)]
+
+    @field_validator("merge_tag")
+    @classmethod
+    def _is_a_tag(cls, value: str, info: ValidationInfo) -> str:
+        dialect = _row(info)["dialect"]
+        pattern, example = _TAG_FORMS.get(dialect, (r".+", ""))
+        if not re.fullmatch(pattern, value):
+            what = f"{value!r} is not how a tag of {dialect} is written here" if value else "empty"
+            raise wrong(what, f"write {example}" if example else "write the tag")
+        return value
+
+
+class _SourceLimit(_SeedRow):
+    table_name: Source
+    max_age_hours: Annotated[int | None, Field(ge=1, le=8760), _WHOLE] = _column(empty=_NOT_LOOKED_AT)
+    max_shrink_percent: PercentOrNone = _column(empty=_NOT_LOOKED_AT)
+    holds_back: Literal["all", "with_segments"] = _column(
+        "write all, or with_segments (campaigns with a segment or an exclusion)"
+    )
+    max_quarantined_percent: PercentOrNone = _column(empty="then it is 20")
+
+
+class _PlaceholderValue(_SeedRow):
+    placeholder_value: str
+
+    @field_validator("placeholder_value")
+    @classmethod
+    def _is_compared(cls, value: str) -> str:
+        if value != value.lower():
+            what = f"{value!r} has capitals, and values are compared in lower case"
+            raise wrong(what, "write it in lower case")
+        if not any(c.isalnum() for c in value):
+            fix = "remove it: a value without a letter or digit is blank anyway"
+            raise wrong(f"{value!r} has no letter and no digit", fix)
+        return value
+
+
+class _Place(_SeedRow):
+    place_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*\Z")] = _column(
+        "write lower-case letters, digits and _"
+    )
+    name: Filled = _column("give the place the name that customers read")
+    latitude: Annotated[Decimal, Field(ge=-90, le=90), _NUMBER]
+    longitude: Annotated[Decimal, Field(ge=-180, le=180), _NUMBER]
+    radius_m: Annotated[Decimal | None, Field(ge=1, le=100_000), _NUMBER] = _column(empty="then it is 50")
+
+
+class _GlobalSuppression(_SeedRow):
+    channel: OneChannel
+    user_id: str
+    address: str
+    reason: Filled = _column("say in one line why, so that somebody can lift it one day")
+    added_at: str
+
+    @field_validator("user_id")
+    @classmethod
+    def _is_somebody(cls, value: str, info: ValidationInfo) -> str:
+        if not value and not _row(info)["address"]:
+            raise wrong(
+                "neither user_id nor address is given, so nobody is suppressed", "fill in one of the two"
+            )
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def _can_be_one(cls, value: str, info: ValidationInfo) -> str:
+        """A line with an address that nobody can have stops nobody."""
+        pattern, fix = _ADDRESSES.get(_row(info)["channel"], _ADDRESSES["all"])
+        if value and not (pattern.fullmatch(value) and value.isprintable()):
+            raise wrong("no message goes to such an address, so it stops nobody", fix)
+        return value
+
+    @field_validator("added_at")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        try:
+            datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            what = "not a time" if value else "empty"
+            raise wrong(what, "write it as 2024-03-11 09:30:00 (UTC)") from None
+        return value
+
+
+class _EspCampaign(_SeedRow):
+    esp: Annotated[str, StringConstraints(pattern=r"^[a-z]+\Z")] = _column(
+        "write the name that `sendworthy ingest --from` takes"
+    )
+    esp_campaign_id: Filled = _column("write the campaign's id at the provider")
+    campaign_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\Z")] = _column(
+        "write the campaign's id here"
+    )
+
+
+class _Retention(_SeedRow):
+    what: Literal["lists", "data_docs", "decisions", "dispatches", "runs", "logs", "previews"]
+    keep_days: Annotated[int, Field(ge=1, le=36_500), _WHOLE]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A seed file: what its rows look like, and the columns that make one unique.
+
+    The rows of a `vocabulary` are unique by what their first column is read as: `Order Completed` is `order_completed`.
+    """
+
+    name: str
+    row: type[_SeedRow]
+    unique: tuple[str, ...]
+    may_be_empty: bool = False
+    vocabulary: bool = False
+    is_personal: bool = False
+    """Its rows are about people: no value of them is shown."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Its header."""
+        return tuple(self.row.model_fields)
+
+    @property
+    def path(self) -> str:
+        """Relative to the project."""
+        return f"{SEEDS_DIR}/{self.name}.csv"
+
+
 SEEDS: tuple[Seed, ...] = (
+    Seed("events", _Event, ("event_name",)),
+    Seed("event_names", _EventName, ("source_name",), may_be_empty=True, vocabulary=True),
+    Seed("topics", _Topic, ("topic",), may_be_empty=True),
+    Seed("kinds", _Kind, ("kind",)),
+    Seed("ticket_statuses", _TicketStatus, ("source_status",), vocabulary=True),
+    Seed("report_types", _ReportType, ("source_type",), vocabulary=True),
+    Seed("report_channels", _ReportChannel, ("source_channel",), vocabulary=True),
+    Seed("source_formats", _SourceFormat, ("table_name", "column_name"), may_be_empty=True),
+    Seed("frequency_caps", _FrequencyCap, ("channel", "window_days"), may_be_empty=True),
+    Seed("merge_fields", _MergeField, ("merge_field",)),
+    Seed("merge_tags", _MergeTag, ("dialect", "merge_tag"), may_be_empty=True),
+    Seed("source_limits", _SourceLimit, ("table_name",), may_be_empty=True),
+    Seed("placeholder_values", _PlaceholderValue, ("placeholder_value",)),
+    Seed("places", _Place, ("place_id",), may_be_empty=True),
     Seed(
-        "events",
-        ("event_name", "description"),
-        ("event_name",),
-        (_event_name, _matches("description", r".*\S.*", "say what has happened")),
-    ),
-    Seed(
-        "event_names",
-        ("source_name", "event_name"),
-        ("source_name",),
-        (_matches("source_name", r".*\S.*", "write the name that the other system sends"),),
-        may_be_empty=True,
-        vocabulary=True,
-    ),
-    Seed(
-        "topics",
-        ("topic", "description"),
-        ("topic",),
-        (
-            _matches("topic", r"(?!all$)[a-z][a-z0-9_]*", f"{_NAME_FIX}; all stands for every topic"),
-            _matches("description", r".*\S.*", "say what messages of the topic are about"),
-        ),
-        may_be_empty=True,
-    ),
-    Seed(
-        "kinds",
-        (
-            *("kind", "description", "must_be_in", "must_exclude", "must_cancel_on", "must_expire"),
-            *(
-                "is_transactional",
-                "topic",
-                "content_group",
-                "trigger_event",
-                "min_age_hours",
-                "max_age_hours",
-            ),
-            *("cooldown_days", "holdout_percent", "success_event", "success_window_days"),
-        ),
-        ("kind",),
-        (
-            _matches("kind", r"[a-z][a-z0-9]*(_[a-z0-9]+)*", _NAME_FIX),
-            _matches("description", r".*\S.*", "say what campaigns of the kind are for"),
-            _matches("must_expire", "true|false", "write true or false"),
-            _matches("is_transactional", "true|false", "write true or false"),
-            _matches("content_group", r"([a-z][a-z0-9_]*)?", _NAME_FIX),
-            _number_or_empty("min_age_hours", 0, 2160, whole=True, empty=_NO_DEFAULT),
-            _number_or_empty("max_age_hours", 0, 2160, whole=True, empty=_NO_DEFAULT),
-            _number("cooldown_days", 0, 3650, whole=True),
-            _number("holdout_percent", 0, 100, whole=False),
-            _number("success_window_days", 1, 365, whole=True),
-            _expires,
-            _owed,
-        ),
-    ),
-    Seed(
-        "ticket_statuses",
-        ("source_status", "status"),
-        ("source_status",),
-        (
-            _matches("source_status", r".*\S.*", "write the word in the ticket"),
-            _one_of("status", TICKET_STATUSES, "a status"),
-        ),
-        vocabulary=True,
-    ),
-    Seed(
-        "report_types",
-        ("source_type", "event_type"),
-        ("source_type",),
-        (
-            _matches("source_type", r".*\S.*", "write the word in the report"),
-            _one_of("event_type", (*REPORT_TYPES, IGNORED), "what can happen to a message"),
-        ),
-        vocabulary=True,
-    ),
-    Seed(
-        "report_channels",
-        ("source_channel", "channel"),
-        ("source_channel",),
-        (
-            _matches("source_channel", r".*\S.*", "write the word in the report"),
-            _one_of("channel", (*CHANNELS, IGNORED), "a channel"),
-        ),
-        vocabulary=True,
-    ),
-    Seed(
-        "source_formats",
-        ("table_name", "column_name", "format"),
-        ("table_name", "column_name"),
-        (_one_of("table_name", SOURCES, "a table of the landing zone"),),
-        may_be_empty=True,
-    ),
-    Seed(
-        "frequency_caps",
-        ("channel", "window_days", "max_messages"),
-        ("channel", "window_days"),
-        (
-            _matches("channel", "email|sms|push|all", _CHANNEL_FIX),
-            _number("window_days", 1, 365, whole=True),
-            _number("max_messages", 0, 1000, whole=True),
-        ),
-        may_be_empty=True,
-    ),
-    Seed(
-        "merge_fields",
-        ("merge_field", "description", "is_personal"),
-        ("merge_field",),
-        (
-            _matches(
-                "merge_field", r"[a-z][a-z0-9_]*", "write a plain name: lower-case letters, digits and _"
-            ),
-            _matches("description", r".*\S.*", "say in a few words where the value comes from"),
-            _matches("is_personal", "true|false", "write true or false"),
-        ),
-    ),
-    Seed(
-        "merge_tags",
-        ("dialect", "merge_tag", "merge_field"),
-        ("dialect", "merge_tag"),
-        (
-            _matches("dialect", "|".join(TAG_DIALECTS), f"write {', '.join(TAG_DIALECTS)}"),
-            _merge_tag,
-        ),
-        may_be_empty=True,
-    ),
-    Seed(
-        "source_limits",
-        ("table_name", "max_age_hours", "max_shrink_percent", "holds_back", "max_quarantined_percent"),
-        ("table_name",),
-        (
-            _matches("table_name", "|".join(SOURCES), f"write {', '.join(SOURCES[:-1])} or {SOURCES[-1]}"),
-            _number_or_empty("max_age_hours", 1, 8760, whole=True, empty=_NOT_LOOKED_AT),
-            _number_or_empty("max_shrink_percent", 0, 100, whole=False, empty=_NOT_LOOKED_AT),
-            _number_or_empty("max_quarantined_percent", 0, 100, whole=False, empty="then it is 20"),
-            _matches(
-                "holds_back",
-                "all|with_segments",
-                "write all, or with_segments (campaigns with a segment or an exclusion)",
-            ),
-        ),
-        may_be_empty=True,
-    ),
-    Seed("placeholder_values", ("placeholder_value",), ("placeholder_value",), (_placeholder,)),
-    Seed(
-        "places",
-        ("place_id", "name", "latitude", "longitude", "radius_m"),
-        ("place_id",),
-        (
-            _matches("place_id", r"[a-z0-9][a-z0-9_]*", "write lower-case letters, digits and _"),
-            _matches("name", r".*\S.*", "give the place the name that customers read"),
-            _number("latitude", -90, 90, whole=False),
-            _number("longitude", -180, 180, whole=False),
-            _number_or_empty("radius_m", 1, 100_000, whole=False, empty="then it is 50"),
-        ),
-        may_be_empty=True,
-    ),
-    Seed(
-        "global_suppressions",
-        ("channel", "user_id", "address", "reason", "added_at"),
-        ("channel", "user_id", "address"),
-        (
-            _matches("channel", "email|sms|push|all", _CHANNEL_FIX, is_personal=True),
-            _suppressed,
-            _matches(
-                "reason",
-                r".*\S.*",
-                "say in one line why, so that somebody can lift it one day",
-                is_personal=True,
-            ),
-            _timestamp,
-        ),
+        *("global_suppressions", _GlobalSuppression, ("channel", "user_id", "address")),
         may_be_empty=True,
         is_personal=True,
     ),
-    Seed(
-        "esp_campaigns",
-        ("esp", "esp_campaign_id", "campaign_id"),
-        ("esp", "esp_campaign_id"),
-        (
-            _matches("esp", r"[a-z]+", "write the name that `sendworthy ingest --from` takes"),
-            _matches("esp_campaign_id", r".*\S.*", "write the campaign's id at the provider"),
-            _matches("campaign_id", r"[a-z0-9_]+", "write the campaign's id here"),
-        ),
-        may_be_empty=True,
-    ),
-    Seed(
-        "retention",
-        ("what", "keep_days"),
-        ("what",),
-        (
-            _matches("what", "|".join(RETENTION), f"write {', '.join(RETENTION)}"),
-            _number("keep_days", 1, 36_500, whole=True),
-        ),
-    ),
+    Seed("esp_campaigns", _EspCampaign, ("esp", "esp_campaign_id"), may_be_empty=True),
+    Seed("retention", _Retention, ("what",)),
 )
+
+SOURCES: tuple[str, ...] = get_args(Source)
+"""The tables of the landing zone."""
+REPORT_TYPES: tuple[str, ...] = get_args(ReportType)
+"""What can happen to a message: the event types of the landing contract."""
+RETENTION: tuple[str, ...] = get_args(_Retention.model_fields["what"].annotation)
+"""What seeds/retention.csv speaks of."""
 
 
 def validate_settings(project_dir: Path) -> list[Problem]:
     """All problems of the settings seeds of a project; empty when they can be used. Reads only."""
-    problems: list[Problem] = []
-    references = _references(project_dir)
-    for seed in SEEDS:
-        seed = replace(seed, checks=(*seed.checks, *references.get(seed.name, ())))
-        problems.extend(_validate(project_dir, seed))
-    return problems or list(_too_short(project_dir))
-
-
-def _references(project_dir: Path) -> dict[str, tuple[Check, ...]]:
-    """What the rows of a seed say about other files; where one cannot be read, that file has the problem."""
-    fields = {row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")} - {""}
-    events, topics = read_events(project_dir), read_topics(project_dir)
-    segments = read_segments(project_dir)
-    event = "events.csv"
-    return {
-        "merge_tags": (_known_merge_field(fields),) if fields else (),
-        "event_names": (_known("event_name", events, "event", event), _own_event(events)),
-        "kinds": (
-            _known("must_be_in", segments, "segment", SEGMENT_FLAGS_SQL, several=True),
-            _known("must_exclude", segments, "segment", SEGMENT_FLAGS_SQL, several=True),
-            _known("must_cancel_on", events, "event", event, several=True),
-            _known("trigger_event", {*events, ""} if events else (), "event", event),
-            _known("success_event", events, "event", event),
-            _known("topic", {*topics, ""} if topics else (), "topic", "topics.csv"),
-        ),
-        "source_formats": (_source_format(_landing_columns(project_dir)),),
+    known = {
+        "events": read_names(project_dir, "events"),
+        "topics": read_names(project_dir, "topics"),
+        "segments": read_segments(project_dir),
+        "merge fields": read_names(project_dir, "merge_fields"),
+        "landing": _landing_columns(project_dir),
+        "fields with a taken tag": _without_own_tag(project_dir),
     }
+    problems = [problem for seed in SEEDS for problem in _validate(project_dir, seed, known)]
+    return problems or list(_too_short(project_dir))
 
 
 def _landing_columns(project_dir: Path) -> dict[str, dict[str, str]]:
@@ -576,21 +564,49 @@ def _least_days(project_dir: Path) -> dict[str, tuple[int, str]]:
 
 def validate_seed(project_dir: Path, name: str) -> list[Problem]:
     """All problems of one seed of a project; empty when it can be used. Reads only."""
-    return [problem for seed in SEEDS if seed.name == name for problem in _validate(project_dir, seed)]
+    known = {"landing": _landing_columns(project_dir)}
+    return [problem for seed in SEEDS if seed.name == name for problem in _validate(project_dir, seed, known)]
 
 
 def read_merge_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
     """Each dialect's merge tags: tag -> merge field, or None where the e-mail service fills the tag in.
 
-    Every dialect is a key. Rows that are wrong are left out, and a file that cannot be read has no rows:
-    `validate_settings` says what is wrong with them.
+    Every dialect is a key. A merge field without a line of its own has the usual tag. Rows that are wrong are left out,
+    and a file that cannot be read has no rows: `validate_settings` says what is wrong with them.
     """
+    tags = _written_tags(project_dir)
+    fields = [row.get("merge_field") or "" for row in read_seed(project_dir, "merge_fields")]
+    for dialect in TAG_DIALECTS:
+        for field in sorted({*fields} - {"", *tags[dialect].values()}):
+            tags[dialect].setdefault(_usual_tag(dialect, field), field)
+    return tags
+
+
+def _usual_tag(dialect: str, field: str) -> str:
+    """The tag of a merge field that merge_tags.csv does not name: the name under which the lists have it."""
+    if dialect == "braze":
+        return f"custom_attribute.${{{field}}}"
+    # as in marts.merge_field_tags, which names the members of lists
+    return field.upper().replace("_", "")[:10] if dialect == "mailchimp" else field
+
+
+def _written_tags(project_dir: Path) -> dict[str, dict[str, str | None]]:
+    """Each dialect's tags as merge_tags.csv has them."""
     tags: dict[str, dict[str, str | None]] = {dialect: {} for dialect in DIALECTS}
     for row in read_seed(project_dir, "merge_tags"):
         dialect, tag = row.get("dialect") or "", row.get("merge_tag") or ""
         if dialect in TAG_DIALECTS and tag:
             tags[dialect].setdefault(tag, row.get("merge_field") or None)
     return tags
+
+
+def _without_own_tag(project_dir: Path) -> set[str]:
+    """The merge fields without a line in merge_tags.csv whose tag at Mailchimp, which is short, another field has too."""
+    tags = _written_tags(project_dir)["mailchimp"]
+    fields = read_names(project_dir, "merge_fields") - {*tags.values()}
+    usual = {field: _usual_tag("mailchimp", field) for field in fields}
+    taken = Counter(usual.values())
+    return {field for field, tag in usual.items() if tag in tags or taken[tag] > 1}
 
 
 @dataclass(frozen=True)
@@ -636,20 +652,16 @@ def read_kinds(project_dir: Path) -> dict[str, Kind]:
     }
 
 
-def read_events(project_dir: Path) -> set[str]:
-    """The events that campaigns may name; none when the file cannot be read."""
-    return {row.get("event_name") or "" for row in read_seed(project_dir, "events")} - {""}
+def read_names(project_dir: Path, seed: str) -> set[str]:
+    """What a seed lists in its first column, as campaigns and other seeds may name it; none when it cannot be read."""
+    (column,) = (known.columns[0] for known in SEEDS if known.name == seed)
+    return {(row.get(column) or "").strip() for row in read_seed(project_dir, seed)} - {""}
 
 
 def read_event_names(project_dir: Path) -> dict[str, str]:
     """Our name of an event by the name (normalised) that another system has for it."""
     rows = read_seed(project_dir, "event_names")
     return {normalise_name(row.get("source_name") or ""): row.get("event_name") or "" for row in rows}
-
-
-def read_topics(project_dir: Path) -> set[str]:
-    """The topics that customers can opt out of; none when the file cannot be read."""
-    return {row.get("topic") or "" for row in read_seed(project_dir, "topics")} - {""}
 
 
 def read_segments(project_dir: Path) -> set[str]:
@@ -670,7 +682,7 @@ def read_seed(project_dir: Path, name: str) -> list[dict[str, str | None]]:
         return []
 
 
-def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
+def _validate(project_dir: Path, seed: Seed, known: Mapping[str, Any]) -> list[Problem]:
     try:
         text = read_file(project_dir / seed.path, project_dir, MAX_SEED).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -698,7 +710,7 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
             if not cells:
                 continue
             rows += 1
-            problems.extend(_validate_row(seed, line, cells, seen))
+            problems.extend(_validate_row(seed, line, cells, known, seen))
     except csv.Error as error:
         fix = "put a value that holds a comma or a quote in double quotes, and double the quotes in it"
         problems.append(Problem(f"{seed.path}:{reader.line_num}", "", f"not CSV: {error}", fix))
@@ -710,7 +722,11 @@ def _validate(project_dir: Path, seed: Seed) -> list[Problem]:
 
 
 def _validate_row(
-    seed: Seed, line: int, cells: Sequence[str], seen: dict[tuple[str, ...], tuple[int, Row]]
+    seed: Seed,
+    line: int,
+    cells: Sequence[str],
+    known: Mapping[str, Any],
+    seen: dict[tuple[str, ...], tuple[int, Row]],
 ) -> list[Problem]:
     at = f"{seed.path}:{line}"
     if len(cells) != len(seed.columns):
@@ -722,10 +738,18 @@ def _validate_row(
         for column, value in row.items()
         if value != value.strip()
     ]
-    for check in seed.checks:
-        found = check(row)
-        if found is not None:
-            problems.append(Problem(at, *found))
+    row = {column: value.strip() for column, value in row.items()}
+    try:
+        seed.row.model_validate(row, context={"known": known, "row": row})
+    except ValidationError as error:
+        problems += [
+            Problem(
+                at,
+                str(one["loc"][0]),
+                *in_words(one, seed.row, is_csv=True, is_personal=seed.is_personal),
+            )
+            for one in error.errors(include_url=False)
+        ]
     compared = normalise_name if seed.vocabulary else str.lower
     key = tuple(compared(row[column]) for column in seed.unique)
     before, other = seen.setdefault(key, (line, row))

@@ -7,7 +7,7 @@ It is python-liquid with these differences, each so that a rendering here says w
   not), and no filter makes the word "None" of it.
 - a text that looks like a number is compared with a number as one: `{% if loyalty_points > 100 %}`.
 - `{% abort_message %}` ends the message: Braze then sends nothing.
-- each output statement tells the rendering's trace what it printed, and which merge fields it printed it from.
+- each output statement records in the rendering's trace what it printed, and from which merge fields.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def analyse_template(
         analyst.finish()
     if len(result.problems) > MAX_PROBLEMS:
         more = f"and {len(result.problems) - MAX_PROBLEMS:,} more problems"
-        fix = "mend the first ones; the others may go with them"
+        fix = "fix the first ones; the others may go with them"
         result.problems[MAX_PROBLEMS:] = [Problem(path, "template", more, fix)]
     return result
 
@@ -303,7 +303,7 @@ def _not_liquid(error: Exception, source: str, path: str, part: str, first_line:
             # noticed at the end of the text, or at the end of another block; the mistake is where it was opened
             index = opened
         what = f"not valid Liquid: {getattr(error, 'message', error)}"
-        fix = "mend the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
+        fix = "fix the tag on this line; each {% if %}, {% for %}, {% case %} needs its end, each {{ its }}"
         if dialect := next((name for sign, name in _SIGNS.items() if sign in source), None):
             fix = f"is it written for {dialect}? Then say dialect: {dialect} in the front matter. Else {fix}"
     return Problem(f"{path}:{_line(source, index, part, first_line)}", part, what, fix)
@@ -611,7 +611,7 @@ class _Analyst:
                     name = partial
         where = self._at(name, token.start_index if token is not None else 0)
         why = getattr(error, "message", "") or type(error).__name__
-        fix = f"mend the expression on this line; a loop may run {MAX_LOOPS:,} times in all, and a value is a text"
+        fix = f"fix the expression on this line; a loop may run {MAX_LOOPS:,} times in all, and a value is a text"
         return where, part, f"cannot be rendered: {why}", fix
 
     def _warn(self) -> None:

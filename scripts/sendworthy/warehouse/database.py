@@ -1,4 +1,4 @@
-"""The night's DuckDB files: the one that is built aside, and the published one that people query."""
+"""The night's DuckDB files: the one that is being built, and the published one that people query."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from sendworthy.foundation.durable_files import flush, make_folder, swap_in
 from sendworthy.foundation.errors import BuildError, SettingsError, did_you_mean
 from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
+from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
+from sendworthy.warehouse.statements import literal, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # What lives longer than a night, and is carried from the published file into the next build.
 CARRIED_TABLES = (
@@ -30,40 +35,8 @@ CARRIED_TABLES = (
 )
 
 
-# What is appended night by night: (column, type), as the macro ledger_table has it.
-LEDGERS = {
-    "decisions": (
-        *(("as_of", "timestamp"), ("user_id", "varchar"), ("campaign_id", "varchar"), ("channel", "varchar")),
-        *(("decision", "varchar"), ("primary_reason", "varchar"), ("reasons", "varchar[]")),
-        *(("variant", "varchar"), ("trigger_at", "timestamp"), ("priority", "integer")),
-        *(("lost_to", "varchar[]"), ("send_at", "timestamp")),
-    ),
-    "dispatches": (
-        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("user_id", "varchar")),
-        *(("campaign_id", "varchar"), ("channel", "varchar"), ("variant", "varchar")),
-        *(("send_at", "timestamp"), ("valid_until", "timestamp")),
-        *(("journey_started_at", "timestamp"), ("address_hash", "varchar")),
-    ),
-    "cancellations": (
-        *(("as_of", "timestamp"), ("dispatch_id", "varchar"), ("campaign_id", "varchar")),
-        *(("user_id", "varchar"), ("cancelled_at", "timestamp"), ("reasons", "varchar[]")),
-    ),
-    # one row a file of the landing zone: when the run began that read it first
-    "files_read": (("table_name", "varchar"), ("file", "varchar"), ("first_read_at", "timestamp")),
-}
-
-# the record of runs, one row a run and campaign
-RUNS = (
-    *(("run_id", "varchar"), ("as_of", "timestamp"), ("as_of_source", "varchar")),
-    *(("started_at", "timestamp"), ("finished_at", "timestamp"), ("run", "json"), ("campaign_id", "varchar")),
-    *(("status", "varchar"), ("candidates", "bigint"), ("send", "bigint"), ("control", "bigint")),
-    *(
-        ("suppress", "bigint"),
-        ("messages", "bigint"),
-        ("failed_expectations", "varchar[]"),
-        ("details", "json"),
-    ),
-)
+# What is appended night by night: its tables and their columns are the sources of dbt.
+LEDGER_CONTRACT = "models/staging/ledger/_ledger__sources.yml"
 
 # older DuckDB cannot read it; it packs texts that repeat into a fifth less, in less time
 _STORAGE = "storage_version 'v1.3.0'"
@@ -190,7 +163,7 @@ def rows(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def new_build(published: Path) -> Path:
+def new_build(published: Path, project_dir: Path) -> Path:
     """An empty build file beside the published one (the same file system, so that the swap is atomic), ledgers carried over."""
     folder = forget_build(published)
     make_folder(folder)
@@ -215,22 +188,23 @@ def new_build(published: Path) -> Path:
         }
         if known and not known & {*CARRIED_TABLES, "marts.send_list"}:
             raise SettingsError(
-                f"{published} is the database of something else: it has tables, and no night. A night would be put in its place.",
+                f"{published} is the database of something else: it has tables, and no night. A night would replace it.",
                 "name another file with --db.",
             )
+        ledgers = read_ledgers(project_dir)
         for table in CARRIED_TABLES:
             if table in known:
                 connection.execute(f"create schema if not exists {table.split('.')[0]}")
                 connection.execute(f"create table {table} as select * from published.{table}")
                 # an older version has written fewer columns
-                for name, kind in {**LEDGERS, "runs": RUNS}.get(table.partition(".")[2], ()):
+                for name, kind in ledgers.get(table, ()):
                     connection.execute(f"alter table {table} add column if not exists {name} {kind}")
         connection.execute("detach published")
     return build
 
 
 def copy_published(published: Path) -> Path:
-    """A build file that is the published one, to be changed and put in its place."""
+    """A copy of the published file as a build file, to be changed and published."""
     folder = forget_build(published)
     make_folder(folder)
     build = folder / "build.duckdb"
@@ -269,25 +243,49 @@ def read_campaigns(
     return named
 
 
-def create_ledgers(connection: duckdb.DuckDBPyConnection) -> None:
-    """The ledgers, if they are not there yet."""
-    connection.execute("create schema if not exists ledger")
-    for table, columns in LEDGERS.items():
+def read_ledgers(project_dir: Path) -> dict[str, list[tuple[str, str]]]:
+    """The ledgers and ops.runs with their columns and types; SettingsError where a project does not say which they are."""
+    try:
+        found = read_dbt_yaml(project_dir / LEDGER_CONTRACT, project_dir)
+        return {
+            f"{source['name']}.{table['name']}": [
+                (column["name"], _TYPES.get(column["data_type"], column["data_type"]))
+                for column in table["columns"]
+            ]
+            for source in found["sources"]
+            for table in source["tables"]
+        }
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError) as error:
+        raise SettingsError(
+            f"{LEDGER_CONTRACT} does not say what the ledgers hold ({type(error).__name__}).",
+            "restore it from version control, or give the right --project-dir.",
+        ) from None
+
+
+# the types of the contract that DuckDB calls otherwise
+_TYPES = {"text": "varchar", "list(text)": "varchar[]"}
+
+
+def create_ledgers(connection: duckdb.DuckDBPyConnection, project_dir: Path) -> None:
+    """The ledgers and the record of runs, if they are not there yet; as `dbt` makes them in a file of its own."""
+    for table, columns in read_ledgers(project_dir).items():
+        connection.execute(f"create schema if not exists {table.partition('.')[0]}")
         columns_sql = ", ".join(f"{name} {kind}" for name, kind in columns)
-        connection.execute(f"create table if not exists ledger.{table} ({columns_sql})")
+        connection.execute(f"create table if not exists {table} ({columns_sql})")
 
 
-def copy_ledgers(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def copy_ledgers(connection: duckdb.DuckDBPyConnection, project_dir: Path, folder: Path) -> None:
     """Write the ledgers as `<folder>/<ledger>/part-0.parquet`, for an engine that cannot read this file; times in UTC."""
-    for table, columns in LEDGERS.items():
-        place = folder / table
+    for table, columns in read_ledgers(project_dir).items():
+        place = folder / table.partition(".")[2]
         place.mkdir(parents=True)
         # a time of Parquet that says that it is UTC is the same instant for whoever reads it
+        as_stored = {"timestamp": "timestamptz", "json": "varchar"}
         select = ", ".join(
-            f"{name}::timestamptz as {name}" if kind == "timestamp" else name for name, kind in columns
+            f"{name}::{as_stored[kind]} as {name}" if kind in as_stored else name for name, kind in columns
         )
         connection.execute(
-            f"copy (select {select} from ledger.{table}) to {literal(place / 'part-0.parquet')} (format parquet)"
+            f"copy (select {select} from {table}) to {literal(place / 'part-0.parquet')} (format parquet)"
         )
 
 
@@ -298,17 +296,7 @@ def hold_back(connection: duckdb.DuckDBPyConnection, released: Sequence[str]) ->
     or all of their rows where no column says of which campaign they are.
     """
     held_back = _keep_released(connection, "marts.send_list", "campaign_id", released)
-    tables = connection.execute(
-        """
-        select
-            columns.schema_name || '.' || columns.table_name,
-            min(columns.column_name) filter (where columns.column_name similar to '(.*_)?campaign_id')
-        from duckdb_columns() as columns
-        inner join duckdb_tables() as tables using (database_name, schema_name, table_name)
-        where columns.schema_name in ('exports', 'audit') and columns.database_name = current_database()
-        group by all
-        """
-    ).fetchall()
+    tables = connection.execute(_sql("tables_to_hold_back")).fetchall()
     for table, column in tables:
         if column:
             _keep_released(connection, table, column, released)
@@ -334,47 +322,19 @@ def write_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> Non
         connection.execute(
             f"delete from ledger.{table} where as_of = ? and user_id not like 'erased:%'", [as_of]
         )
-    connection.execute(
-        """
-        insert into ledger.decisions by name
-        select as_of, user_id, campaign_id, channel, decision, primary_reason, reasons, variant, trigger_at, priority,
-            lost_to, send_at
-        from marts.campaign_decisions
-        order by campaign_id, user_id
-        """
-    )
-    connection.execute(
-        """
-        insert into ledger.dispatches by name
-        select ? as as_of, dispatch_id, user_id, campaign_id, channel, variant, send_at, valid_until, journey_started_at,
-            address_hash
-        from marts.send_list
-        order by campaign_id, user_id
-        """,
-        [as_of],
-    )
+    connection.execute(f"insert into ledger.decisions by name {_sql('ledger_decisions')}")
+    connection.execute(f"insert into ledger.dispatches by name {_sql('ledger_dispatches')}", {"as_of": as_of})
     connection.execute("commit")
 
 
 def write_files_read(connection: duckdb.DuckDBPyConnection, started_at: datetime) -> None:
-    """Remember the files of the landing zone that this run is the first one to have read."""
+    """Remember the files of the landing zone that this run is the first one to have read, and how all that it has read were."""
     connection.execute(
-        """
-        insert into ledger.files_read by name
-        select distinct table_name, file, cast(? as timestamp) as first_read_at
-        from ops.source_counts
-        anti join ledger.files_read using (table_name, file)
-        order by table_name, file
-        """,
-        [started_at],
+        f"insert into ledger.files_read by name {_sql('ledger_files_read')}", {"started_at": started_at}
     )
-
-
-def create_runs(connection: duckdb.DuckDBPyConnection) -> None:
-    """The record of runs, if it is not there yet."""
-    connection.execute("create schema if not exists ops")
-    columns = ", ".join(f"{name} {kind}" for name, kind in RUNS)
-    connection.execute(f"create table if not exists ops.runs ({columns})")
+    # a night on Spark has found its files elsewhere
+    if has_table(connection, "landing", "landing_files"):
+        connection.execute(_sql("update_files_read"))
 
 
 def record_run(
@@ -429,7 +389,7 @@ def runs_in_ledgers(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> f
 
 
 def mark_audited(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Say that what stands in the marts has passed the gate as this run; a later `dbt build` in place takes it back."""
+    """Say that what stands in the marts has passed the audit as this run; a later `dbt build` in place takes it back."""
     connection.execute("create or replace table ops.audited as select ? as run_id", [run_id])
 
 
@@ -473,7 +433,7 @@ def only_night(published: Path) -> Iterator[int]:
 
 
 def publish(build: Path, published: Path, anew: bool = False) -> None:
-    """Put the build in the place of the published file in one step; readers keep what they have open.
+    """Replace the published file with the build in one step; readers keep what they have open.
 
     `anew` writes the file once more before: what was deleted is in the bytes of a DuckDB file until then.
     """
@@ -513,13 +473,3 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
 def log_of(database: Path) -> Path:
     """Where DuckDB keeps what it has not folded into the file yet."""
     return database.with_name(f"{database.name}.wal")
-
-
-def literal(value: Path | str) -> str:
-    """A path or a text as a SQL text."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as a quoted SQL name."""
-    return '"' + name.replace('"', '""') + '"'

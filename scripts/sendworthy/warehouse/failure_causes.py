@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
 import duckdb
+
+from sendworthy.foundation.names import shown_path
 
 # how many lines of SQL are shown before and after the one at fault, and of a statement without such a line
 AROUND = 3
@@ -61,7 +63,7 @@ _CSV_FAULTS = (
     (
         "Value with unterminated quote found",
         "a quote opens there that is not closed as it should be (or the row is longer than 2 MB)",
-        f"mend the row ({_QUOTES})",
+        f"fix the row ({_QUOTES})",
     ),
     ("Maximum line size", "the row is longer than 2 MB", "shorten it, or deliver the file as Parquet"),
     ("Invalid unicode", "it is not UTF-8", "save the file as UTF-8"),
@@ -154,7 +156,7 @@ def words_of(error: BaseException) -> str:
         words = find_cause(str(error)).words.rstrip(".")
         return sign if sign and sign not in words else words
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+        return redact_exception(error)
     return sign or type(error).__name__
 
 
@@ -165,7 +167,7 @@ def fix_of(error: BaseException) -> str:
 
 @dataclass(frozen=True)
 class Cause:
-    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine tells.
+    """Why a node failed: in words; `line` of the statement, counted from 1, and a piece of that line, where the engine says it.
 
     `of_a_file`: a delivered file is at fault, and the statement says nothing about it.
     """
@@ -218,7 +220,8 @@ def _cause_of_engine(said: str) -> Cause | None:
     ours = _OUR_WORDS.match(said)
     if ours:
         return Cause(ours[1].strip(), of_a_file=True)
-    return _file_cause(said) or _duckdb_cause(said) or _spark_cause(said) or _known_cause(said)
+    found = _file_cause(said) or _duckdb_cause(said) or _spark_cause(said) or _known_cause(said)
+    return found and replace(found, words=shown_path(found.words), piece=shown_path(found.piece))
 
 
 def redact(said: str) -> str:
@@ -231,7 +234,9 @@ def redact(said: str) -> str:
 def redact_exception(error: BaseException) -> str:
     """What an exception of Python's says, without what could be somebody's: its kind, and the file that it is about."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
+        return (
+            f"{error.strerror}: {shown_path(str(error.filename))}" if error.filename else str(error.strerror)
+        )
     if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb", "pyspark", "py4j"):
         return redact(str(error))
     return f"{type(error).__name__} ({_WITHHELD})"
@@ -261,7 +266,7 @@ def _csv_fault(said: str) -> tuple[str, str]:
     counted = _CSV_COLUMNS.findall(said)
     if counted:
         header, found = counted[-1]
-        return f"it has {found} values, and the header names {header}", f"mend the row ({_QUOTES})"
+        return f"it has {found} values, and the header names {header}", f"fix the row ({_QUOTES})"
     for sign, what, fix in _CSV_FAULTS:
         if sign in said:
             return what, fix

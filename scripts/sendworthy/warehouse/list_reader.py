@@ -1,4 +1,4 @@
-"""Where the gate finds tonight's lists: what it asks of an engine, and DuckDB's answer."""
+"""Where the audit finds tonight's lists: what it needs from an engine, and DuckDB's part."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ import duckdb
 
 from sendworthy.foundation.errors import BuildError
 from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import statements
 from sendworthy.warehouse.failure_causes import find_fix
 
 
 class Lists(Protocol):
-    """A build's lists and audit models, for the gate; queries are SQL that all engines read alike.
+    """A build's lists and audit models, for the audit; queries are SQL that all engines read alike.
 
     Used in this order: `rows`, `keep` and `bring` as often as need be, then `hand_over` once, then `batch`. What cannot
     be read is a BuildError.
@@ -78,7 +79,7 @@ def table_of_texts(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tup
 
 
 def unreadable(name: str, why: str) -> BuildError:
-    """The error where the gate finds no list to judge."""
+    """The error where the audit finds no list to judge."""
     fix = find_fix(why) or (
         "it needs marts.send_list, marts.campaign_decisions, audit.audit_messages and audit.audit_merge_values: see that their "
         "models are as this version has them"
@@ -129,11 +130,11 @@ class DuckdbLists:
 
     def name(self, identifier: str) -> str:
         """A quoted column name."""
-        return warehouse.identifier(identifier)
+        return statements.identifier(identifier)
 
     def text(self, value: str) -> str:
         """A quoted text."""
-        return warehouse.literal(value)
+        return statements.literal(value)
 
     def model(self, name: str) -> str:
         """The model itself."""

@@ -1,4 +1,4 @@
-"""What lies about a person beside the published file and the lists, and is not needed any more."""
+"""Temporary files about people, beside the published file and the lists: the lake, previews, left-over builds."""
 
 from __future__ import annotations
 

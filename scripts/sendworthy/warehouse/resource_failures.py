@@ -1,4 +1,4 @@
-"""What the machine fails at, in words: no room, no memory, a disk that cannot be written, a clock that is wrong."""
+"""Failures of the machine, in words: no room, no memory, a disk that cannot be written, a wrong clock."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from sendworthy.foundation.project import WHERE_DBT_WRITES
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.failure_causes import NO_MEMORY, NO_ROOM, find_fix, fix_of, words_of
 from sendworthy.warehouse.list_reader import Lists
+from sendworthy.warehouse.statements import statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 _UNKNOWN = "nothing more is known of it: if it ends in the same way once more, report these words"
 
@@ -118,15 +121,7 @@ def refuse_earlier_clock(build: Path, now: datetime) -> None:
 
 def refuse_future(lists: Lists, now: datetime) -> None:
     """BuildError where most events lie after the clock: then it is the clock that is wrong."""
-    ((count, future, first),) = lists.rows(
-        """
-        select
-            count(*),
-            count(case when quarantine_reason = 'from_the_future' then 1 end),
-            min(case when quarantine_reason = 'from_the_future' then substring(cast(occurred_at as varchar(30)), 1, 10) end)
-        from staging.base_landing__events
-        """
-    )
+    ((count, future, first),) = lists.rows(_sql("events_of_the_future"))
     if 2 * future > count:
         shown = os.environ.get("SENDWORTHY_WALL_CLOCK") or iso(now.replace(microsecond=0))
         raise BuildError(

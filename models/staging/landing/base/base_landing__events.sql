@@ -1,16 +1,19 @@
+{#- What one source row is known by: an id may stand for rows of several people, because sources number their rows anew. -#}
+{%- set keys = ["event_id", "event_name", "user_id"] -%}
+
 with
     history as (select * from {{ source("history", "events") }}),
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
-    known as ({{ known_ids("events", "event_id", "event_name") }}),
+    known as ({{ known_ids("events", keys) }}),
 
     -- delivery is at least once: the first delivery of an id and a name counts
     {{
         numbered_rows(
             source("landing", "events"),
-            [from_the_future("occurred_at"), settled_duplicate("event_id", "event_name")],
-            ["event_id", "event_name"],
+            [from_the_future("occurred_at"), settled_duplicate(keys)],
+            keys,
             "judged.received_at nulls last, judged.occurred_at nulls last, "
             ~ contract_columns_as_text("events", "judged")
             ~ ", judged.file",

@@ -1,16 +1,19 @@
+{#- What one source row is known by: an id may stand for rows of several people, because sources number their rows anew. -#}
+{%- set keys = ["message_event_id", "event_type", "user_id", "channel"] -%}
+
 with
     history as (select * from {{ source("history", "message_events") }}),
 
     settled_ids as (select * from {{ source("history", "settled_ids") }}),
 
-    known as ({{ known_ids("message_events", "message_event_id", "event_type") }}),
+    known as ({{ known_ids("message_events", keys) }}),
 
     -- delivery is at least once: the first report of an id and a type counts
     {{
         numbered_rows(
             source("landing", "message_events"),
-            [from_the_future("occurred_at"), settled_duplicate("message_event_id", "event_type")],
-            ["message_event_id", "event_type"],
+            [from_the_future("occurred_at"), settled_duplicate(keys)],
+            keys,
             "judged.occurred_at nulls last, "
             ~ contract_columns_as_text("message_events", "judged")
             ~ ", judged.file",

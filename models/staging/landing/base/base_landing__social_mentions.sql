@@ -1,11 +1,12 @@
 with
-    -- the first delivery of an id counts; of two opinions at one time the worse one (negative sorts first)
+    -- of several deliveries of an id a negative one counts, else the first; an id may stand for rows of
+    -- several people
     {{
         numbered_rows(
             source("landing", "social_mentions"),
             [from_the_future("posted_at")],
-            ["mention_id"],
-            "judged.posted_at nulls last, judged.sentiment nulls last, "
+            ["mention_id", "user_id"],
+            "case when judged.sentiment = 'negative' then 0 else 1 end, judged.posted_at nulls last, judged.sentiment nulls last, "
             ~ contract_columns_as_text("social_mentions", "judged")
             ~ ", judged.file",
         )

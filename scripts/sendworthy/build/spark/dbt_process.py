@@ -1,4 +1,4 @@
-"""Dbt as a process of its own on Spark: watched while it runs, and not over before its Java is.
+"""Dbt as a process of its own on Spark: watched while it runs, and ended together with its Java.
 
 `python -m sendworthy.build.spark.dbt_process <arguments of dbt>`
 """
@@ -24,7 +24,7 @@ def main() -> NoReturn:
     from dbt.adapters.spark.connections import SparkConnectionManager
     from dbt.cli.main import cli
 
-    from sendworthy.build.dbt_redaction import redact_dbt
+    from sendworthy.build.dbt_patches import redact_dbt
 
     redact_dbt(SparkConnectionManager)
     for name in QUERY_LOGGERS:

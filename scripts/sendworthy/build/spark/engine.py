@@ -1,4 +1,4 @@
-"""The engine Spark: a lake beside the published file, dbt on it, and a session to judge and to gather."""
+"""The engine Spark: a lake beside the published file, dbt on it, and a session for the audit and for gathering."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ class SparkEngine:
             self.lake.mkdir(parents=True, mode=0o700)
         (self.lake / LAKE_MARK).touch()
         with warehouse.connect(build) as connection:
-            warehouse.create_ledgers(connection)
-            warehouse.copy_ledgers(connection, self.lake / "ledger")
+            warehouse.create_ledgers(connection, self._project.root)
+            warehouse.copy_ledgers(connection, self._project.root, self.lake / "ledger")
         return {
             **quiet_environment(self.lake, self._master),
             "SENDWORTHY_LEDGER": str(self.lake / "ledger"),
@@ -112,7 +112,7 @@ class SparkNight:
         self._watchdog = Watchdog(count_executors, cancel_jobs).start()
         try:
             with in_words("the night cannot be read", self._log, self._watchdog):
-                # as text: a time in Python would be told in the zone of this machine
+                # as text: Python would print a time in the zone of this machine
                 ((as_of,),) = self._session.sql(
                     "select cast(as_of as string) from intermediate.int_nights__as_of"
                 ).collect()
@@ -135,7 +135,7 @@ class SparkNight:
         close_session()
 
     def lists(self) -> SparkLists:
-        """The lists, for the gate."""
+        """The lists, for the audit."""
         return SparkLists(self._session, self.as_of, self._lake, self._watchdog)
 
     def gather(self, stages: Stages) -> None:

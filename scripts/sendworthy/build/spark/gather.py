@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from sendworthy.warehouse.database import identifier, literal
+from sendworthy.warehouse.statements import identifier, literal
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

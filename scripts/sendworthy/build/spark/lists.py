@@ -1,4 +1,4 @@
-"""Tonight's lists on Spark, for the gate."""
+"""Tonight's lists on Spark, for the audit."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sendworthy.build.spark.gather import write_copy
 from sendworthy.build.spark.session import in_words
 from sendworthy.build.spark.watchdog import Watchdog
 from sendworthy.foundation.errors import BuildError
-from sendworthy.warehouse.database import literal
 from sendworthy.warehouse.list_reader import table_of_texts, unreadable
+from sendworthy.warehouse.statements import literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -1,4 +1,4 @@
-"""A Spark session of our own: with the settings of the target, quiet, and gone when it is closed."""
+"""A Spark session of our own: with the settings of the target, without output, and gone when it is closed."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def close_session() -> None:
     if process is None:
         return
     if process.stdin:
-        # the end of its input is what tells Java to end
+        # Java ends when its input ends
         process.stdin.close()
     try:
         process.wait(STOP_TIMEOUT)

@@ -107,7 +107,7 @@ def check_master(target: Target) -> None:
     if addresses:
         raise SettingsError(
             f"--target {target.name}: no Spark master answers at {master}.",
-            "start the cluster (one to try it out: `sendworthy cluster start`), or name another with SENDWORTHY_SPARK_MASTER.",
+            "start the cluster (one to try it out: docs/spark.md), or name another with SENDWORTHY_SPARK_MASTER.",
         )
 
 

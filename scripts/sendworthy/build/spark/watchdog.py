@@ -1,4 +1,4 @@
-"""Looks after a session on a cluster: where no worker is left to do the work, Spark alone would wait for ever."""
+"""Watches a session on a cluster: without any worker left, Spark alone would wait for ever."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def patience() -> float:
 class Watchdog:
     """Calls `give_up` with words once no executor has been there for `limit` seconds on end.
 
-    `executors` tells how many there are, or None while there is nothing to tell (no session yet).
+    `executors` gives how many there are, or None while there is no session.
     """
 
     fix = (
-        "see that the cluster's workers are up and have the memory and the cores that profiles.yml asks for "
-        "(`sendworthy cluster status`), then run the night again."
+        "see that the cluster's workers are up and have the memory and the cores that profiles.yml asks for, "
+        "then run the night again."
     )
 
     def __init__(

@@ -1,6 +1,7 @@
--- Braze Currents, in the three shapes that Braze writes: Avro in storage (flat, an event type a folder), the same decoded to JSON
--- (a value that may be missing is {"string": ...}), and the events of an HTTP connector (properties and user are objects).
--- dispatch_id is Braze's own word for one transmission; ours comes in the message extras of a Send.
+-- Braze Currents, in the three shapes that Braze writes: Avro in storage (flat, an event type a
+-- folder), the same decoded to JSON (a value that may be missing is {"string": ...}), and the events of
+-- an HTTP connector (properties and user are objects). dispatch_id is Braze's own word for one
+-- transmission; ours comes in the message extras of a Send.
 create or replace temp macro braze_value(doc, name) as coalesce(
     doc ->> ('$.properties.' || name), doc ->> ('$.user.' || name), doc ->> ('$.' || name || '.string'), doc ->> ('$.' || name)
 );
@@ -16,7 +17,8 @@ with
                 nullif(regexp_extract(file, '((users[.])?messages[.][a-z]+[.][A-Za-z]+)[^/]*$', 1), '')
             ) as event,
             doc ->> '$.time' as occurred,
-            -- of an answer to a text message, `action` is what Braze has made of it (Subscribed, Unsubscribed, None)
+            -- of an answer to a text message, `action` is what Braze has made of it (Subscribed,
+            -- Unsubscribed, None)
             coalesce(braze_value(doc, 'subscription_status'), braze_value(doc, 'action')) as qualifier,
             braze_value(doc, 'channel') as channel,
             braze_value(doc, 'message_extras') as message_extras,

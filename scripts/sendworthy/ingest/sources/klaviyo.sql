@@ -1,5 +1,6 @@
--- Klaviyo's events: pages of the Events API, asked for with include=metric,profile (the name of the event and the person stand in
--- `included`), or flat events as the older API and its export tools write them (event_name and person in the event itself).
+-- Klaviyo's events: pages of the Events API, asked for with include=metric,profile (the name of the
+-- event and the person stand in `included`), or flat events as the older API and its export tools write
+-- them (event_name and person in the event itself).
 create or replace temp table reports as
 with
     pages as (select row_number() over () as page, doc from documents),

@@ -1,5 +1,6 @@
--- listmonk: the bounces of /api/bounces, or rows of its tables (docs/ingest-reports.md has the query) as CSV or JSON:
--- id, type (hard, soft, complaint, view, click), email, user_id, campaign_id, campaign_name, created_at.
+-- listmonk: the bounces of /api/bounces, or rows of its tables (docs/ingest-reports.md has the query)
+-- as CSV or JSON: id, type (hard, soft, complaint, view, click), email, user_id, campaign_id,
+-- campaign_name, created_at.
 create or replace temp table reports as
 with
     rows_of as (

@@ -1,6 +1,7 @@
--- Mailchimp's reports of a campaign, as the Marketing API gives them: email-activity (emails), open-details (members),
--- unsubscribed (unsubscribes), abuse-reports (abuse_reports) and sent-to (sent_to). Events have no ids of their own.
--- An opening has one id in both reports that tell of it, so that it is one event.
+-- Mailchimp's reports of a campaign, as the Marketing API gives them: email-activity (emails),
+-- open-details (members), unsubscribed (unsubscribes), abuse-reports (abuse_reports) and sent-to
+-- (sent_to). Events have no ids of their own. An opening has one id in both reports that have it, so
+-- that it is one event.
 create or replace temp table reports as
 with
     members as (

@@ -1,5 +1,5 @@
--- SendGrid's Event Webhook: a JSON array of events a POST, or one event a line. Custom arguments stand beside the fields of
--- SendGrid itself; older senders call the object around them unique_args.
+-- SendGrid's Event Webhook: a JSON array of events a POST, or one event a line. Custom arguments stand
+-- beside the fields of SendGrid itself; older senders call the object around them unique_args.
 create or replace temp table reports as
 select
     coalesce(nullif(trim(doc ->> '$.sg_event_id'), ''), md5(doc)) as event_id,

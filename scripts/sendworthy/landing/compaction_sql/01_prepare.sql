@@ -1,5 +1,5 @@
--- What is folded, and what of it is old, frequent and superseded. Runs on a published file, with the variables horizon (a date),
--- cutoff (a time) and thinned_events (a list of their names).
+-- What is folded, and what of it is old, frequent and superseded. Runs on a published file, with the
+-- variables horizon (a date), cutoff (a time) and thinned_events (a list of their names).
 create or replace temp table folded_files as
 select
     table_name,
@@ -16,7 +16,8 @@ where table_name in ('events', 'message_events') and landed_on < getvariable('ho
 create or replace temp table thinned_names as
 select unnest(getvariable('thinned_events')::varchar[]) as event_name;
 
--- what measures the success of a campaign matters for as long as it was looked for after the message, however long ago
+-- what measures the success of a campaign matters for as long as it was looked for after the message,
+-- however long ago
 create or replace temp table success_windows as
 select eligible.user_id, campaigns.success_event as event_name, eligible.starts_at, eligible.ends_at
 from intermediate.int_measurement__eligible_users as eligible
@@ -43,7 +44,8 @@ inner join success_windows
     and reports.occurred_at < success_windows.ends_at
 where reports.quarantine_reason is null and reports.occurred_at < getvariable('cutoff');
 
--- a readable row of one of these takes the place of the one that nobody can read, and so it stops nobody, however old it is
+-- a readable row of one of these takes the place of the one that nobody can read, and so it stops
+-- nobody, however old it is
 create or replace temp table unreadable_ids as
 select 'events' as table_name, event_id as id
 from staging.base_landing__events
@@ -103,8 +105,8 @@ left join report_edges
     and reports.campaign_id is not distinct from report_edges.campaign_id
 where reports.quarantine_reason is null and reports.file in (select file from folded_files);
 
--- quarantined rows stay as they are. Those of erased people are not there any more; in their place stands one that says nothing,
--- as in ops.quarantine, so that the counts are right
+-- quarantined rows stay as they are. Those of erased people are not there any more; in their place
+-- stands one that says nothing, as in ops.quarantine, so that the counts are right
 create or replace temp view emptied_rows as
 select counted.table_name, counted.file, counted.quarantine_reason, '{}' as raw_row
 from (

@@ -26,7 +26,7 @@ Again = Callable[[], None]
 class Ask(Protocol):
     """Asks a vendor, within its rates and again after a bad moment.
 
-    `on_again` is told before a request is sent once more that may have been taken.
+    `on_again` is called before a request is sent once more that may have been taken.
     """
 
     def __call__(self, request: Request, on_again: Again = ...) -> Answer:
@@ -236,6 +236,14 @@ def judge(
             f"look at {names} (docs/push.md), and run the same command again: it goes on from there.",
         )
     raise BatchRefused(f"http_{answer.status}", words_of(answer.data), named(answer))
+
+
+def errors_of(answer: Answer) -> list[dict[str, Any]]:
+    """The errors of an answer that refuses a request; none where one of them is no object."""
+    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
+    if isinstance(errors, list) and all(isinstance(error, dict) for error in errors):
+        return errors
+    return []
 
 
 def words_of(data: Any) -> str:

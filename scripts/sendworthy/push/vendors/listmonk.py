@@ -14,8 +14,9 @@ from collections.abc import Collection
 
 from pydantic import NonNegativeInt
 
+from sendworthy.foundation.retry import NOT_TAKEN
 from sendworthy.push.batches import Batch, Row, Shape
-from sendworthy.push.retry import NOT_TAKEN, Answer, NoAnswer
+from sendworthy.push.retry import Answer, NoAnswer
 from sendworthy.push.vendors.base import (
     Account,
     Again,
@@ -104,7 +105,7 @@ class Listmonk(Vendor):
             if may_be_there:
                 found = look()
                 last = _last(found)
-                if last is None or (last.name == name and self._may_be_whole(last)):
+                if last is None or (last.name == name and self._may_be_whole(last, batch)):
                     return found
                 again()
             may_be_there = True
@@ -134,7 +135,7 @@ class Listmonk(Vendor):
         judge(self, logs)
         told: _Logs = logs.data
         skipped = _lines(_SKIPPED, told.data)
-        if not _is_whole(last, skipped) or last.total < len(batch.rows):
+        if not _is_whole(last, skipped, batch):
             raise NotConfirmed(
                 f"an import of {len(batch.rows):,} lines is {last.status}, with {last.imported:,} imported and {len(skipped):,} skipped "
                 "(its logs under Subscribers, Import say why)",
@@ -143,12 +144,12 @@ class Listmonk(Vendor):
         found = {**_lines(_WITHOUT_ATTRIBUTES, told.data), **skipped}
         return Sent([Refused(index, "skipped", words) for index, words in found.items()])
 
-    def _may_be_whole(self, last: _Import) -> bool:
+    def _may_be_whole(self, last: _Import, batch: Batch) -> bool:
         """Whether an import need not be sent again: it is at work, or it has taken every line that it did not skip."""
         if last.status in _AT_WORK:
             return True
         logs = self._logs().data
-        return isinstance(logs, _Logs) and _is_whole(last, _lines(_SKIPPED, logs.data))
+        return isinstance(logs, _Logs) and _is_whole(last, _lines(_SKIPPED, logs.data), batch)
 
     def _logs(self) -> Answer:
         return in_form(self._plain.ask("GET", f"{_IMPORT}/logs"), _Logs, is_unknown=False)
@@ -162,8 +163,9 @@ def _last(answer: Answer) -> _Import | None:
     return answer.data.data if isinstance(answer.data, _Status) else None
 
 
-def _is_whole(last: _Import, skipped: Collection[int]) -> bool:
-    return last.status == "finished" and last.imported + len(skipped) == last.total
+def _is_whole(last: _Import, skipped: Collection[int], batch: Batch) -> bool:
+    is_all = last.imported + len(skipped) == last.total == len(batch.rows)
+    return is_all and last.status == "finished"
 
 
 def _lines(pattern: re.Pattern[str], logs: str) -> dict[int, str]:

@@ -31,6 +31,7 @@ from sendworthy.push.vendors.base import (
     Vendor,
     VendorForm,
     by_key,
+    errors_of,
     filled,
     in_form,
     is_address,
@@ -41,7 +42,7 @@ from sendworthy.push.vendors.http import Plain
 from sendworthy.settings.destinations import Destination, Envelope
 
 _RESERVED = ("email", "first_name", "last_name", "city", "country")
-_PLACE = re.compile(r"contacts\[(\d+)\]")
+_PLACE = re.compile(r"contacts\[(\d{1,9})\]")
 
 
 class _CustomField(VendorForm):
@@ -74,9 +75,7 @@ class _Counts(VendorForm):
 
     @property
     def taken(self) -> int:
-        """How many were taken; without counts of it, all that are not counted as errors."""
-        if self.created_count is None and self.updated_count is None:
-            return self.requested_count - self.errored_count
+        """How many were taken; of what is not counted, nobody knows it."""
         return (self.created_count or 0) + (self.updated_count or 0)
 
 
@@ -185,7 +184,7 @@ class SendGrid(Vendor):
 
 def _adds_up(status: str, counts: _Counts, rows: int) -> bool:
     """Whether what a job that has ended counts is all of it, and fits its status."""
-    is_all = counts.taken + counts.errored_count == counts.requested_count >= rows
+    is_all = counts.taken + counts.errored_count == counts.requested_count == rows
     return is_all and status == ("errored" if counts.errored_count else "completed")
 
 
@@ -225,9 +224,8 @@ def _json(body: bytes) -> Any:
 
 def _named(answer: Answer) -> Sequence[Refused]:
     """The contacts that an answer of 400 points to."""
-    errors = answer.data.get("errors") if isinstance(answer.data, dict) else None
     found: dict[int, Refused] = {}
-    for error in errors or []:
+    for error in errors_of(answer):
         place = _PLACE.search(str(error.get("field", "")))
         if not place:
             return []

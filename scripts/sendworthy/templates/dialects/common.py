@@ -236,7 +236,7 @@ class Writer:
         if self._unsupported or len(self._problems) > MAX_PROBLEMS:
             return
         if len(self._problems) == MAX_PROBLEMS:
-            what, fix = f"more than {MAX_PROBLEMS} problems in this text", "mend those before this line first"
+            what, fix = f"more than {MAX_PROBLEMS} problems in this text", "fix those before this line first"
         self._problems.append(TagProblem(index, what, fix))
 
     def lookup(self, tag: str) -> str | None:

@@ -114,7 +114,7 @@ def _value(writer: Writer, body: str, source: str) -> None:
 
 
 def _refuse(body: str, source: str) -> None:
-    """Raises MistakeError for the tags that no settings can mend."""
+    """Raises MistakeError for the tags that no settings can fix."""
     if _GROUPS.match(body):
         what = f"{shortened(source)} asks for a group that only Mailchimp knows"
         raise MistakeError(what, "make the group a segment of the campaign, or ask for a merge field")

@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from sendworthy.build.spark import cluster
 from sendworthy.foundation.errors import SettingsError
 
-from tests.support.projects import sendworthy
+from dev import spark_cluster as cluster
+from tests.support.projects import ROOT, sendworthy
 
 
 def write_cluster(folder: Path, *parts: tuple[str, int, int]) -> None:
@@ -31,7 +31,7 @@ def test_a_process_that_is_another_s_by_now_is_not_touched(tmp_path: Path) -> No
     assert cluster.stop(tmp_path) == 0 and cluster.read(tmp_path) is None
 
 
-def test_what_runs_is_ended_and_told_apart(tmp_path: Path) -> None:
+def test_what_runs_is_recognized_and_ended(tmp_path: Path) -> None:
     # something that calls itself a worker, and obeys
     script = "import time, sys; sys.stdout.write('up\\n'); sys.stdout.flush(); time.sleep(60)"
     worker = "org.apache.spark.deploy.worker.Worker"
@@ -75,7 +75,7 @@ def test_a_running_cluster_is_not_changed(tmp_path: Path, monkeypatch: pytest.Mo
     assert cluster.read(tmp_path) is not None
 
 
-def test_a_port_that_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_is_taken_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for check in ("check_packages", "check_java"):
         monkeypatch.setattr(cluster, check, lambda *_: None)
     with socket.socket() as taken:
@@ -87,8 +87,29 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         cluster.start(tmp_path, 1, 1, "2 gigabytes")
 
 
-def test_the_command_says_when_there_is_none(tmp_path: Path) -> None:
-    (tmp_path / "dbt_project.yml").touch()
-    for command, words in (("status", "cluster start"), ("stop", "no cluster is up")):
-        told = sendworthy("cluster", command, cwd=tmp_path)
-        assert told.returncode == 0 and words in told.stdout, told.stderr
+def test_the_command_says_when_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command, words in (("status", "spark_cluster.py start"), ("stop", "no cluster is up")):
+        assert cluster.main([command, "--folder", str(tmp_path)]) == 0
+        assert words in capsys.readouterr().out
+    assert cluster.main(["start", "--memory", "none", "--folder", str(tmp_path)]) == 2
+    assert "no size" in capsys.readouterr().err
+
+
+def test_it_is_no_part_of_the_product() -> None:
+    assert not (ROOT / "scripts" / "sendworthy" / "build" / "spark" / "cluster.py").exists()
+    assert sendworthy("cluster", "status").returncode == 2
+
+
+@pytest.mark.spark
+def test_a_cluster_comes_up_and_goes_down(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    try:
+        started = cluster.start(tmp_path, 1, 1, "512m", port=port)
+        assert len(started.parts) == 2
+        _, parts = cluster.status(tmp_path)
+        assert [(part.name, part.state) for part in parts] == [("master", "up"), ("worker-1", "up")]
+    finally:
+        ended = cluster.stop(tmp_path)
+    assert ended == 2 and not any(cluster.is_alive(part) for part in started.parts)

@@ -1,13 +1,18 @@
-"""A small Spark cluster on this machine, to try out what a night does on one: a master and workers, all on 127.0.0.1."""
+"""A small Spark cluster on this machine, to try out what a night does on one: a master and workers, all on 127.0.0.1.
+
+.venv/bin/python dev/spark_cluster.py start | stop | status
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,8 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from sendworthy.build.spark.setup import CONF, check_java, check_packages
-from sendworthy.foundation.errors import BuildError, SettingsError
+from sendworthy.foundation.errors import BuildError, SendworthyError, SettingsError
+from sendworthy.foundation.permissions import keep_to_owner
 
+FOLDER = Path(__file__).parents[1] / ".sendworthy" / "cluster"
 HOST = "127.0.0.1"
 PORT = 7077
 # how long the parts of a cluster may take, in seconds
@@ -84,7 +91,7 @@ def start(folder: Path, workers: int, cores: int, memory: str, port: int = PORT)
         if (known.port, known.cores, known.memory) != (port, cores, memory):
             raise SettingsError(
                 f"a cluster is up at {known.master} with {known.cores} cores and {known.memory} a worker, not with what is asked for.",
-                "stop it first: sendworthy cluster stop",
+                "stop it first: dev/spark_cluster.py stop",
             )
         cluster = Cluster(known.port, known.pages_port, cores, memory, tuple(alive))
     else:
@@ -116,7 +123,7 @@ def _missing(cluster: Cluster, workers: int) -> list[str]:
     if extra := up - {"master", *names}:
         raise SettingsError(
             f"a cluster is up with more workers than {workers}: {', '.join(sorted(extra))}.",
-            "stop it first: sendworthy cluster stop",
+            "stop it first: dev/spark_cluster.py stop",
         )
     return [name for name in names if name not in up]
 
@@ -316,3 +323,49 @@ def _checked_memory(memory: str) -> str:
     if not text[:-1].isdigit() or text[-1:] not in ("m", "g") or int(text[:-1]) == 0:
         raise SettingsError(f"--memory {memory!r} is no size.", "write it as 2g or 512m.")
     return text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start, stop or show the cluster; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="A small Spark cluster on this machine, to try out nights on one."
+    )
+    parser.add_argument("command", choices=["start", "stop", "status"])
+    parser.add_argument("--workers", type=int, default=2, help="how many workers (2)")
+    parser.add_argument("--cores", type=int, default=1, help="how many cores each worker offers (1)")
+    parser.add_argument(
+        "--memory", default="2g", help="how much memory each worker offers, as 2g or 512m (2g)"
+    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"the master's port ({PORT})")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where its logs and process ids go")
+    asked = parser.parse_args(arguments)
+    # sessions on it write about people
+    keep_to_owner()
+    try:
+        _obey(asked)
+    except SendworthyError as error:
+        print(f"{error.what}\n{error.fix}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _obey(asked: argparse.Namespace) -> None:
+    if asked.command == "start":
+        cluster = start(asked.folder, asked.workers, asked.cores, asked.memory, asked.port)
+        where = "" if asked.port == PORT else f"SENDWORTHY_SPARK_MASTER={cluster.master} "
+        print(f"the cluster is up at {cluster.master}, with {len(cluster.parts) - 1} workers.")
+        print(f"Run a night on it: {where}sendworthy nightly --target spark_cluster")
+    elif asked.command == "stop":
+        ended = stop(asked.folder)
+        print(f"the cluster is down: {ended} processes were ended." if ended else "no cluster is up.")
+    else:
+        known, parts = status(asked.folder)
+        print(known.master if known else "no cluster is up. Start one: dev/spark_cluster.py start")
+        for part in parts:
+            print(
+                f"{part.name:10} {part.state:5} {part.pid:8} {part.address:22} {part.cores:8} {part.memory}"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

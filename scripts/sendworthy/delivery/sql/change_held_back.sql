@@ -1,0 +1,6 @@
+-- One row a campaign that prints a field that a destination would have to forget and cannot: of how
+-- many people, and which fields.
+select campaign_id, count(distinct person) as people, list_sort(list(distinct field)) as fields
+from change_fields
+where hash = '' and is_told
+group by campaign_id

@@ -1,0 +1,6 @@
+-- One row a destination that was told of people of `erased`: of how many.
+select destination, count(distinct user_id) as people
+from ledger.deliveries
+where user_id in (select user_id from erased)
+group by all
+order by all

@@ -1,0 +1,107 @@
+"""`sendworthy report`: what campaigns have brought about, with what to do, from a published file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+from sendworthy.foundation.errors import SettingsError
+from sendworthy.inspect.report import REASONS, report
+
+from tests.support.projects import ROOT, sendworthy
+
+# campaign, variant, arm, users, waiting, rate, lift, low, high, verdict, reason
+ROWS = [
+    ("a__b__email", "named", "send", 10, 1, 0.5, 0.1, -0.5, 0.6, "keep_going", "too_few_users"),
+    ("a__b__email", "named", "control", 5, 0, 0.4, None, None, None, None, None),
+    ("a__b__email", "all", "send", 1000, 2, 0.15, 0.05, 0.01, 0.09, "ship", "better_than_control"),
+    ("a__b__email", "all", "control", 100, 3, 0.1, None, None, None, None, None),
+    ("all_held", "all", "control", 7, 0, 0.0, None, None, None, None, None),
+    ("open", "all", "send", 0, 4, None, None, None, None, None, None),
+    ("wrong", "all", "send", 900, 0, 0.1, -0.05, -0.09, -0.01, "stop", "split_is_wrong"),
+    ("wrong", "all", "control", 9, 0, 0.15, None, None, None, None, None),
+]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    database = tmp_path_factory.mktemp("report") / "sendworthy.duckdb"
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            """
+            create schema settings;
+            create schema intermediate;
+            create schema marts;
+            create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
+            create table settings.campaigns as
+            select campaign_id, 'A name' as name, 'order_completed' as success_event, 7 as success_window_days
+            from (values ('a__b__email'), ('all_held'), ('none_yet'), ('open'), ('wrong')) as campaigns(campaign_id);
+            create table marts.campaign_results (
+                campaign_id varchar, variant varchar, arm varchar, users bigint, waiting_users bigint, rate double,
+                lift double, lift_anytime_low double, lift_anytime_high double, verdict varchar, verdict_reason varchar
+            );
+            """
+        )
+        connection.executemany(
+            "insert into marts.campaign_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ROWS
+        )
+    return database
+
+
+def test_each_campaign_that_has_results_says_them(published: Path) -> None:
+    as_of, campaigns = report(published)
+    assert str(as_of) == "2026-06-01 00:00:00"
+    assert [campaign.campaign_id for campaign in campaigns] == ["a__b__email", "all_held", "open", "wrong"]
+    both, held, still_open, wrong = campaigns
+    assert [item.variant for item in both.results] == ["all", "named"]
+    whole = both.results[0]
+    assert (whole.users, whole.control_users, whole.waiting_users) == (1000, 100, 5)
+    assert (whole.rate, whole.control_rate, whole.lift) == (0.15, 0.1, 0.05)
+    assert (whole.lift_low, whole.lift_high) == (0.01, 0.09)
+    assert (whole.verdict, whole.reason) == ("ship", "better_than_control")
+    # an arm in which nobody is
+    assert [(item.users, item.control_users, item.rate, item.lift) for item in held.results] == [
+        (0, 7, None, None)
+    ]
+    assert [(item.users, item.control_users, item.verdict) for item in still_open.results] == [(0, 0, None)]
+    assert wrong.results[0].reason == "split_is_wrong"
+    named = report(published, "none_yet")[1]
+    assert [(campaign.campaign_id, campaign.results) for campaign in named] == [("none_yet", [])]
+
+
+def test_every_reason_has_words() -> None:
+    """Those that the model may give."""
+    models = (ROOT / "models/marts/measurement/_measurement__models.yml").read_text(encoding="utf-8")
+    (allowed,) = [line for line in models.splitlines() if line.strip().startswith("verdict_reason: [")]
+    assert set(allowed.split("[")[1].rstrip("]").split(", ")) == set(REASONS)
+
+
+def test_the_command_says_what_to_do_and_why(published: Path) -> None:
+    shown = sendworthy("report", "--db", published)
+    assert shown.returncode == 0, shown.stderr
+    for words in ("ship", "stop", "+1.0 to +9.0", "15.0%", "whichever night you look:\n    a__b__email\n"):
+        assert words in shown.stdout, words
+    assert "find out why" in shown.stdout
+    nothing = sendworthy("report", "none_yet", "--db", published)
+    assert nothing.returncode == 0 and "no campaign has results yet" in nothing.stdout
+    assert max(map(len, (shown.stdout + nothing.stdout).splitlines())) <= 80
+    as_json = sendworthy("report", "wrong", "--db", published, "--json")
+    assert as_json.returncode == 0, as_json.stderr
+    (campaign,) = json.loads(as_json.stdout)["campaigns"]
+    assert campaign["results"][0]["verdict"] == "stop" and campaign["success_event"] == "order_completed"
+
+
+def test_what_is_not_there_is_said_with_what_to_do(published: Path, tmp_path: Path) -> None:
+    misspelt = sendworthy("report", "wrog", "--db", published)
+    assert misspelt.returncode == 2 and 'did you mean "wrong"?' in misspelt.stderr
+    nowhere = sendworthy("report", "--db", tmp_path / "none.duckdb", cwd=ROOT)
+    assert nowhere.returncode == 2 and "sendworthy nightly" in nowhere.stderr
+    older = tmp_path / "older.duckdb"
+    shutil.copy(published, older)
+    with duckdb.connect(str(older)) as connection:
+        connection.execute("alter table marts.campaign_results drop column verdict")
+    with pytest.raises(SettingsError, match="another version"):
+        report(older)
