@@ -55,21 +55,19 @@ class AddressBook:
 
         What cannot be an address on the channel is none: an e-mail address in a report about a text message says nothing.
         """
-        return (
-            address_hash(address(row.get("address"), channel, ()))
-            or self._hashes.get(row["dispatch_id"] or "")
-            or self.of_user(row["user_id"], channel, row["occurred_at"])
-        )
+        return self._named(row, channel) or self.of_user(row["user_id"], channel, row["occurred_at"])
 
     def of_stopping_report(self, row: Row, channel: str) -> list[str | None]:
         """The same of a report that stops messages: where its time is a day, every address that the user had on that day."""
-        named = address_hash(address(row.get("address"), channel, ())) or self._hashes.get(
-            row["dispatch_id"] or ""
-        )
-        profile = self.profiles.get(row["user_id"])
+        named, profile = self._named(row, channel), self.profiles.get(row["user_id"])
         if named or not profile:
             return [named]
         return list(profile.addresses_between(channel, row["occurred_at"], last_moment(row, "occurred_at")))
+
+    def _named(self, row: Row, channel: str) -> str | None:
+        """The report's own address, else that of its dispatch."""
+        own = address_hash(address(row.get("address"), channel, ()))
+        return own or self._hashes.get(row["dispatch_id"] or "")
 
     def of_user(self, user_id: str, channel: str, moment: datetime) -> str | None:
         """The address that a user had at a time; None for a user whom nobody knows."""

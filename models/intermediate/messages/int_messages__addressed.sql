@@ -1,4 +1,6 @@
 {#- Reports that are facts about an address: it is the report's own, else that of the dispatch, else the one that the user had then. -#}
+{%- set stopping = "('bounced_hard', 'complained', 'unsubscribed')" -%}
+
 with
     reports as (select * from {{ ref("int_messages__reports") }}),
 
@@ -24,7 +26,8 @@ with
         from reports
         cross join longest_window
         where
-            reports.event_type in ('bounced_hard', 'complained', 'unsubscribed', 'resubscribed')
+            reports.event_type in {{ stopping }}
+            or reports.event_type = 'resubscribed'
             or (reports.event_type = 'sent' and reports.occurred_at >= longest_window.counts_from)
     ),
 
@@ -46,7 +49,7 @@ with
                 dispatch_id,
                 address
             from wanted
-            where channel = 'unknown' and event_type in ('bounced_hard', 'complained', 'unsubscribed')
+            where channel = 'unknown' and event_type in {{ stopping }}
         {%- endfor %}
     ),
 
@@ -75,7 +78,7 @@ with
             and by_channel.channel = addresses.channel
             -- what stops messages and has a day for its time is about every address of that day
             and case
-                when by_channel.event_type in ('bounced_hard', 'complained', 'unsubscribed')
+                when by_channel.event_type in {{ stopping }}
                 then by_channel.occurred_until
                 else by_channel.occurred_at
             end
@@ -99,9 +102,7 @@ with
             addressed.address_hash
         from addressed
         inner join of_dispatches on addressed.dispatch_id = of_dispatches.dispatch_id
-        where
-            addressed.event_type in ('bounced_hard', 'complained', 'unsubscribed')
-            and addressed.user_id <> of_dispatches.user_id
+        where addressed.event_type in {{ stopping }} and addressed.user_id <> of_dispatches.user_id
     )
 
 select *

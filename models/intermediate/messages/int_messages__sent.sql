@@ -41,9 +41,8 @@ with
         where event_type = 'sent'
     ),
 
-    -- a message that is reported twice under one dispatch is one message, sent when it was last reported;
-    -- whose message
-    -- it is, and of which campaign and channel, our own ledger knows better than a report
+    -- a message that is reported twice under one dispatch is one message, sent when it was last reported.
+    -- Whose it is, and of which campaign and channel, our own ledger knows better than a report
     reported as (
         select
             coalesce(dispatched.user_id, named.user_id) as user_id,
