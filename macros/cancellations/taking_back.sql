@@ -70,8 +70,8 @@
 
 
 {% macro published_has_history() %}
-    {#- whether the raw rows that the night has read are in the published file -#}
-    {{ return(run_query(
+    {#- whether the rows that the night has read are there: in the published file, and where its views read -#}
+    {{ return(env_var("SENDWORTHY_READ_ALL", "") == "" and run_query(
         "select count(*) from duckdb_tables() where database_name = 'published' and schema_name = 'staging'"
     ).rows[0][0] > 0) }}
 {% endmacro %}
@@ -145,24 +145,39 @@
             or dispatch_id in (select dispatch_id from landing.dispatches_to_read)
             {%- endif %}
         {% endset %}
+        {% set is_typed = table.name in typed_tables() %}
+        {#- what was from the future may have come to pass, and what cannot be read still may stop a message #}
+        {% set read_before %}
+            select
+                {{ typed_columns(table.name).keys() | reject("in", ["quarantine_reason", "file", "raw_row"]) | join(", ") if is_typed else columns }},
+                case when quarantine_reason <> 'from_the_future' then quarantine_reason end as {{ "quarantine_reason" if is_typed else "problem" }},
+                file,
+                null as raw_row
+            from published.staging.base_landing__{{ table.name }} as known
+            where ({{ is_wanted }}) and quarantine_reason is distinct from 'duplicate'
+        {% endset %}
         {% set sql %}
             create or replace view landing.{{ table.name }} as
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
-            where {{ is_wanted }}
-            {%- if published_has_history() %}
-                union all
-                {# what was from the future may have come to pass, and what cannot be read still may stop a message #}
-                select
-                    {{ columns }},
-                    case when quarantine_reason <> 'from_the_future' then quarantine_reason end as problem,
-                    file,
-                    null as raw_row
-                from published.staging.base_landing__{{ table.name }}
-                where ({{ is_wanted }}) and quarantine_reason is distinct from 'duplicate'
-            {%- endif %}
+            where {{ is_wanted }} {%- if published_has_history() and not is_typed %} union all {{ read_before }} {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
+        {% if published_has_history() and is_typed %}
+            {#- of what has landed once more, the news count #}
+            {% set keys = delivery_keys(table.name) %}
+            {% set kept %}
+                create or replace view drops.{{ table.name }} as
+                select *, false as is_due
+                from ({{ read_before }}) as known
+                where
+                    quarantine_reason is not null
+                    or ({{ keys | join(", ") }}) not in (
+                        select {{ keys | join(", ") }} from landing.landed_{{ table.name }} where problem is null
+                    )
+            {% endset %}
+            {% do run_query(kept) %}
+        {% endif %}
     {% endfor %}
     {% do run_query("create schema if not exists ledger") %}
     {% do run_query(
@@ -342,7 +357,9 @@
         {% do has_no_id.append(column ~ " is null") %}
     {% endfor %}
     {% set is_compared_whole = "(" ~ (has_no_id | join(" or ") or "true") ~ ")" %}
-    {% set columns = table.columns | map(attribute="name") | join(", ") %}
+    {% set columns = table.columns | map(attribute="name") %}
+    {#- of typed rows, the published file has less -#}
+    {% set columns = (columns | select("in", typed_columns(table.name)) if table.name in typed_tables() else columns) | join(", ") %}
     {% set query %}
         select {{ wanted }} from {{ landed }} where not {{ read_before }}
         union all

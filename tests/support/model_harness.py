@@ -29,7 +29,7 @@ from tests.oracle import Night, Settings, unmatched_users
 from tests.oracle.landing import TABLES, Landing
 
 PROJECT = Path(__file__).resolve().parents[2]
-SCHEMAS = ("landing", "history", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
+SCHEMAS = ("landing", "drops", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
@@ -219,7 +219,7 @@ class Warehouse:
             # held open from here on: opening the file anew for every landing zone is slow
             self._landed = duckdb.connect(str(self.folder / f"build-{os.getpid()}.duckdb"))
         views = self._landed.execute(
-            "select sql from duckdb_views() where schema_name in ('landing', 'history') order by view_oid"
+            "select sql from duckdb_views() where schema_name in ('landing', 'drops') order by view_oid"
         ).fetchall()
         words = self._landed.execute("select seed_name, source_word, word from landing.words").fetchall()
         files = self._landed.execute(

@@ -21,6 +21,7 @@ from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.landing.file_checks import as_setting, check_files, find_faults
+from sendworthy.landing.typed_drops import TABLES
 from sendworthy.night.removal_files import write_taken_off
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
@@ -190,11 +191,23 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
             "as_of": wanted.now.isoformat(sep=" "),
             "wall_clock": wanted.now.isoformat(sep=" "),
             "file_faults": as_setting(find_faults(wanted.raw)),
+            "read_all": "" if _has_typed_rows(wanted.database) else "yes",
         },
         lambda node, done, total: stages.say(f"reading what has landed since … {done}/{total} {node}"),
         held=[lock],
     )
     return run.warnings
+
+
+def _has_typed_rows(database: Path) -> bool:
+    """Whether the files are there that the views of a published file read: it may be a copy, far from them."""
+    with warehouse.connect(database, read_only=True) as connection:
+        try:
+            for table in TABLES:
+                connection.execute(f"select 1 from staging.base_landing__{table} limit 0")
+        except duckdb.Error:
+            return False
+    return True
 
 
 def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:

@@ -20,12 +20,8 @@ from sendworthy.foundation import night_folders
 from sendworthy.foundation.clock import parse_time
 from sendworthy.foundation.errors import BuildError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
-from sendworthy.landing.drop_cache import (
-    Past,
-    check_history_settings,
-    forget_other_engines,
-)
 from sendworthy.landing.replay import find_replay
+from sendworthy.landing.typed_drops import TypedDrops
 from sendworthy.night.state import Night, NightOptions
 from sendworthy.privacy.erasure import read_key
 from sendworthy.settings.destinations import (
@@ -61,11 +57,11 @@ def prepare(night: Night) -> None:
         if night.replay is not None:
             night.replay.refuse(options.acceptance)
             night.notes.append(night.replay.words)
-        forget_other_engines(options.database, night.engine.histories)
-        night.past = Past(project, options.raw, night.engine.histories, night.engine.packages)
-        if options.full_refresh:
-            night.past.forget()
-        night.history = night.past.find(options.as_of) if night.replay is None else None
+        night.drops = None
+        if night.replay is None:
+            night.drops = TypedDrops(project, options.raw, night.engine.drops, night.engine.packages)
+            if options.full_refresh:
+                night.drops.forget()
 
 
 def check_settings(project: Project) -> None:
@@ -73,7 +69,6 @@ def check_settings(project: Project) -> None:
     problems = [
         *validate_settings(project.root),
         *check_variables(project),
-        *check_history_settings(project),
         *check_channels(project),
         *check_fresh(project.root),
     ]

@@ -1,20 +1,16 @@
-"""Publishes the database and the lists, and does what comes after: erasure and folding."""
+"""Publishes the database and the lists, and does what comes after: erasure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-
 from sendworthy.delivery.staging_folder import (
     MANIFEST,
     promote,
 )
 from sendworthy.foundation.errors import BuildError
-from sendworthy.landing.drop_cache import (
-    forget_erased,
-)
+from sendworthy.landing.typed_drops import forget_other_engines
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
@@ -31,42 +27,27 @@ def publish(night: Night) -> None:
 
 
 def erase_elsewhere(night: Night) -> None:
-    """Take the erased people out of older lists, previews and histories; what could not be done is a warning, for the lists are good."""
+    """Take the erased people out of older lists and previews; what could not be done is a warning, for the lists are good."""
     if not night.erased.users:
         return
     with night.stages.step("erase", "erasing people from temporary files"):
         run_before, runs = night.before
         since = Since(night.run["run_id"], run_before, runs, night.erased.named, night.erased.ledgers_from)
         forgotten = forget(night.options.out, night.erased.users, since)
-        left = [*forgotten.problems, *forget_erased(night.options.database, night.erased)]
-        left = [*map(erasure_warning, left), *try_remove(lambda: remove_previews(night.project.root))]
+        left = [
+            *map(erasure_warning, forgotten.problems),
+            *try_remove(lambda: remove_previews(night.project.root)),
+        ]
         night.warnings += destination_warning(night.erased, no_list_names_them=not left) + left
 
 
-def compact(night: Night) -> None:
-    """Fold the drops that the next nights need not read; what could not be done is a warning, for the lists are out."""
-    if night.replay is None:
-        night.warnings += _fold(night)
+def remove_unused(night: Night) -> None:
+    """Remove what is kept of the drops and no longer published; what could not be done is a warning, for the lists are out."""
+    if night.drops is not None:
+        night.warnings += try_remove(night.drops.commit)
+        forget_other_engines(night.options.database, night.engine.drops)
     if night.erased.users:
-        # after the fold, which reads it
         night.warnings += try_remove(lambda: empty_lake(night.options.database))
-
-
-def _fold(night: Night) -> list[str]:
-    history = night.history
-    horizon = night.past.next_horizon(history)
-    if history is not None and not history.folder.is_dir():
-        # somebody was in it who is erased: it is made anew, without them
-        horizon = horizon or history.horizon
-    if horizon is None:
-        return []
-    try:
-        with night.stages.step("fold", "folding old drops"):
-            night.past.write(night.options.database, horizon, night.staged, night.erased)
-    except (OSError, duckdb.Error, BuildError) as error:
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        return [f"old drops could not be folded ({why}): the next night reads all of them, and tries again."]
-    return []
 
 
 def deliver(aside: Path) -> Path:

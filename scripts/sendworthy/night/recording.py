@@ -39,8 +39,6 @@ def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
     night.run["landed"] = read_landed(connection)
     night.run["landed_until"] = read_landed_until(connection)
     night.run["cancelled_until"] = read_cancelled_until(connection)
-    # of the drops before it, only what earlier nights have kept was read
-    night.run["folded_before"] = night.history.horizon.isoformat() if night.history else None
     if night.replay is not None:
         night.run["is_replay"] = True
     found = judge_limits(connection, night.campaigns)
@@ -56,6 +54,8 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
     """Write the ledgers and the run into the build file, without whom an erasure takes out."""
     warehouse.write_ledgers(connection, night.as_of)
     warehouse.write_files_read(connection, night.started_at)
+    if night.drops is not None:
+        night.drops.erase(connection, night.key)
     night.erased = erase(connection, night.key)
     changes = list_changes(connection)
     for campaign in night.campaigns:

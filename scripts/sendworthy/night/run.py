@@ -29,7 +29,7 @@ from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.night.building import build
 from sendworthy.night.preparation import prepare
-from sendworthy.night.publishing import compact, erase_elsewhere, publish
+from sendworthy.night.publishing import erase_elsewhere, publish, remove_unused
 from sendworthy.night.recording import record, release
 from sendworthy.night.state import Night, NightOptions, NightResult
 from sendworthy.settings.destinations import (
@@ -81,7 +81,7 @@ def _run(night: Night) -> NightResult:
             )
         publish(night)
         erase_elsewhere(night)
-    compact(night)
+    remove_unused(night)
     return _result(night)
 
 
@@ -127,8 +127,8 @@ def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
             "run `sendworthy export`, or the next night: either puts them there.",
         )
     return Interrupted(
-        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists, "
-        "folding old drops and alerts may not have been done.",
+        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists "
+        "and alerts may not have been done.",
         "the next night does what is missing, but for alerts: the manifest says which campaigns are held back.",
     )
 

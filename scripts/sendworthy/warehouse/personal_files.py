@@ -13,8 +13,8 @@ LAKE_MARK = ".sendworthy-lake"
 
 PREVIEWS = "target/preview"
 
-# in a lake, what nights on Spark keep of old drops: it outlives the lake's tables
-_HISTORIES = "history"
+# in a lake, the typed drops of nights on Spark: they outlive the lake's tables
+_DROPS = "drops"
 
 
 def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path:
@@ -27,26 +27,26 @@ def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path
     )
 
 
-def histories_beside(database: Path) -> Path:
-    """Where nights on DuckDB keep what can still matter of old drops."""
-    return database.parent / ".sendworthy" / f"{database.name}.history"
+def drops_beside(database: Path) -> Path:
+    """Where nights on DuckDB keep typed drops."""
+    return database.parent / ".sendworthy" / f"{database.name}.drops"
 
 
-def histories_in(lake: Path) -> Path:
+def drops_in(lake: Path) -> Path:
     """Where nights on Spark keep the same: where all of a cluster sees it."""
-    return lake / _HISTORIES
+    return lake / _DROPS
 
 
-def places_of_histories(database: Path) -> list[Path]:
-    """Where nights of any engine may have kept something of old drops; a lake that no night has made is somebody's own."""
+def places_of_drops(database: Path) -> list[Path]:
+    """Where nights of any engine may have kept typed drops; a lake that no night has made is somebody's own."""
     lake = lake_of(database)
-    return [histories_beside(database), *([histories_in(lake)] if (lake / LAKE_MARK).is_file() else [])]
+    return [drops_beside(database), *([drops_in(lake)] if (lake / LAKE_MARK).is_file() else [])]
 
 
 def wipe_lake(lake: Path) -> None:
-    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so does what is kept of old drops."""
+    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so do its typed drops."""
     for old in lake.iterdir():
-        if old == histories_in(lake):
+        if old == drops_in(lake):
             continue
         if old.is_dir():
             remove_folder(old)

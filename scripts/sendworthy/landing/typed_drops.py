@@ -1,0 +1,282 @@
+"""Typed drops: each file of events and message events is parsed once, and kept as Parquet for the nights to come.
+
+dbt types what is new (macros/landing/typed_drops.sql). Here stands what is known of the files: the catalogue, which is replaced in one
+step. What it does not name is removed when a night is published. It is a cache: where anything differs, the landing zone is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sendworthy.delivery.delta_sql import hash_of_address
+from sendworthy.foundation.durable_files import flush_tree, make_folder, swap_in
+from sendworthy.foundation.project import Project
+from sendworthy.foundation.safe_files import read_file, remove_folder
+from sendworthy.privacy.erasure import create_erased
+from sendworthy.privacy.residual_search import rows_mentioning_erased
+from sendworthy.settings.seed_files import SEEDS_DIR
+from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse.personal_files import places_of_drops
+from sendworthy.warehouse.statements import Sql, literal, relation, statements_in
+
+TABLES = ("events", "message_events")
+
+_CATALOGUE = "catalogue.json"
+# a file of the landing zone is a line of some 300 bytes
+_MAX_CATALOGUE = 256_000_000
+# what a typed row depends on, besides the file that it came from
+_CODE = ("models/staging/landing", "macros/landing", "macros/engine", "macros/reading", "macros/rules")
+# the seeds that say what the words of a source mean, and how it writes
+_WORDS = ("event_names", "report_types", "report_channels", "source_formats")
+
+_sql = statements_in(Path(__file__).with_name("sql"))
+
+
+class KeptFile(BaseModel):
+    """A file of the landing zone whose rows are kept: how it was, by its size and time, and where they are (None: it has none)."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    table_name: str
+    file: str
+    file_bytes: int
+    written_at_us: int
+    judged_at: str
+    path: str | None
+    rows_in: int
+    rows_erased: int
+    unknown_columns: str | None
+
+
+class _Catalogue(BaseModel):
+    """What is kept, of which landing zone, and read in which way."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    raw: str
+    code: str
+    files: list[KeptFile]
+
+
+class TypedDrops:
+    """The typed drops in one place, for one night on one landing zone.
+
+    `packages`: those of the engine, for another version may read otherwise.
+    """
+
+    def __init__(self, project: Project, raw: Path, place: Path, packages: Sequence[str]) -> None:
+        self._place = place
+        self._raw = str(raw)
+        self._code = _code_of(project, packages)
+        self._files = self._read()
+
+    @property
+    def files(self) -> Sequence[KeptFile]:
+        """What is known of the files."""
+        return self._files
+
+    def forget(self) -> None:
+        """Know nothing: everything is read. What is published needs its files until the night is, too."""
+        self._files = []
+
+    def begin(self) -> Path:
+        """The folder for what tonight types; known.json in it says what is kept."""
+        make_folder(self._place)
+        self._tonight = self._place / f"{1 + max(map(int, _batches(self._place)), default=0):06}"
+        self._tonight.mkdir()
+        known = "".join(f"{file.model_dump_json()}\n" for file in self._files)
+        (self._tonight / "known.json").write_text(known, encoding="utf-8")
+        return self._tonight
+
+    def keep(self, build: Path) -> None:
+        """Know what a build has read, from here on. OSError where it cannot be written."""
+        paths = {(file.table_name, file.file): file.path for file in self._files}
+        with warehouse.connect(build, read_only=True) as connection:
+            found = warehouse.rows(connection, _sql("files_read"), {"tables": list(TABLES)})
+        self._files = [
+            KeptFile(
+                path=paths[row["table_name"], row["file"]]
+                if (number := row.pop("drop_number")) is None
+                else self._path_of(row["table_name"], number),
+                **row,
+            )
+            for row in found
+        ]
+        self._write()
+
+    def erase(self, connection: duckdb.DuckDBPyConnection, key: bytes | None) -> None:
+        """Write the files in which a build finds erased people without them, and let its views read those, before its tables forget them.
+
+        What is kept is known again after `commit`, when the build is published.
+        """
+        if create_erased(connection, key):
+            connection.execute(_sql("reports_about_others", hash_of_address=hash_of_address))
+            for table in TABLES:
+                self._erase_from(connection, table)
+            for table in ("erased", "erased_addresses", "reports_about_others"):
+                connection.execute(f"drop table {table}")
+
+    def commit(self) -> None:
+        """After publishing: know what is published, and remove all else. OSError where that cannot be done."""
+        self._write()
+        kept = {file.path for file in self._files}
+        for batch in _batches(self._place).values():
+            for table in (folder for folder in batch.iterdir() if folder.is_dir()):
+                for drop in table.iterdir():
+                    if str(drop) not in kept:
+                        remove_folder(drop)
+                if not any(table.iterdir()):
+                    table.rmdir()
+            (batch / "known.json").unlink(missing_ok=True)
+            if not any(batch.iterdir()):
+                batch.rmdir()
+
+    def forget_damaged(self) -> bool:
+        """Read all that is kept, for a night that has failed; forget it and return True where that cannot be done."""
+        with warehouse.closing(duckdb.connect()) as connection:
+            warehouse.prepare(connection)
+            try:
+                for path in filter(None, (file.path for file in self._files)):
+                    connection.execute(f"select max(hash(columns(*))) from {_rows_in([path])}")
+            except duckdb.Error:
+                (self._place / _CATALOGUE).unlink(missing_ok=True)
+                return True
+        return False
+
+    def _path_of(self, table: str, number: int) -> str | None:
+        path = self._tonight / table / f"drop_number={number}"
+        return str(path) if path.is_dir() else None
+
+    def _read(self) -> list[KeptFile]:
+        """What the catalogue says; nothing where it is of another landing zone or another way of reading, or not whole."""
+        try:
+            text = read_file(self._place / _CATALOGUE, self._place, _MAX_CATALOGUE)
+            found = _Catalogue.model_validate_json(text)
+        except (OSError, ValidationError):
+            return []
+        is_valid = (
+            found.raw == self._raw
+            and found.code == self._code
+            and all(Path(file.path).is_dir() for file in found.files if file.path)
+        )
+        return found.files if is_valid else []
+
+    def _write(self) -> None:
+        flush_tree(self._tonight)
+        staged = self._place / f".{_CATALOGUE}"
+        found = _Catalogue(raw=self._raw, code=self._code, files=self._files)
+        staged.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        swap_in(staged, self._place / _CATALOGUE)
+
+    def _erase_from(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:
+        paths = {file.file: file.path for file in self._files if file.table_name == table and file.path}
+        if not paths:
+            return
+        rows = _rows_in(list(paths.values()))
+        nameless = _sql("nameless_typed_rows", rows=rows)
+        connection.execute(
+            _sql("typed_rows_of_erased", rows=rows, mentioning=rows_mentioning_erased(nameless))
+        )
+        found = connection.execute("select file from typed_rows_of_erased order by file").fetchall()
+        changed: dict[str, str] = {}
+        erased: dict[str, int] = {}
+        for number, (file,) in enumerate(found, 1):
+            folder = self._tonight / table / f"erased_{number}"
+            folder.mkdir(parents=True)
+            rows = _rows_in([paths[file]])
+            nameless = _sql("nameless_typed_rows", rows=rows)
+            connection.execute(
+                _sql(
+                    "write_without_erased",
+                    rows=rows,
+                    mentioning=rows_mentioning_erased(nameless),
+                    place=folder / "rows.parquet",
+                    has_reports=table == "message_events",
+                )
+            )
+            # reports on somebody else's address stay
+            erased[file] = _count_staged(connection, paths[file]) - _count_staged(connection, str(folder))
+            changed[paths[file]] = str(folder)
+            connection.execute(
+                "update ops.source_counts set rows_erased = rows_erased + ? where table_name = ? and file = ?",
+                [erased[file], table, file],
+            )
+        connection.execute("drop table typed_rows_of_erased")
+        if changed:
+            _read_from(connection, f"staging.base_landing__{table}", changed)
+        self._files = [
+            file.model_copy(
+                update={
+                    "path": changed[file.path],
+                    "rows_erased": file.rows_erased + erased[file.file],
+                }
+            )
+            if file.table_name == table and file.path in changed
+            else file
+            for file in self._files
+        ]
+
+
+def forget_other_engines(database: Path, place: Path) -> None:
+    """Remove what nights of another engine have kept: nobody would see that its files are not there any more, or who is in them."""
+    for other in places_of_drops(database):
+        if other != place:
+            remove_folder(other, ignore_errors=True)
+
+
+def _batches(place: Path) -> Mapping[str, Path]:
+    """The folders of the nights in a place, by their numbers."""
+    if not place.is_dir():
+        return {}
+    return {path.name: path for path in sorted(place.iterdir()) if path.is_dir() and path.name.isdecimal()}
+
+
+def _rows_in(folders: Sequence[str]) -> Sql:
+    """The rows in folders of Parquet files, as what stands behind `from`."""
+    files = ", ".join(literal(f"{_no_pattern(folder)}/*.parquet") for folder in folders)
+    return Sql(f"read_parquet([{files}], hive_partitioning = false, filename = true, file_row_number = true)")
+
+
+def _count_staged(connection: duckdb.DuckDBPyConnection, folder: str) -> int:
+    ((rows,),) = connection.execute(
+        f"select count(*) from {_rows_in([folder])} where quarantine_reason is null"
+    ).fetchall()
+    return int(rows)
+
+
+def _no_pattern(path: str) -> str:
+    """A path in which what would be a pattern stands for itself, as in the macro of this name."""
+    return path.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
+
+
+def _read_from(connection: duckdb.DuckDBPyConnection, view: str, changed: Mapping[str, str]) -> None:
+    """Let a view of typed files read other folders."""
+    schema, name = view.split(".")
+    ((text,),) = connection.execute(
+        "select sql from duckdb_views() where schema_name = ? and view_name = ? and database_name = current_database()",
+        [schema, name],
+    ).fetchall()
+    for old, new in changed.items():
+        text = text.replace(
+            literal(f"{_no_pattern(old)}/*.parquet"), literal(f"{_no_pattern(new)}/*.parquet")
+        )
+    connection.execute(f"drop view {relation(view)}")
+    connection.execute(text)
+
+
+def _code_of(project: Project, packages: Sequence[str]) -> str:
+    """What stands for all that a typed row depends on besides its file: how it is read."""
+    digest = hashlib.sha256()
+    for package in packages:
+        digest.update(f"{package} {version(package)}\n".encode())
+    paths = [path for place in _CODE for path in (project.root / place).rglob("*") if path.is_file()]
+    seeds = [path for name in _WORDS if (path := project.root / SEEDS_DIR / f"{name}.csv").is_file()]
+    for path in [*sorted(paths), *seeds]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
