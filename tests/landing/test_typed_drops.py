@@ -1,0 +1,277 @@
+"""Nights that type each file once give what nights give that read everything: late, doubled, corrected, removed and future rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+from sendworthy.build.engines import DuckdbEngine
+from sendworthy.foundation.project import Project
+from sendworthy.landing.typed_drops import TypedDrops, forget_other_engines
+from sendworthy.warehouse.personal_files import LAKE_MARK, drops_beside, drops_in, lake_of
+
+from tests.oracle.world import AS_OF
+from tests.support.drop_worlds import DAY, make_drops
+from tests.support.model_harness import PROJECT
+from tests.support.typed_nights import TypedNights
+
+CLOCK = "2026-06-01 06:00:00"
+HEADER = "event_id,user_id,event_name,occurred_at,received_at,properties\n"
+REPORTS = "message_event_id,user_id,channel,event_type,occurred_at,address\n"
+
+
+def drop(table: str, day: int) -> str:
+    return f"{table}/landed_on=2026-05-{day:02}/part-0.csv"
+
+
+class Zone(TypedNights):
+    """A landing zone of a few small drops."""
+
+    def land(self, day: int, *rows: str, table: str = "events") -> None:
+        path = self.raw / drop(table, day)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.stat().st_mtime_ns if path.is_file() else 0
+        path.write_text((HEADER if table == "events" else REPORTS) + "".join(f"{row}\n" for row in rows))
+        # within one tick of the clock it would be as it was
+        os.utime(path, ns=(before + 10**9, before + 10**9))
+
+    def reads(self, *files: str, clock: str = CLOCK) -> None:
+        """The next night reads these files and no other, and gives what a night gives that reads everything."""
+        kept = self.night(clock)
+        everything = self.night_that_reads_everything(clock)
+        for relation, rows in everything.items():
+            assert kept[relation] == rows, relation
+        assert self.read == set(files)
+
+    def counted(self, event: str) -> list[str]:
+        """The files whose delivery of an event counts."""
+        with duckdb.connect(str(self.root / "kept.duckdb"), read_only=True) as connection:
+            found = connection.execute(
+                "select file from staging.base_landing__events where event_id = ? and quarantine_reason is null",
+                [event],
+            )
+            return [file for (file,) in found.fetchall()]
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Zone:
+    zone = Zone(tmp_path)
+    zone.land(1, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 09:00:00,", "torn,ada,page_viewed,soon,,")
+    zone.land(1, "m1,ada,email,opened,2026-05-01 08:00:00,", table="message_events")
+    zone.land(2, 'e2,bob,order_completed,2026-05-02 08:00:00,2026-05-02 09:00:00,"{""total"": 5}"')
+    zone.reads(drop("events", 1), drop("events", 2), drop("message_events", 1))
+    return zone
+
+
+def test_a_file_is_read_once(zone: Zone) -> None:
+    zone.reads()
+    zone.land(3, "e3,ada,page_viewed,2026-05-03 08:00:00,,")
+    zone.reads(drop("events", 3))
+    # nothing but headers has no rows to keep, and is not read again either
+    zone.land(4)
+    zone.reads(drop("events", 4))
+    zone.reads()
+
+
+def test_of_two_deliveries_the_first_counts_whichever_is_read_first(zone: Zone) -> None:
+    later = "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-03 09:00:00,"
+    zone.land(3, later, later)
+    zone.land(3, "m1,ada,email,opened,2026-05-01 08:00:00,", table="message_events")
+    zone.reads(drop("events", 3), drop("message_events", 3))
+    assert zone.counted("e1") == [drop("events", 1)]
+    # one that was received before it: the kept file is read anew, because its row does not count any more
+    zone.land(4, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 08:30:00,")
+    zone.reads(drop("events", 4), drop("events", 1))
+    assert zone.counted("e1") == [drop("events", 4)]
+    # of another person it is another event
+    zone.land(5, "e1,bob,page_viewed,2026-05-01 08:00:00,2026-05-01 08:00:00,")
+    zone.reads(drop("events", 5))
+
+
+def test_where_the_delivery_that_counted_is_gone_the_next_one_counts(zone: Zone) -> None:
+    zone.land(3, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-03 09:00:00,")
+    zone.land(
+        4,
+        "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-04 09:00:00,",
+        "e4,ada,page_viewed,2026-05-04 08:00:00,,",
+    )
+    zone.reads(drop("events", 3), drop("events", 4))
+    # it lands again, without it
+    zone.land(1, "e0,ada,page_viewed,2026-05-01 08:00:00,,")
+    zone.reads(drop("events", 1), drop("events", 3), drop("events", 4))
+    assert zone.counted("e1") == [drop("events", 3)]
+    (zone.raw / drop("events", 3)).unlink()
+    zone.reads(drop("events", 4))
+    assert zone.counted("e1") == [drop("events", 4)]
+
+
+def test_a_row_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None:
+    ahead = "2026-06-01 07:00:01"
+    zone.land(
+        3,
+        f"f1,ada,page_viewed,{ahead},,",
+        f"f2,ada,page_viewed,{ahead},2026-05-03 00:00:00,",
+        f"f3,ada,page_viewed,{ahead},,",
+    )
+    zone.land(4, f"f3,ada,page_viewed,{ahead},,")
+    zone.land(5, "f2,ada,page_viewed,2026-05-05 08:00:00,2026-05-05 00:00:00,")
+    zone.reads(drop("events", 3), drop("events", 4), drop("events", 5))
+    assert (zone.counted("f1"), zone.counted("f2"), zone.counted("f3")) == ([], [drop("events", 5)], [])
+    # f1 is the only one of its id; f2 was received before the one that counted, and of f3 there are two
+    zone.reads(drop("events", 3), drop("events", 4), drop("events", 5), clock="2026-06-01 06:00:01")
+    assert (zone.counted("f2"), zone.counted("f3")) == ([drop("events", 3)], [drop("events", 3)])
+    # by a clock that goes back, it is from the future again
+    zone.reads(*(drop("events", day) for day in range(3, 6)), clock=CLOCK)
+
+
+def test_a_row_whose_time_has_come_is_not_read_again_where_it_is_the_only_one(zone: Zone) -> None:
+    zone.land(3, "f1,ada,page_viewed,2026-06-01 07:00:01,,", "f0,ada,page_viewed,2026-06-02 07:00:00,,")
+    zone.reads(drop("events", 3))
+    zone.reads(clock="2026-06-01 06:00:01")
+    assert zone.counted("f1") == [drop("events", 3)] and zone.counted("f0") == []
+
+
+@pytest.mark.parametrize("change", ["written again", "longer"])
+def test_a_file_that_is_not_as_it_was_is_read(zone: Zone, change: str) -> None:
+    path = zone.raw / drop("events", 2)
+    before = path.stat()
+    path.write_text(
+        path.read_text().replace("bob", "eve") if change == "written again" else path.read_text() + "\n"
+    )
+    if change == "longer":
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    zone.reads(drop("events", 2))
+
+
+def test_nothing_is_left_of_files_that_are_gone_and_of_nights_that_failed(zone: Zone) -> None:
+    zone.drops().begin()
+    (failed,) = [path for path in zone.place.iterdir() if (path / "known.json").is_file()]
+    (failed / "events" / "drop_number=1").mkdir(parents=True)
+    (zone.raw / drop("events", 2)).unlink()
+    zone.reads()
+    kept = {file.path for file in zone.drops().files}
+    assert {str(path.parent) for path in zone.place.rglob("*.parquet")} == kept
+    assert not failed.exists()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda place: (
+            next(place.rglob("*.parquet")).unlink() or shutil.rmtree(next(place.rglob("drop_number=1")))
+        ),
+        lambda place: (place / "catalogue.json").write_text("{"),
+        lambda place: (place / "catalogue.json").write_text(
+            (place / "catalogue.json").read_text().replace('"code": "', '"code": "x')
+        ),
+        lambda place: (place / "catalogue.json").unlink(),
+    ],
+)
+def test_where_something_of_it_is_not_there_everything_is_read(
+    zone: Zone, spoil: Callable[[Path], object]
+) -> None:
+    spoil(zone.place)
+    zone.reads(drop("events", 1), drop("events", 2), drop("message_events", 1))
+
+
+def test_a_file_that_is_damaged_is_noticed(zone: Zone) -> None:
+    assert not zone.drops().forget_damaged()
+    path = next(zone.place.rglob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+    assert zone.drops().forget_damaged()
+    assert not zone.drops().files
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "macros/landing/land.sql",
+        "macros/reading/boolean_of_text.sql",
+        "models/staging/landing/base/base_landing__events.sql",
+        "seeds/event_names.csv",
+        "seeds/report_types.csv",
+        "seeds/report_channels.csv",
+        "seeds/source_formats.csv",
+    ],
+)
+def test_a_project_that_reads_otherwise_knows_nothing(tmp_path: Path, place: str) -> None:
+    root, raw, kept = tmp_path / "project", tmp_path / "raw", tmp_path / "drops"
+    for folder in ("models/staging", "macros", "seeds"):
+        shutil.copytree(PROJECT / folder, root / folder)
+
+    def known(raw: Path = raw) -> int:
+        return len(TypedDrops(Project(root), raw, kept, DuckdbEngine.packages).files)
+
+    drops = TypedDrops(Project(root), raw, kept, DuckdbEngine.packages)
+    drops.begin()
+    drops.commit()
+    catalogue = json.loads((kept / "catalogue.json").read_text())
+    file = {
+        "table_name": "events",
+        "file": "events/a.csv",
+        "file_bytes": 1,
+        "written_at_us": 1,
+        "judged_at": "2026-06-01 00:00:00",
+        "path": None,
+        "rows_in": 0,
+        "rows_erased": 0,
+        "unknown_columns": "",
+    }
+    (kept / "catalogue.json").write_text(json.dumps({**catalogue, "files": [file]}))
+    assert known() == 1 and known(tmp_path / "elsewhere") == 0
+    (root / place).write_text(
+        (root / place).read_text(encoding="utf-8") + "\n-- another way\n", encoding="utf-8"
+    )
+    assert known() == 0
+
+
+def test_of_another_engine_nothing_is_kept(tmp_path: Path) -> None:
+    database = tmp_path / "published.duckdb"
+    beside, lake = drops_beside(database), lake_of(database)
+    for place in (beside, drops_in(lake)):
+        place.mkdir(parents=True)
+    # a lake that no night has made is somebody's own
+    forget_other_engines(database, beside)
+    assert drops_in(lake).is_dir()
+    (lake / LAKE_MARK).touch()
+    forget_other_engines(database, beside)
+    assert beside.is_dir() and not drops_in(lake).exists()
+    drops_in(lake).mkdir()
+    forget_other_engines(database, drops_in(lake))
+    assert drops_in(lake).is_dir() and not beside.exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "nights"), [(1, 3), *(pytest.param(seed, 30, marks=pytest.mark.hard) for seed in (2, 3))]
+)
+def test_nights_that_type_each_file_once_are_nights_that_read_everything(
+    tmp_path: Path, seed: int, nights: int
+) -> None:
+    """A random world lands drop by drop: late, doubled, bad and from the future; drops land again, changed, and go."""
+    rng = random.Random(seed)
+    typed = TypedNights(tmp_path)
+    shutil.rmtree(typed.raw)
+    drops = make_drops(typed.raw, seed)
+    few = 0
+    for number in range(nights):
+        as_of = AS_OF - (nights - 1 - number) * DAY
+        drops.land(as_of.date())
+        if number and rng.random() < 0.3:
+            drops.land_again(
+                rng.choice(("events", "message_events")), as_of.date() - rng.choice((1, 12, 60)) * DAY
+            )
+        clock = f"{as_of + timedelta(hours=6):%Y-%m-%d %H:%M:%S}"
+        kept, everything = typed.night(clock), typed.night_that_reads_everything(clock)
+        for relation, rows in everything.items():
+            assert kept[relation] == rows, f"night {number}, {as_of:%Y-%m-%d}: {relation}"
+        few += len(typed.read) <= 6
+    assert few >= nights // 2, "most nights read most files"
