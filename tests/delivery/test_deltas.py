@@ -19,7 +19,7 @@ from sendworthy.delivery.verify import verify
 from sendworthy.privacy import rewrite_lists
 from sendworthy.privacy.erasure import erase
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as published
+from sendworthy.warehouse import database_file
 
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse, fill
@@ -162,7 +162,7 @@ class Place:
                 self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
         run_id = f"{night:%Y%m%dT%H%M%SZ}-{self.runs:08x}"
         run = {"run_id": run_id, "as_of": f"{night:%Y-%m-%dT%H:%M:%SZ}"}
-        published.record_run(
+        database_file.record_run(
             self.connection,
             {"run_id": run_id, "as_of": night, "run": json.dumps(run)},
             [
@@ -315,7 +315,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
     )
     fill(connection, "marts.merge_field_tags", [("mailchimp", *pair) for pair in MAILCHIMP.items()])
-    published.create_ledgers(connection, ROOT)
+    database_file.create_ledgers(connection, ROOT)
     yield Place(connection, warehouse, tmp_path / "out")
     connection.close()
 

@@ -18,7 +18,7 @@ from sendworthy.delivery.verify import RULES, verify
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.settings.destinations import as_form, choose_destinations, load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
 from tests.support.exported_nights import export_night
@@ -137,12 +137,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
                 connection.execute("insert into audit.audit_messages values (?, ?, ?, ?)", row)
-        warehouse.create_ledgers(connection, ROOT)
-        warehouse.write_ledgers(connection, AS_OF)
+        database_file.create_ledgers(connection, ROOT)
+        database_file.write_ledgers(connection, AS_OF)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
         tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
-        warehouse.record_run(
+        database_file.record_run(
             connection,
             {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},
             [
@@ -150,7 +150,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 for item in campaigns
             ],
         )
-        warehouse.mark_audited(connection, RUN)
+        database_file.mark_audited(connection, RUN)
         export_night(
             connection,
             choose_destinations(Project(ROOT), []),

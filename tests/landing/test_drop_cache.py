@@ -30,7 +30,7 @@ from sendworthy.landing.drop_cache import (
 )
 from sendworthy.landing.replay import find_replay
 from sendworthy.privacy.erasure import NOBODY, Erased
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import LAKE_MARK, histories_beside, histories_in, lake_of
 
 from tests.oracle import random_settings, write_settings
@@ -586,7 +586,7 @@ def test_a_replay_is_of_a_recorded_night_that_is_not_the_newest(tmp_path: Path) 
     first, second, third = AS_OF, AS_OF + DAY, AS_OF + 2 * DAY
     assert find_replay(database, first) is None
     with duckdb.connect(str(database)) as connection:
-        warehouse.create_ledgers(connection, ROOT)
+        database_file.create_ledgers(connection, ROOT)
         for number, (as_of, run) in enumerate(
             (
                 (first, {"landed_until": {"events": "2026-05-30"}}),
@@ -605,7 +605,7 @@ def test_a_replay_is_of_a_recorded_night_that_is_not_the_newest(tmp_path: Path) 
                 "finished_at": at,
                 "run": json.dumps(run),
             }
-            warehouse.record_run(connection, told, [{"campaign_id": "a"}, {"campaign_id": "b"}])
+            database_file.record_run(connection, told, [{"campaign_id": "a"}, {"campaign_id": "b"}])
     found = find_replay(database, first)
     assert found is not None and found.started_at == AS_OF + 11 * DAY
     assert found.landed_until == {"events": "2026-05-31"}

@@ -15,7 +15,7 @@ from sendworthy.audit.gate import FailedExpectation
 from sendworthy.audit.overrides import Acceptance, hold_back
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.landing.replay import Replay, find_replay, read_cancelled_until
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 
@@ -28,15 +28,17 @@ HOUR = timedelta(hours=1)
 def record(
     path: Path, as_of: datetime, started_at: datetime, details: dict[str, Any] | None = None, **run: Any
 ) -> None:
-    with warehouse.connect(path) as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(path) as connection:
+        database_file.create_ledgers(connection, ROOT)
         at = {"started_at": started_at, "finished_at": started_at}
         told = {"run_id": f"{as_of}-{started_at}", "as_of": as_of, **at, "run": json.dumps(run)}
-        warehouse.record_run(connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}])
+        database_file.record_run(
+            connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}]
+        )
 
 
 def read_first(path: Path, file: str, at: datetime) -> None:
-    with warehouse.connect(path) as connection:
+    with database_file.connect(path) as connection:
         connection.execute(
             "insert into ledger.files_read (table_name, file, first_read_at) values ('events', ?, ?)",
             [file, at],
@@ -73,8 +75,8 @@ def test_a_night_that_knew_of_no_cancellation_sees_none() -> None:
 
 
 def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(tmp_path: Path) -> None:
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
+        database_file.create_ledgers(connection, ROOT)
         assert read_cancelled_until(connection) is None
         for at in (NIGHT + 5 * HOUR, NIGHT + 6 * HOUR, NIGHT + 4 * HOUR):
             connection.execute("insert into ledger.cancellations (cancelled_at) values (?)", [at])
@@ -84,14 +86,14 @@ def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(
         )
         for number, file in enumerate(("a.csv", "b.csv")):
             connection.execute("insert into ops.source_counts values ('events', ?)", [file])
-            warehouse.write_files_read(connection, NIGHT + number * HOUR)
+            database_file.write_files_read(connection, NIGHT + number * HOUR)
         read = connection.execute("select file, first_read_at from ledger.files_read order by all").fetchall()
         assert read == [("a.csv", NIGHT), ("b.csv", NIGHT + HOUR)]
 
 
 def test_how_a_file_was_when_it_was_read_last_is_remembered_until_it_is_read_again(tmp_path: Path) -> None:
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
+        database_file.create_ledgers(connection, ROOT)
         connection.execute("create schema landing; create schema if not exists ops")
         found = "landing.landing_files (table_name text, file text, file_bytes bigint, written_at_us bigint)"
         connection.execute(f"create table {found}")
@@ -104,7 +106,7 @@ def test_how_a_file_was_when_it_was_read_last_is_remembered_until_it_is_read_aga
             connection.execute(
                 "insert into landing.landing_files values ('events', 'a.csv', ?, ?)", [size] * 2
             )
-            warehouse.write_files_read(connection, NIGHT + number * HOUR)
+            database_file.write_files_read(connection, NIGHT + number * HOUR)
             told += connection.execute(
                 "select first_read_at, file_bytes, written_at_us from ledger.files_read where table_name = 'events'"
             ).fetchall()
@@ -131,7 +133,7 @@ def test_what_a_replay_of_an_older_version_accepted_does_not_count(tmp_path: Pat
             **{"campaign_id": "a", "status": "released", "rows": 1},
             "gate": {"passed": True, "failed": []},
         }
-        with warehouse.connect(path) as connection:
+        with database_file.connect(path) as connection:
             hold_back(connection, [campaign], {"a": [found]}, None, NIGHT, NIGHT)
         return str(campaign["status"])
 

@@ -16,7 +16,7 @@ import pytest
 from sendworthy.foundation.project import Project
 from sendworthy.inspect.preview import preview
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from dev import write_docs
 from tests.support.delivered_nights import Delivered, and_one
@@ -486,7 +486,7 @@ def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
 
 def test_a_second_night_at_the_same_time_ends_at_once(place: Place) -> None:
     before = place.database.stat().st_mtime_ns
-    with warehouse.only_night(place.database):
+    with database_file.only_night(place.database):
         result = place.night(SECOND)
     assert result.returncode == 1 and "another night is at work" in result.stderr, result.stderr
     assert place.database.stat().st_mtime_ns == before

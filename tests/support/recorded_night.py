@@ -32,7 +32,7 @@ from sendworthy.foundation.project import Project
 from sendworthy.night import building, preparation, publishing, recording, run
 from sendworthy.night.state import NightOptions
 from sendworthy.settings.destinations import choose_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 # whose statements are counted
 STAGES = (run, preparation, building, recording, publishing)
@@ -45,7 +45,7 @@ TRACED = {
         "night/recording.py",
         "night/publishing.py",
     ),
-    *("warehouse/database.py", "delivery/export.py", "delivery/staging_folder.py"),
+    *("warehouse/database_file.py", "delivery/export.py", "delivery/staging_folder.py"),
     *("foundation/durable_files.py", "foundation/file_lock.py", "foundation/safe_files.py"),
 }
 assert all((Path(sendworthy.__file__).parent / name).is_file() for name in TRACED)
@@ -103,11 +103,11 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
         fresh = night.build.with_name("fresh.duckdb")
         night.build.rename(fresh)
         shutil.copyfile(folder / "build.duckdb", night.build)
-        with warehouse.connect(night.build) as connection:
+        with database_file.connect(night.build) as connection:
             connection.execute(f"attach '{fresh}' as fresh (read_only)")
-            for table in warehouse.CARRIED_TABLES:
+            for table in database_file.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
-            warehouse.create_ledgers(connection, night.project.root)
+            database_file.create_ledgers(connection, night.project.root)
             create_deliveries(connection)
             carried = connection.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"

@@ -30,7 +30,7 @@ from sendworthy.foundation.durable_files import flush, make_folder, swap_in
 from sendworthy.foundation.errors import Problem, SendworthyError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.retry import TRY_AGAIN, BadMoment, Clock, Policy, retry_after
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 
 if TYPE_CHECKING:
     from apprise import NotifyBase

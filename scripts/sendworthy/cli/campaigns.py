@@ -162,10 +162,10 @@ def show_rendering(
     from sendworthy.audit.render_check import load_messages
     from sendworthy.audit.render_check import told as in_words
     from sendworthy.audit.render_patterns import prove_lists
-    from sendworthy.warehouse import database as warehouse
+    from sendworthy.warehouse import database_file
     from sendworthy.warehouse.list_reader import DuckdbLists
 
-    warehouse.open_published(database)
+    database_file.open_published(database)
     if render is Render.KINDS:
         with DuckdbLists(database) as lists:
             proof = prove_lists(lists, load_messages(project))

@@ -120,14 +120,14 @@ def preview(
     from sendworthy.inspect.preview import preview as preview_campaign
     from sendworthy.inspect.preview import verdicts
     from sendworthy.inspect.preview_page import write_page
-    from sendworthy.warehouse import database as warehouse
+    from sendworthy.warehouse import database_file
 
     with failures(as_json):
         project = find_project(project_dir)
         database = project.resolve(db, "sendworthy.duckdb")
         # a made-up user needs no night
         if user is not None or db is not None or database.is_file():
-            warehouse.open_published(database)
+            database_file.open_published(database)
         shown = preview_campaign(project, campaign, user, database if database.is_file() else None)
         page = project.resolve(output, f"target/preview/{campaign}.html")
         write_page(shown, page)

@@ -21,7 +21,7 @@ import duckdb
 from sendworthy.delivery.delta_sql import RecordSql, hash_of_address
 from sendworthy.foundation.clock import iso
 from sendworthy.settings.destinations import Destination
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import identifier, statements_in
 
 LEDGER = "ledger.deliveries"

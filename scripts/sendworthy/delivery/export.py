@@ -19,7 +19,7 @@ from sendworthy.delivery.staging_folder import (
 )
 from sendworthy.foundation.safe_files import MAX_LIST, open_file
 from sendworthy.settings.destinations import Destination, as_form
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))

@@ -10,7 +10,7 @@ import duckdb
 
 from sendworthy.delivery.delta_sql import NOBODY
 from sendworthy.delivery.manifest import ListedCampaign, ListedChanges, Manifest
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import statements_in
 
 # what stands in the place of a message, or of its campaign, in a row that takes somebody off

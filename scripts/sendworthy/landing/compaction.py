@@ -15,7 +15,7 @@ import duckdb
 
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import Sql, literal, statements_in
 
 # by name, each a query of compaction_sql/ and a source of dbt
@@ -51,12 +51,12 @@ def open_night(
     left out.
     """
     if not staged:
-        with warehouse.connect(published, read_only=True) as connection:
+        with database_file.connect(published, read_only=True) as connection:
             yield connection
         return
-    with warehouse.closing(duckdb.connect()) as connection:
-        warehouse.prepare(connection)
-        warehouse.attach(connection, published, "published")
+    with database_file.closing(duckdb.connect()) as connection:
+        database_file.prepare(connection)
+        database_file.attach(connection, published, "published")
         for schema in ("staging", "ops", "settings", "intermediate"):
             connection.execute(f"create schema {schema}")
         for relation in PUBLISHED:
@@ -91,7 +91,7 @@ def sources() -> list[Path]:
 def holds(folder: Path, erased: Erased) -> bool:
     """Whether somebody who was erased is in what was folded; True also where it cannot be read."""
     with duckdb.connect() as connection:
-        warehouse.prepare(connection)
+        database_file.prepare(connection)
         _know(connection, erased)
         try:
             return any(

@@ -28,7 +28,7 @@ from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file, remove_fol
 from sendworthy.landing.compaction import PARTS, fold, holds, open_night, sources
 from sendworthy.privacy.erasure import NOBODY, Erased
 from sendworthy.settings.seed_files import SEEDS_DIR, read_seed
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import places_of_histories
 from sendworthy.warehouse.statements import literal
 
@@ -136,8 +136,8 @@ class Past:
 
     def forget_damaged(self, history: History) -> bool:
         """Read a history to its end, for a night that has failed; remove it and return True where that cannot be done."""
-        with warehouse.closing(duckdb.connect()) as connection:
-            warehouse.prepare(connection)
+        with database_file.closing(duckdb.connect()) as connection:
+            database_file.prepare(connection)
             try:
                 for part in PARTS:
                     path = literal(history.folder / f"{part}.parquet")
@@ -187,7 +187,7 @@ class Past:
         """
         files = self._landed_before(horizon + self._window)
         with open_night(published, staged, erased) as connection:
-            as_of = warehouse.read_night(connection)
+            as_of = database_file.read_night(connection)
             if not self._was_read(connection, files, horizon + self._window):
                 # a drop came or went while the night was at work: the next one sees it
                 return

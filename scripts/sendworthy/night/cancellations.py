@@ -26,7 +26,7 @@ from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
 from sendworthy.warehouse.statements import identifier, literal, statements_in
 
@@ -86,10 +86,10 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
     SettingsError or BuildError leave what was published as it was. Killed at any instant and run again, it does the rest.
     """
     with (
-        warehouse.only_night(wanted.database) as lock,
+        database_file.only_night(wanted.database) as lock,
         machine_failures(
             places_of(wanted.database, wanted.out, wanted.out, project.root),
-            lambda: warehouse.forget_build(wanted.database),
+            lambda: database_file.forget_build(wanted.database),
         ),
     ):
         with stages.step("settings", "checking the settings"):
@@ -113,22 +113,22 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
     check_files(wanted.raw)
-    warehouse.check_limits()
+    database_file.check_limits()
 
 
 def _read_night(wanted: Wanted) -> _Night:
     """The published night; SettingsError where there is none to take anything back from, BuildError where it is too old."""
-    database = warehouse.open_published(wanted.database)
-    with warehouse.connect(database, read_only=True) as connection:
-        run_id = warehouse.audited_run(connection)
+    database = database_file.open_published(wanted.database)
+    with database_file.connect(database, read_only=True) as connection:
+        run_id = database_file.audited_run(connection)
         if run_id is None:
             raise SettingsError(
                 f"{database} was built by dbt alone: nothing of it was sent.",
                 "run `sendworthy nightly`; only what a whole night has dispatched can be taken back.",
             )
-        if not warehouse.has_table(connection, "ledger", "cancellations"):
-            raise warehouse.other_version(database)
-        as_of = warehouse.read_night(connection)
+        if not database_file.has_table(connection, "ledger", "cancellations"):
+            raise database_file.other_version(database)
+        as_of = database_file.read_night(connection)
     if wanted.now < as_of:
         raise SettingsError(
             f"--now {iso(wanted.now)} lies before the published night of {iso(as_of)}.",
@@ -146,12 +146,12 @@ def _read_night(wanted: Wanted) -> _Night:
 
 def _begin(project: Project, wanted: Wanted) -> Path:
     """A build file for the models, with the settings of the night and the project's list of suppressions; returns its path."""
-    folder = warehouse.forget_build(wanted.database)
+    folder = database_file.forget_build(wanted.database)
     make_folder(folder)
     # where a night builds: another path would make dbt parse the whole project anew, each time
     aside = folder / "build.duckdb"
-    with warehouse.connect(aside) as connection:
-        warehouse.attach(connection, wanted.database, "published")
+    with database_file.connect(aside) as connection:
+        database_file.attach(connection, wanted.database, "published")
         connection.execute("create schema settings")
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
@@ -199,10 +199,10 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
 
 def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
-    with warehouse.connect(aside, read_only=True) as connection:
-        warehouse.attach(connection, wanted.database, "published")
-        (counted,) = warehouse.rows(connection, _sql("counts_of_news"))
-        unreadable = warehouse.rows(
+    with database_file.connect(aside, read_only=True) as connection:
+        database_file.attach(connection, wanted.database, "published")
+        (counted,) = database_file.rows(connection, _sql("counts_of_news"))
+        unreadable = database_file.rows(
             connection,
             "from landing.unreadable_news order by unreadable_rows desc, table_name, detail",
         )
@@ -215,15 +215,15 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
         build = aside.with_name("next.duckdb")
         with stages.step("ledger", "recording what is taken back"):
             shutil.copyfile(wanted.database, build)
-            with warehouse.connect(build) as connection:
+            with database_file.connect(build) as connection:
                 _append(connection, aside)
                 written = write_taken_off(connection, wanted.destinations, wanted.out, run)
         with stages.step("publish", "publishing"):
-            warehouse.publish(build, wanted.database)
+            database_file.publish(build, wanted.database)
     else:
-        with warehouse.connect(wanted.database, read_only=True) as connection:
+        with database_file.connect(wanted.database, read_only=True) as connection:
             written = write_taken_off(connection, wanted.destinations, wanted.out, run)
-        warehouse.forget_build(wanted.database)
+        database_file.forget_build(wanted.database)
     campaigns = json.loads((written / MANIFEST).read_bytes())["campaigns"]
     manifest = promote(written) / MANIFEST
     total = sum(campaign["cancelled"] for campaign in campaigns)
@@ -244,7 +244,7 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
 
 def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
     """Append what was found to the ledger."""
-    warehouse.attach(connection, aside, "found")
+    database_file.attach(connection, aside, "found")
     connection.execute(f"insert into ledger.cancellations by name {_sql('found_cancellations')}")
     connection.execute("detach found")
 

@@ -34,7 +34,7 @@ from sendworthy.settings.destinations import (
 )
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     places_of,
 )
@@ -55,7 +55,7 @@ def prepare(night: Night) -> None:
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         night.engine = choose_engine(project, options.target, options.database)
         night.engine.check(options.raw)
-        warehouse.check_limits()
+        database_file.check_limits()
         night.notes += finish_delivery(options, night.started_at)
         night.replay = find_replay(options.database, options.as_of)
         if night.replay is not None:
@@ -116,8 +116,8 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
         return []
     with only_writer(options.out):
         try:
-            with warehouse.connect(options.database, read_only=True) as connection:
-                left = unfinished(options.out, warehouse.audited_run(connection))
+            with database_file.connect(options.database, read_only=True) as connection:
+                left = unfinished(options.out, database_file.audited_run(connection))
         except BuildError:
             # it is said where the file is needed
             return []

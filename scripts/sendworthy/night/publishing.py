@@ -18,7 +18,7 @@ from sendworthy.landing.drop_cache import (
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import fix_of, words_of
 from sendworthy.warehouse.personal_files import empty_lake, remove_previews
 
@@ -26,7 +26,7 @@ from sendworthy.warehouse.personal_files import empty_lake, remove_previews
 def publish(night: Night) -> None:
     """Put the build file and the staged lists in their place: from here on, the messages count as sent."""
     with night.stages.step("publish", "publishing"):
-        warehouse.publish(night.build, night.options.database, anew=night.erased.rows > 0)
+        database_file.publish(night.build, night.options.database, anew=night.erased.rows > 0)
         night.manifest = deliver(night.staged_lists)
 
 

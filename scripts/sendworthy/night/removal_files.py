@@ -14,7 +14,7 @@ from sendworthy.delivery.export import describe_file
 from sendworthy.delivery.list_writer import write_rows
 from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, manifest_bytes, writing_aside
 from sendworthy.settings.destinations import Destination, Form, Places, as_form
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))

@@ -36,7 +36,7 @@ from sendworthy.settings.destinations import (
     refuse_foreign,
     with_others,
 )
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     machine_failures,
     places_of,
@@ -49,8 +49,8 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
     with interruptions(options, run):
         places = places_of(options.database, options.out, options.docs, project.root)
         with (
-            warehouse.only_night(options.database) as lock,
-            machine_failures(places, lambda: warehouse.forget_build(options.database)),
+            database_file.only_night(options.database) as lock,
+            machine_failures(places, lambda: database_file.forget_build(options.database)),
         ):
             night = Night(project, options, stages, lock, run, utc_now())
             result = _run(night)
@@ -71,7 +71,10 @@ def _run(night: Night) -> NightResult:
         folder = night_folder(night.options.out, night.run)
         refuse_foreign(folder, night.known)
         destinations = with_others(night.options.destinations, night.known, folder)
-        with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
+        with (
+            night.stages.step("export", "writing the lists"),
+            database_file.connect(night.build) as connection,
+        ):
             release(night, connection)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
@@ -135,8 +138,8 @@ def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
 
 def _is_published(database: Path, run_id: str) -> bool:
     try:
-        with warehouse.connect(database, read_only=True) as connection:
-            return warehouse.audited_run(connection) == run_id
+        with database_file.connect(database, read_only=True) as connection:
+            return database_file.audited_run(connection) == run_id
     except (BuildError, duckdb.Error):
         return False
 

@@ -37,7 +37,7 @@ from sendworthy.foundation.safe_files import (
     write_file,
 )
 from sendworthy.settings.destinations import Envelope, Form
-from sendworthy.warehouse.database import closing
+from sendworthy.warehouse.database_file import closing
 from sendworthy.warehouse.statements import identifier, literal
 
 # which nights were searched, see `Since`; it says nothing about anybody

@@ -14,8 +14,7 @@ from typing import Any, Protocol
 import duckdb
 
 from sendworthy.foundation.errors import BuildError
-from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse import statements
+from sendworthy.warehouse import database_file, statements
 from sendworthy.warehouse.failure_causes import find_fix
 
 
@@ -104,10 +103,10 @@ class DuckdbLists:
         self._numbers: dict[str, int] = {}
         try:
             self._connection = duckdb.connect(str(self._snapshot))
-            self._opened.enter_context(warehouse.closing(self._connection))
-            warehouse.prepare(self._connection)
+            self._opened.enter_context(database_file.closing(self._connection))
+            database_file.prepare(self._connection)
             self._connection.execute("set preserve_insertion_order = false")
-            warehouse.attach(self._connection, database, "build")
+            database_file.attach(self._connection, database, "build")
             self._connection.execute("use build")
         except duckdb.Error as error:
             self.close()
