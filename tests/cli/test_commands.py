@@ -144,14 +144,14 @@ def test_a_database_of_something_else_is_not_replaced(tmp_path: Path, place: Pla
     ids=" ".join,
 )
 def test_dbt_refuses_to_change_a_published_file(place: Place, tmp_path: Path, command: list[str]) -> None:
-    aside = tmp_path / "sendworthy.duckdb"
-    shutil.copyfile(place.database, aside)
-    before = digest(aside)
-    refused = dbt(*command, cwd=place.root, build=aside)
+    copy = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, copy)
+    before = digest(copy)
+    refused = dbt(*command, cwd=place.root, build=copy)
     assert refused.returncode != 0
-    assert f"{aside} holds a night that was audited and published" in refused.stdout
+    assert f"{copy} holds a night that was audited and published" in refused.stdout
     assert "overwrite_audited" in refused.stdout
-    assert digest(aside) == before
+    assert digest(copy) == before
 
 
 def test_dbt_alone_leaves_the_published_file_alone(place: Place) -> None:

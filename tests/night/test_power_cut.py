@@ -53,7 +53,7 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
         last[file, line] = number
     points = sorted({*first.values(), *last.values()})
     assert len(points) > 150
-    # around each rename: what is aside, what is published, and what is in its place
+    # around each rename: what is staged, what is published, and what is promoted
     renaming = {
         *_lines("delivery/staging_folder.py", "promote"),
         *_lines("foundation/durable_files.py", "swap_in"),
@@ -158,7 +158,7 @@ def _kill_night(world: World, stage: str, delay: float, is_alone: bool, said: Pa
 
 
 def test_lists_delivered_late_are_those_of_the_night_that_was_killed(world: World) -> None:
-    """Killed when the first night is published and its lists are aside: the second night delivers them before anything else."""
+    """Killed when the first night is published and its lists are staged: the second night delivers them before anything else."""
     for rerun in ("the second night", "export"):
         shutil.rmtree(world.place.root / "out")
         world.place.database.unlink()

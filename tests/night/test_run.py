@@ -474,12 +474,12 @@ def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place:
 
 
 def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
-    aside = tmp_path / "sendworthy.duckdb"
-    shutil.copyfile(place.database, aside)
+    copy = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, copy)
     run = ("run", "--select", "int_nights__as_of")
-    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=aside)
+    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=copy)
     assert built.returncode == 0, built.stdout
-    result = sendworthy("export", "--db", aside, "--out", tmp_path / "out", cwd=place.root)
+    result = sendworthy("export", "--db", copy, "--out", tmp_path / "out", cwd=place.root)
     assert result.returncode == 2 and "not been audited" in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()
 

@@ -264,10 +264,10 @@ class SentAlerts:
         self._sent |= {self._key(alert, channel): self._now for alert, channel in sent}
         with suppress(OSError):
             make_folder(self._path.parent)
-            aside = self._path.with_suffix(".writing")
-            aside.write_text(json.dumps(self._sent), encoding="utf-8")
-            flush(aside)
-            swap_in(aside, self._path)
+            staged = self._path.with_suffix(".writing")
+            staged.write_text(json.dumps(self._sent), encoding="utf-8")
+            flush(staged)
+            swap_in(staged, self._path)
 
     @staticmethod
     def _key(alert: Mapping[str, Any], channel: str) -> str:

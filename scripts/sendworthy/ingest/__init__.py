@@ -200,7 +200,7 @@ class _Run:
                 self._land(path, drop, StagedFile(path, path.with_name(f".{path.name}")), 0)
 
     def promote(self) -> None:
-        """Put all in its place. Nothing is lost, whenever it ends: what is kept is there before its file counts as landed."""
+        """Promote all files. Nothing is lost, whenever it ends: what is kept is there before its file counts as landed."""
         promote_all(self._kept_now)
         promote_all(self._drops)
         promote_all(self._kept_before)

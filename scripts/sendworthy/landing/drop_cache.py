@@ -200,28 +200,28 @@ class Past:
                 files=files,
             )
             make_folder(self._place)
-            aside = self._place / _WRITING
-            remove_folder(aside, ignore_errors=True)
-            aside.mkdir()
+            staging = self._place / _WRITING
+            remove_folder(staging, ignore_errors=True)
+            staging.mkdir()
             try:
                 fold(
                     connection,
-                    aside,
+                    staging,
                     {
                         "horizon": horizon,
                         "cutoff": holds_from - timedelta(days=self.settings.whole_days),
                         "thinned_events": self.settings.thinned_events,
                     },
                 )
-                (aside / "history.json").write_text(
+                (staging / "history.json").write_text(
                     described.model_dump_json(indent=2) + "\n", encoding="utf-8"
                 )
-                flush_tree(aside)
+                flush_tree(staging)
                 place = self._place / horizon.isoformat()
                 remove_folder(place, ignore_errors=True)
-                swap_in(aside, place)
+                swap_in(staging, place)
             finally:
-                remove_folder(aside, ignore_errors=True)
+                remove_folder(staging, ignore_errors=True)
         for folder in _folders(self._place)[_KEPT:]:
             remove_folder(folder)
 

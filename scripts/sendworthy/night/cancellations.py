@@ -96,12 +96,12 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
             _check_settings(project, wanted)
             night = _read_night(wanted)
         with stages.step("look", "reading what has landed since"):
-            aside = _begin(project, wanted)
-            warnings = _judge(project, wanted, aside, lock, stages)
+            build = _begin(project, wanted)
+            warnings = _judge(project, wanted, build, lock, stages)
         with only_writer(wanted.out):
             folder = wanted.out / cancellations_of(iso(night.as_of)[:10])
             destinations = with_others(wanted.destinations, load_destinations(project.root), folder)
-            return _record(replace(wanted, destinations=destinations), night, aside, warnings, stages)
+            return _record(replace(wanted, destinations=destinations), night, build, warnings, stages)
 
 
 def _check_settings(project: Project, wanted: Wanted) -> None:
@@ -149,8 +149,8 @@ def _begin(project: Project, wanted: Wanted) -> Path:
     folder = database_file.forget_build(wanted.database)
     make_folder(folder)
     # where a night builds: another path would make dbt parse the whole project anew, each time
-    aside = folder / "build.duckdb"
-    with database_file.connect(aside) as connection:
+    build = folder / "build.duckdb"
+    with database_file.connect(build) as connection:
         database_file.attach(connection, wanted.database, "published")
         connection.execute("create schema settings")
         tables = connection.execute(
@@ -172,10 +172,10 @@ def _begin(project: Project, wanted: Wanted) -> Path:
         connection.execute(
             f"insert into settings.global_suppressions by name select * from read_csv({suppressions}, header = true, all_varchar = true)"
         )
-    return aside
+    return build
 
 
-def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
+def _judge(project: Project, wanted: Wanted, build: Path, lock: int, stages: Stages) -> list[str]:
     """Let dbt run the night's models on what is new, into the build file; returns its warnings."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
@@ -184,7 +184,7 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
         # what dbt would write about itself is for people who look at a night
         ["run", "--no-write-json", "--select", "+cancellations"],
         engine.target,
-        {**engine.prepare(aside), "SENDWORTHY_PUBLISHED": str(wanted.database)},
+        {**engine.prepare(build), "SENDWORTHY_PUBLISHED": str(wanted.database)},
         {
             "raw": str(wanted.raw),
             "as_of": wanted.now.isoformat(sep=" "),
@@ -197,9 +197,9 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
     return run.warnings
 
 
-def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:
+def _record(wanted: Wanted, night: _Night, build: Path, warnings: list[str], stages: Stages) -> TakenBack:
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
-    with database_file.connect(aside, read_only=True) as connection:
+    with database_file.connect(build, read_only=True) as connection:
         database_file.attach(connection, wanted.database, "published")
         (counted,) = database_file.rows(connection, _sql("counts_of_news"))
         unreadable = database_file.rows(
@@ -212,14 +212,14 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
         "taken_back_at": iso(wanted.now),
     }
     if counted["cancelled"]:
-        build = aside.with_name("next.duckdb")
+        next_build = build.with_name("next.duckdb")
         with stages.step("ledger", "recording what is taken back"):
-            shutil.copyfile(wanted.database, build)
-            with database_file.connect(build) as connection:
-                _append(connection, aside)
+            shutil.copyfile(wanted.database, next_build)
+            with database_file.connect(next_build) as connection:
+                _append(connection, build)
                 written = write_taken_off(connection, wanted.destinations, wanted.out, run)
         with stages.step("publish", "publishing"):
-            database_file.publish(build, wanted.database)
+            database_file.publish(next_build, wanted.database)
     else:
         with database_file.connect(wanted.database, read_only=True) as connection:
             written = write_taken_off(connection, wanted.destinations, wanted.out, run)
@@ -242,9 +242,9 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
     )
 
 
-def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
+def _append(connection: duckdb.DuckDBPyConnection, build: Path) -> None:
     """Append what was found to the ledger."""
-    database_file.attach(connection, aside, "found")
+    database_file.attach(connection, build, "found")
     connection.execute(f"insert into ledger.cancellations by name {_sql('found_cancellations')}")
     connection.execute("detach found")
 

@@ -111,7 +111,7 @@ def check_places(project: Project, options: NightOptions) -> None:
 
 
 def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
-    """Deliver the lists of a night that was killed when it was published and they were not in their place yet; says so."""
+    """Deliver the lists of a night that was killed when it was published and they were not promoted yet; says so."""
     if not options.database.is_file() or not options.out.is_dir():
         return []
     with only_writer(options.out):
@@ -123,7 +123,7 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
             return []
         if left is None:
             return []
-        aside, manifest = left
+        staged, manifest = left
         night = str(manifest["as_of"])
         if manifest["as_of_source"] == "watermark" and not options.allow_stale:
             try:
@@ -133,7 +133,7 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
                     f"the night of {night} was killed before its lists were in their place, and they are too old now: "
                     "its messages count as sent, and were not."
                 ]
-        folder = promote(aside)
+        folder = promote(staged)
     return [
         f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
     ]

@@ -24,7 +24,7 @@ from sendworthy.warehouse.personal_files import empty_lake, remove_previews
 
 
 def publish(night: Night) -> None:
-    """Put the build file and the staged lists in their place: from here on, the messages count as sent."""
+    """Publish the build file and promote the staged lists: from here on, the messages count as sent."""
     with night.stages.step("publish", "publishing"):
         database_file.publish(night.build, night.options.database, anew=night.erased.rows > 0)
         night.manifest = deliver(night.staged_lists)
@@ -69,13 +69,13 @@ def _fold(night: Night) -> list[str]:
     return []
 
 
-def deliver(aside: Path) -> Path:
-    """Put the lists of the run that is published in their place; returns the manifest's path."""
+def deliver(staged: Path) -> Path:
+    """Promote the lists of the published run; returns the manifest's path."""
     try:
-        return promote(aside) / MANIFEST
+        return promote(staged) / MANIFEST
     except OSError as error:
         raise BuildError(
-            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {staged}: {words_of(error)}.",
             f"{fix_of(error) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from sendworthy.delivery.deltas import tell, work_out_again
-from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.staging_folder import (
     night_folder,
     only_writer,
@@ -63,10 +63,10 @@ def reexport(
                     database_file.record_details(connection, run["run_id"], campaigns)
                 again = destinations[len(chosen) :] if build else destinations
                 work_out_again(connection, again, campaigns, as_of)
-                aside = write_aside(connection, destinations, out, run, campaigns)
+                staged = stage_lists(connection, destinations, out, run, campaigns)
             if build:
                 database_file.publish(build, database)
-            return deliver(aside)
+            return deliver(staged)
 
 
 def _read_run(

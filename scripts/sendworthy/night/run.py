@@ -14,7 +14,7 @@ from sendworthy.audit.alerts import (
     SentAlerts,
     send_alerts,
 )
-from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.manifest import UnknownForm, read_manifest
 from sendworthy.delivery.staging_folder import (
     MANIFEST,
@@ -79,7 +79,7 @@ def _run(night: Night) -> NightResult:
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
             told = {**night.run, "sources": night.sources}
-            night.staged_lists = write_aside(
+            night.staged_lists = stage_lists(
                 connection, destinations, night.options.out, told, night.campaigns
             )
         publish(night)

@@ -116,7 +116,7 @@ def _nights_to_stay(database: Path) -> set[datetime]:
 def _remove_rows(
     database: Path, before: dict[str, datetime], stay: set[datetime], dry_run: bool
 ) -> dict[str, int]:
-    """Delete old rows from a copy of the published file, write it anew without their bytes, and put it in its place."""
+    """Delete old rows from a copy of the published file, write it anew without their bytes, and publish that."""
     old = "as_of < ? and not list_contains(?, as_of)"
 
     counts: Counter[str] = Counter()
@@ -155,9 +155,9 @@ def _remove_nights(folder: Path, before: datetime, stay: set[str], dry_run: bool
     ]
     if not dry_run:
         for night in old:
-            aside = night.with_name(f".{night.name}.removing")
-            night.rename(aside)
-            remove_folder(aside)
+            retired = night.with_name(f".{night.name}.removing")
+            night.rename(retired)
+            remove_folder(retired)
         _remove_cancellations(folder)
         flush(folder)
     return len(old)

@@ -119,17 +119,17 @@ class Journal:
     def begin(self) -> None:
         """Make the file, without what a campaign's later list has made useless."""
         make_folder(self.path.parent)
-        aside = self.path.with_suffix(".writing")
-        aside.unlink(missing_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
+        staged = self.path.with_suffix(".writing")
+        staged.unlink(missing_ok=True)
+        with staged.open("w", encoding="utf-8") as file:
             for campaign, pushed in sorted(self._pushed.items()):
                 file.write(_line({"event": "pushed", "campaign": campaign, **asdict(pushed)}))
             for (campaign, night), state in self._states.items():
                 last = self._pushed.get(campaign)
                 for record in state.records if last is None or last.night <= night else ():
                     file.write(_line(record))
-        flush(aside)
-        swap_in(aside, self.path)
+        flush(staged)
+        swap_in(staged, self.path)
 
     # what is known
 
