@@ -156,7 +156,7 @@ class Place:
             model = self.models.models[f"export_{name}"]
             self.connection.execute(f"create or replace table {model.relation} as {model.sql}")
         campaigns = [self.entry(campaign, messages, campaign in closed) for campaign in CAMPAIGNS]
-        deltas.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
+        deltas.record_changes(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
         for name, esp in self.esps.items():
             for campaign in CAMPAIGNS:
                 self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
@@ -338,7 +338,7 @@ def forget(place: Place, world: World, user: str) -> None:
         "intermediate.int_users__erased_addresses",
         [(address,) for address in addresses],
     )
-    erased = dict(erase(place.connection, None).told)
+    erased = dict(erase(place.connection, None).delivered_to)
     assert {"braze", "generic"} <= erased.keys() <= KNOWN.keys() and set(erased.values()) == {1}
     for esp in place.esps.values():
         for person in list(esp.records):

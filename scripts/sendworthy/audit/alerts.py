@@ -1,4 +1,4 @@
-"""Alerts: a held-back campaign is told to its escalation contact, a failed night and stale data to whoever reads the channel.
+"""Alerts: of a held-back campaign to its escalation contact, of a failed night and of stale data to whoever reads the channel.
 
 They leave by a command, a webhook, or any service that Apprise knows (Slack, Teams, e-mail, PagerDuty, ...). All alerts of a
 night together have a bounded time, one of a night and cause is sent once, and one that fails is a warning: a night is never

@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from sendworthy.audit.data_docs import AuditedList, CheckedItem, write_data_docs
-from sendworthy.audit.render_check import Fault, Messages, Proof, load_messages, prove, told
+from sendworthy.audit.render_check import Fault, Messages, Proof, describe_faults, load_messages, prove
 from sendworthy.audit.render_patterns import (
     Variants,
     needed_fields_of,
@@ -337,7 +337,7 @@ def _with_faults(item: CheckedItem, expectations: ModuleType, faults: Mapping[Fa
     """The proof, with what it found where it failed."""
     if item.holds or item.name != expectations.PROOF or not faults:
         return item
-    return replace(item, fix=f"{'; '.join(told(faults))}: {item.fix}")
+    return replace(item, fix=f"{'; '.join(describe_faults(faults))}: {item.fix}")
 
 
 def _run_suites(

@@ -114,12 +114,12 @@ def _write_changes(
     run_id: str,
     folder: Path,
 ) -> dict[str, Any]:
-    """One campaign's changes for one destination: what is told, and its files, where it is not held back."""
-    told: dict[str, Any] = campaign["changes"][destination.name]
-    if "held_back" in told:
-        return {**told, "files": []}
+    """One campaign's changes for one destination: its counts, and its files where they are not held back."""
+    changes: dict[str, Any] = campaign["changes"][destination.name]
+    if "held_back" in changes:
+        return {**changes, "files": []}
     parts = write_changes(connection, destination, campaign["campaign_id"], run_id, folder)
-    return {**told, "files": [describe_file(folder, destination.name, part) for part in parts]}
+    return {**changes, "files": [describe_file(folder, destination.name, part) for part in parts]}
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:

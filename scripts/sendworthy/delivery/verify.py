@@ -359,23 +359,23 @@ def _check_run(night: _Night) -> Iterator[Finding]:
         "select campaign_id, run, details from ops.runs where run_id = ? order by campaign_id", [audited]
     )
     run = json.loads(recorded[0]["run"]) if recorded else {}
-    known_forms, told_forms = run.pop("destinations", None), night.plain.get("destinations") or {}
-    for name in sorted(told_forms):
+    known_forms, listed_forms = run.pop("destinations", None), night.plain.get("destinations") or {}
+    for name in sorted(listed_forms):
         # an older run has not recorded them
-        if known_forms is not None and known_forms.get(name) != told_forms[name]:
+        if known_forms is not None and known_forms.get(name) != listed_forms[name]:
             yield Finding(MANIFEST, f"its destination {name} is not that of the run")
     for key in sorted(run):
         if night.plain.get(key) != run[key]:
             yield Finding(MANIFEST, f"its {key} is not that of the run")
     known = {row["campaign_id"]: json.loads(row["details"]) for row in recorded}
-    told = {item["campaign_id"]: {**item} for item in night.plain["campaigns"]}
-    for campaign_id in sorted(known.keys() | told.keys()):
-        entry = told.get(campaign_id, {})
+    listed = {item["campaign_id"]: {**item} for item in night.plain["campaigns"]}
+    for campaign_id in sorted(known.keys() | listed.keys()):
+        entry = listed.get(campaign_id, {})
         entry.pop("files", None)
         recorded_changes = without_files(known.get(campaign_id, {}).pop("changes", {}))
-        told_changes = without_files(entry.pop("changes", {}))
-        for name in sorted(told_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
-            if told_changes.get(name) != recorded_changes.get(name):
+        listed_changes = without_files(entry.pop("changes", {}))
+        for name in sorted(listed_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
+            if listed_changes.get(name) != recorded_changes.get(name):
                 yield Finding(campaign_id, f"the manifest and the run differ in its changes for {name}")
         wrong = sorted(
             key
@@ -538,7 +538,7 @@ RULES = (
     ),
     _Rule(
         "changes",
-        "what each destination is told of a campaign agrees with its counts and with its list",
+        "the changes for each destination agree with their counts and with its list",
         _AGAIN,
         lambda night: (
             Finding(where, what) for where, what in check_changes(night.connection, night.manifest)

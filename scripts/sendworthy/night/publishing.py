@@ -98,7 +98,7 @@ def destination_warning(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
     nowhere = " No list names them any more." if no_list_names_them else ""
     return [
-        f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
+        f"{people:,} people who asked to be erased were delivered to {destination} on earlier nights: delete them there by their "
         f"ids, which are those of your erasure requests.{nowhere}"
-        for destination, people in erased.told
+        for destination, people in erased.delivered_to
     ]

@@ -16,7 +16,7 @@ from sendworthy.audit.alerts import (
 from sendworthy.audit.gate import GateResult
 from sendworthy.audit.limits import judge_limits, read_landed
 from sendworthy.audit.overrides import hold_back
-from sendworthy.delivery.deltas import tell
+from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.export import list_changes
 from sendworthy.foundation.clock import utc_now
 from sendworthy.landing.replay import read_cancelled_until, read_landed_until
@@ -60,7 +60,7 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
     changes = list_changes(connection)
     for campaign in night.campaigns:
         campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-    night.warnings += tell(connection, destinations, night.campaigns, night.as_of)
+    night.warnings += record_changes(connection, destinations, night.campaigns, night.as_of)
     forms = {name: as_form(destination.form) for name, destination in night.known.items()}
     record_run(
         connection, {**night.run, "destinations": forms}, night.campaigns, night.as_of, night.started_at

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from sendworthy.delivery.deltas import tell, work_out_again
+from sendworthy.delivery.deltas import record_changes, work_out_again
 from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.staging_folder import (
     night_folder,
@@ -59,7 +59,7 @@ def reexport(
         with only_writer(out):
             with database_file.connect(build or database, read_only=build is None) as connection:
                 if build:
-                    tell(connection, chosen, campaigns, as_of, resync=True)
+                    record_changes(connection, chosen, campaigns, as_of, resync=True)
                     database_file.record_details(connection, run["run_id"], campaigns)
                 again = destinations[len(chosen) :] if build else destinations
                 work_out_again(connection, again, campaigns, as_of)

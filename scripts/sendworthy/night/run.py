@@ -78,9 +78,9 @@ def _run(night: Night) -> NightResult:
             release(night, connection)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
-            told = {**night.run, "sources": night.sources}
+            run = {**night.run, "sources": night.sources}
             night.staged_lists = stage_lists(
-                connection, destinations, night.options.out, told, night.campaigns
+                connection, destinations, night.options.out, run, night.campaigns
             )
         publish(night)
         erase_elsewhere(night)

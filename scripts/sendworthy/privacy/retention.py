@@ -22,7 +22,7 @@ from sendworthy.settings.seed_files import read_retention, validate_settings
 from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import PREVIEWS
 
-# each with a row a night in the published file; what destinations were told, and what was taken back, is kept as long as what was dispatched
+# each with a row a night in the published file; what was delivered to destinations, and what was taken back, is kept as long as what was dispatched
 TABLES = (
     ("decisions", "ledger.decisions"),
     ("dispatches", "ledger.dispatches"),

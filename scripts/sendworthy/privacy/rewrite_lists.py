@@ -264,10 +264,10 @@ def _recount(entry: dict[str, Any], changed: dict[str, tuple[bytes, int]]) -> No
         # who was left out there because somebody else has the address, was nowhere in its files
         if missing := min(most - taken_of[file["destination"]], file.get("left_out", 0)):
             file["left_out"] -= missing
-    for told in entry.get("changes", {}).values():
-        for file in told["files"]:
+    for change in entry.get("changes", {}).values():
+        for file in change["files"]:
             if file["file"] in changed:
-                told["erased"] = told.get("erased", 0) + _recount_file(file, *changed[file["file"]])
+                change["erased"] = change.get("erased", 0) + _recount_file(file, *changed[file["file"]])
     if most:
         entry["rows"] -= most
         entry["erased"] = entry.get("erased", 0) + most
