@@ -35,7 +35,7 @@ from sendworthy.warehouse.personal_files import LAKE_MARK, histories_beside, his
 
 from tests.oracle import random_settings, write_settings
 from tests.oracle.world import AS_OF
-from tests.support.drop_worlds import DAY, WINDOW, make_drops, measure_looking_about, past_of, publish
+from tests.support.drop_worlds import DAY, WINDOW, make_drops, measure_frequent_events, past_of, publish
 from tests.support.model_harness import LIMITS, PROJECT, Warehouse
 from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project
 
@@ -94,7 +94,7 @@ def nights(
     """
     settings = random_settings(seed)
     write_settings(settings, tmp_path / "seeds")
-    measure_looking_about(tmp_path / "seeds" / "compiled" / "campaigns.csv")
+    measure_frequent_events(tmp_path / "seeds" / "compiled" / "campaigns.csv")
     drops = make_drops(tmp_path / "raw", seed)
     for number in range(count):
         as_of = AS_OF - (count - 1 - number) * DAY

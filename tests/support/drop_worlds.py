@@ -24,7 +24,7 @@ from tests.oracle.world_rows import Maker
 from tests.support.model_harness import PROJECT
 
 DAY = timedelta(days=1)
-# two deliveries of an id that are no further apart are always told from two events
+# two deliveries of an id that are no further apart are always distinguished from two events
 WINDOW = 14
 
 
@@ -124,7 +124,7 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
     return Drops(raw, waiting, [*maker.ledger, *ledger])
 
 
-def measure_looking_about(campaigns: Path) -> None:
+def measure_frequent_events(campaigns: Path) -> None:
     """Let frequent events measure the success of the campaigns."""
     with campaigns.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -438,7 +438,7 @@ class _Planner:
                 to_send += len(batch.rows)
                 count += 1 if batch.rows else 0
                 for row in batch.rows[:1]:
-                    self._look_at(row)
+                    self._keep_example(row)
         unconfirmed = len(self._journal.unconfirmed(planned.campaign_id, planned.files))
         again = (
             [f"{unconfirmed:,} rows of an earlier push were not confirmed: they are sent once more"]
@@ -458,7 +458,7 @@ class _Planner:
             notes=[*planned.notes, *again],
         )
 
-    def _look_at(self, row: Row) -> None:
+    def _keep_example(self, row: Row) -> None:
         if not self._columns:
             self._columns = list(row.values)
             self._example = self._masked(row)
