@@ -30,7 +30,7 @@ from sendworthy.settings.destinations import load_destinations
 
 from tests.oracle import Settings, random_settings, write_settings, write_world
 from tests.oracle.world import AS_OF
-from tests.support.drop_worlds import DAY, make_drops, measure_looking_about, past_of, publish
+from tests.support.drop_worlds import DAY, make_drops, measure_frequent_events, past_of, publish
 from tests.support.engine_parity import compare, compare_files
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import PROJECT, Warehouse
@@ -156,7 +156,7 @@ def test_nights_on_history_are_nights_that_read_everything(
     """On Spark each night reads what those before it have kept; on DuckDB, all that has landed."""
     settings, seeds = random_settings(4), tmp_path / "seeds"
     write_settings(settings, seeds)
-    measure_looking_about(seeds / "compiled" / "campaigns.csv")
+    measure_frequent_events(seeds / "compiled" / "campaigns.csv")
     drops = make_drops(tmp_path / "raw", 4)
     request = {"user_id": drops.ledger[-1]["user_id"], "requested_at": AS_OF - 90 * DAY}
     drops.waiting["erasure_requests"] = {date(2026, 3, 1): [request]}

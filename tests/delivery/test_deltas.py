@@ -19,7 +19,7 @@ from sendworthy.delivery.verify import verify
 from sendworthy.privacy import rewrite_lists
 from sendworthy.privacy.erasure import erase
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as published
+from sendworthy.warehouse import database_file
 
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse, fill
@@ -156,13 +156,13 @@ class Place:
             model = self.models.models[f"export_{name}"]
             self.connection.execute(f"create or replace table {model.relation} as {model.sql}")
         campaigns = [self.entry(campaign, messages, campaign in closed) for campaign in CAMPAIGNS]
-        deltas.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
+        deltas.record_changes(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
         for name, esp in self.esps.items():
             for campaign in CAMPAIGNS:
                 self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
         run_id = f"{night:%Y%m%dT%H%M%SZ}-{self.runs:08x}"
         run = {"run_id": run_id, "as_of": f"{night:%Y-%m-%dT%H:%M:%SZ}"}
-        published.record_run(
+        database_file.record_run(
             self.connection,
             {"run_id": run_id, "as_of": night, "run": json.dumps(run)},
             [
@@ -315,7 +315,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
     )
     fill(connection, "marts.merge_field_tags", [("mailchimp", *pair) for pair in MAILCHIMP.items()])
-    published.create_ledgers(connection, ROOT)
+    database_file.create_ledgers(connection, ROOT)
     yield Place(connection, warehouse, tmp_path / "out")
     connection.close()
 
@@ -338,7 +338,7 @@ def forget(place: Place, world: World, user: str) -> None:
         "intermediate.int_users__erased_addresses",
         [(address,) for address in addresses],
     )
-    erased = dict(erase(place.connection, None).told)
+    erased = dict(erase(place.connection, None).delivered_to)
     assert {"braze", "generic"} <= erased.keys() <= KNOWN.keys() and set(erased.values()) == {1}
     for esp in place.esps.values():
         for person in list(esp.records):

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.delivery.deltas import tell
+from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.verify import RULES, verify
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.settings.destinations import as_form, choose_destinations, load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
 from tests.support.exported_nights import export_night
@@ -137,12 +137,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
                 connection.execute("insert into audit.audit_messages values (?, ?, ?, ?)", row)
-        warehouse.create_ledgers(connection, ROOT)
-        warehouse.write_ledgers(connection, AS_OF)
+        database_file.create_ledgers(connection, ROOT)
+        database_file.write_ledgers(connection, AS_OF)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
-        tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
-        warehouse.record_run(
+        record_changes(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
+        database_file.record_run(
             connection,
             {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},
             [
@@ -150,7 +150,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 for item in campaigns
             ],
         )
-        warehouse.mark_audited(connection, RUN)
+        database_file.mark_audited(connection, RUN)
         export_night(
             connection,
             choose_destinations(Project(ROOT), []),
@@ -264,16 +264,16 @@ class Case:
     with_database: bool = False
 
 
-def retell(night: Delivered, change: Callable[[bytes], bytes]) -> None:
+def rewrite_changes(night: Delivered, change: Callable[[bytes], bytes]) -> None:
     """Change what braze is told of the basket, and have the manifest vouch for it."""
-    night.bytes(TOLD, change)
-    content = (night.folder / TOLD).read_bytes()
+    night.bytes(CHANGES, change)
+    content = (night.folder / CHANGES).read_bytes()
     rows = len(content.splitlines()) - 1
     told = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": rows}
     night.entry("basket", lambda entry: entry["changes"]["braze"]["files"][0].update(told))
 
 
-TOLD = "braze/changes/basket.csv"
+CHANGES = "braze/changes/basket.csv"
 FILE, BOTH = "generic/basket.csv", ("generic/basket.csv", "braze/basket.csv")
 CASES = (
     # the files
@@ -346,13 +346,13 @@ CASES = (
     Case("the gate saw fewer", lambda n: n.entry("hello", lambda e: e["gate"].update(messages=1)), ("counts",), "hello"),
     Case("more rows than the file has", lambda n: n.vouch("hello", 3), ("rows",), "generic/hello.csv"),
     # what the destinations are told
-    Case("a byte of the changes changed", lambda n: n.bytes(TOLD, lambda b: b.replace(b"Quux", b"Quuz")), ("files",), TOLD),
+    Case("a byte of the changes changed", lambda n: n.bytes(CHANGES, lambda b: b.replace(b"Quux", b"Quuz")), ("files",), CHANGES),
     Case("an unnamed file of changes", lambda n: (n.folder / "braze/changes/x.csv").touch(), ("unnamed",), "braze/changes/x.csv"),
-    Case("changes removed", lambda n: (n.folder / TOLD).unlink(), ("files",), TOLD),
-    Case("changes of somebody who is on no list", lambda n: retell(n, lambda b: b.replace(b"cyd,basket,", b"fay,basket,0")), ("changes",), TOLD),
-    Case("changes of another campaign", lambda n: retell(n, lambda b: b.replace(b"cyd,basket", b"cyd,hello")), ("changes",), TOLD),
-    Case("a message told twice", lambda n: retell(n, lambda b: b + b.splitlines(True)[-1]), ("changes",), TOLD),
-    Case("a column of the changes renamed", lambda n: retell(n, lambda b: b.replace(b"last_name", b"name", 1)), ("changes",), TOLD),
+    Case("changes removed", lambda n: (n.folder / CHANGES).unlink(), ("files",), CHANGES),
+    Case("changes of somebody who is on no list", lambda n: rewrite_changes(n, lambda b: b.replace(b"cyd,basket,", b"fay,basket,0")), ("changes",), CHANGES),
+    Case("changes of another campaign", lambda n: rewrite_changes(n, lambda b: b.replace(b"cyd,basket", b"cyd,hello")), ("changes",), CHANGES),
+    Case("a message told twice", lambda n: rewrite_changes(n, lambda b: b + b.splitlines(True)[-1]), ("changes",), CHANGES),
+    Case("a column of the changes renamed", lambda n: rewrite_changes(n, lambda b: b.replace(b"last_name", b"name", 1)), ("changes",), CHANGES),
     Case("changes that nobody counted", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(removed=1)), ("changes",), "basket for braze"),
     Case("changes held back, and there", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(held_back="x")), ("changes",), "basket for braze"),
     Case("a message that is not told", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(unchanged=1)), ("changes",), "basket for braze"),

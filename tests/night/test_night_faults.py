@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import Delivered
 from tests.support.projects import FIRST, ROOT, Place, copy_clone, copy_project, dbt, sendworthy
@@ -151,8 +151,8 @@ def test_the_night_takes_no_more_of_the_machine_than_is_said(
 ) -> None:
     monkeypatch.setenv("SENDWORTHY_MEMORY", "300MiB")
     monkeypatch.setenv("SENDWORTHY_THREADS", "1")
-    warehouse.check_limits()
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+    database_file.check_limits()
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
         taken = connection.execute("select current_setting('memory_limit'), current_setting('threads')")
         assert taken.fetchall() == [("300.0 MiB", 1)]
 

@@ -16,7 +16,7 @@ import pytest
 from sendworthy.foundation.project import Project
 from sendworthy.inspect.preview import preview
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from dev import write_docs
 from tests.support.delivered_nights import Delivered, and_one
@@ -474,19 +474,19 @@ def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place:
 
 
 def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
-    aside = tmp_path / "sendworthy.duckdb"
-    shutil.copyfile(place.database, aside)
+    copy = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, copy)
     run = ("run", "--select", "int_nights__as_of")
-    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=aside)
+    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=copy)
     assert built.returncode == 0, built.stdout
-    result = sendworthy("export", "--db", aside, "--out", tmp_path / "out", cwd=place.root)
+    result = sendworthy("export", "--db", copy, "--out", tmp_path / "out", cwd=place.root)
     assert result.returncode == 2 and "not been audited" in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_second_night_at_the_same_time_ends_at_once(place: Place) -> None:
     before = place.database.stat().st_mtime_ns
-    with warehouse.only_night(place.database):
+    with database_file.only_night(place.database):
         result = place.night(SECOND)
     assert result.returncode == 1 and "another night is at work" in result.stderr, result.stderr
     assert place.database.stat().st_mtime_ns == before

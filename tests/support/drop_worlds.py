@@ -46,12 +46,12 @@ class Drops:
             if path.parent.name < f"landed_on={before}"
         )
         with duckdb.connect() as connection:
-            aside = path.with_name("aside")
+            rewritten = path.with_name("rewritten")
             connection.execute(
                 f"copy (select * exclude (file_row_number) from read_parquet('{path}', hive_partitioning = false, file_row_number = true) where file_row_number > 0) "
-                f"to '{aside}' (format parquet)"
+                f"to '{rewritten}' (format parquet)"
             )
-            aside.replace(path)
+            rewritten.replace(path)
         return path
 
 

@@ -20,7 +20,7 @@ from sendworthy.build.spark.setup import check_java, check_packages, quiet_envir
 from sendworthy.foundation.project import Project
 from sendworthy.landing.compaction import PUBLISHED, STAGED
 from sendworthy.settings.dbt_targets import read_target
-from sendworthy.warehouse.database import prepare
+from sendworthy.warehouse.database_file import prepare
 
 from tests.oracle import Settings
 from tests.support.model_harness import MARTS, PROJECT, SCHEMAS, Warehouse, environment, load_ledger

@@ -28,6 +28,8 @@ class TypedNights:
     """Nights on one landing zone, beside `root`; `read` names the files that the last one has read."""
 
     root: Path
+    # what dbt has parsed of the project, for all nights of a session
+    target: Path
     read: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -80,7 +82,7 @@ class TypedNights:
             "SENDWORTHY_AS_OF": "2026-06-01",
             "SENDWORTHY_WALL_CLOCK": clock,
             "SENDWORTHY_DROPS": str(drops or ""),
-            "DBT_TARGET_PATH": str(self.root / "target"),
+            "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.root / "logs"),
         }
         arguments = ("run", "--quiet", "--select", *_MODELS, "--profiles-dir", str(PROJECT))

@@ -16,7 +16,7 @@ from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.landing.file_checks import refuse_long_rows
 from sendworthy.settings.dbt_targets import Target, dbt_environment, read_target
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.list_reader import DuckdbLists, Lists
 from sendworthy.warehouse.personal_files import drops_beside
 
@@ -92,8 +92,8 @@ class DuckdbNight:
 
     def __init__(self, build: Path) -> None:
         self._build = build
-        with warehouse.connect(build, read_only=True) as connection:
-            self.as_of = warehouse.read_night(connection)
+        with database_file.connect(build, read_only=True) as connection:
+            self.as_of = database_file.read_night(connection)
 
     def __enter__(self) -> DuckdbNight:
         return self

@@ -112,7 +112,7 @@ def nightly(
                     "sources": result.sources,
                     "input_problems": result.input_problems,
                     "warnings": result.warnings,
-                    "alerts": [asdict(told) for told in result.alerts],
+                    "alerts": [asdict(alert) for alert in result.alerts],
                     "data_docs": str(result.docs) if result.docs else None,
                 }
             )

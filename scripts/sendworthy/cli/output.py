@@ -46,7 +46,7 @@ WIDE = 110
 def failures(
     as_json: bool, alert: Callable[[SendworthyError], Sequence[AlertResult]] = lambda error: ()
 ) -> Iterator[None]:
-    """Expected failures in words, with their exit code and without a stack trace; `alert` tells others of one."""
+    """Expected failures in words, with their exit code and without a stack trace; `alert` sends the alerts of one."""
     try:
         yield
     except (typer.Exit, typer.Abort, click.ClickException):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -61,12 +61,12 @@ def coverage(database: Path, campaign_id: str | None = None) -> tuple[datetime, 
 
     SettingsError where nothing is published, where there is no such campaign, or where the file is of another version.
     """
-    warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    database_file.open_published(database)
+    with database_file.connect(database, read_only=True) as connection:
         try:
-            return warehouse.read_night(connection), _read(connection, campaign_id)
+            return database_file.read_night(connection), _read(connection, campaign_id)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise warehouse.other_version(database) from None
+            raise database_file.other_version(database) from None
 
 
 def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift]:
@@ -106,7 +106,7 @@ def _smallest(sets: Iterable[Fields]) -> set[Fields]:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> list[Coverage]:
-    campaigns = warehouse.read_campaigns(connection, campaign_id)
+    campaigns = database_file.read_campaigns(connection, campaign_id)
     variants = _required_fields(connection)
     fields = _printed_fields(connection)
     found = []
@@ -129,7 +129,7 @@ def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> lis
 def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fields]]:
     """By campaign: what each variant requires, the best variant first."""
     found: dict[str, list[Fields]] = {}
-    for row in warehouse.rows(connection, _sql("required_fields")):
+    for row in database_file.rows(connection, _sql("required_fields")):
         found.setdefault(row["campaign_id"], []).append(frozenset(row["required_fields"]))
     return found
 
@@ -137,7 +137,7 @@ def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fi
 def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[FieldCoverage]]:
     """By campaign: the fields that its variants print, the best variant first, its blankest field first."""
     found: dict[str, list[FieldCoverage]] = {}
-    for row in warehouse.rows(connection, _sql("printed_fields")):
+    for row in database_file.rows(connection, _sql("printed_fields")):
         found.setdefault(row.pop("campaign_id"), []).append(FieldCoverage(**row))
     return found
 
@@ -145,6 +145,6 @@ def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fie
 def _blanks(connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields) -> Counter[Fields]:
     """How many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
     found: Counter[Fields] = Counter()
-    for row in warehouse.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
+    for row in database_file.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
         found[required & set(row["blank_fields"])] += row["users"]
     return found

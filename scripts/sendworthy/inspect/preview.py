@@ -34,7 +34,7 @@ from sendworthy.foundation.project import Project
 from sendworthy.inspect.explain import Explanation, explain
 from sendworthy.templates.liquid import Printed, line_of, names_in, walk_nodes
 from sendworthy.templates.parser import PARTS, Partial, TemplateAnalysis
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 COMPLETENESS = "personalization_completeness"
 
@@ -201,7 +201,7 @@ def _read_campaign(project: Project, campaign_id: str) -> tuple[CampaignFolder, 
 
 def _read_coverage(database: Path, campaign_id: str) -> dict[str, tuple[int, int]]:
     """How many of the campaign's candidates have a field, and of how many, by field; nothing where no night says so."""
-    with warehouse.connect(database, read_only=True) as connection:
+    with database_file.connect(database, read_only=True) as connection:
         if not _has_table(connection, COMPLETENESS):
             return {}
         found = connection.execute(
@@ -218,8 +218,8 @@ def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def _read_person(database: Path, user_id: str, campaign_id: str) -> Person:
-    with warehouse.connect(database, read_only=True) as connection:
-        found = warehouse.rows(
+    with database_file.connect(database, read_only=True) as connection:
+        found = database_file.rows(
             connection, "select * from marts.merge_field_values where user_id = ?", [user_id]
         )
         if not found:
@@ -227,7 +227,7 @@ def _read_person(database: Path, user_id: str, campaign_id: str) -> Person:
                 "nothing is known of such a user in the published night.",
                 "check the id; somebody who asked to be erased, or whose profile is quarantined, is not there either.",
             )
-        night = warehouse.read_night(connection)
+        night = database_file.read_night(connection)
         query = "select count(*) from settings.campaigns where campaign_id = ?"
         is_known = connection.execute(query, [campaign_id]).fetchall() != [(0,)]
     values = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -59,14 +59,14 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
 
     SettingsError where nothing is published, where there is no such campaign, or where the file is of another version.
     """
-    warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    database_file.open_published(database)
+    with database_file.connect(database, read_only=True) as connection:
         try:
-            campaigns = warehouse.read_campaigns(connection, campaign_id)
+            campaigns = database_file.read_campaigns(connection, campaign_id)
             results = _read_results(connection)
-            as_of = warehouse.read_night(connection)
+            as_of = database_file.read_night(connection)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise warehouse.other_version(database) from None
+            raise database_file.other_version(database) from None
     return as_of, [
         Report(
             campaign["campaign_id"],
@@ -83,6 +83,6 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
 def _read_results(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Result]]:
     """By campaign, the row of each variant, that of the whole campaign first."""
     found: dict[str, list[Result]] = {}
-    for row in warehouse.rows(connection, _sql("results_of_campaigns")):
+    for row in database_file.rows(connection, _sql("results_of_campaigns")):
         found.setdefault(row.pop("campaign_id"), []).append(Result(**row))
     return found

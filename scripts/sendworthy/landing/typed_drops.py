@@ -21,7 +21,7 @@ from sendworthy.foundation.safe_files import read_file, remove_folder
 from sendworthy.privacy.erasure import create_erased
 from sendworthy.privacy.residual_search import rows_mentioning_erased
 from sendworthy.settings.seed_files import SEEDS_DIR
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import places_of_drops
 from sendworthy.warehouse.statements import Sql, literal, relation, statements_in
 
@@ -97,8 +97,8 @@ class TypedDrops:
     def keep(self, build: Path) -> None:
         """Know what a build has read, from here on. OSError where it cannot be written."""
         paths = {(file.table_name, file.file): file.path for file in self._files}
-        with warehouse.connect(build, read_only=True) as connection:
-            found = warehouse.rows(connection, _sql("files_read"), {"tables": list(TABLES)})
+        with database_file.connect(build, read_only=True) as connection:
+            found = database_file.rows(connection, _sql("files_read"), {"tables": list(TABLES)})
         self._files = [
             KeptFile(
                 path=paths[row["table_name"], row["file"]]
@@ -139,8 +139,8 @@ class TypedDrops:
 
     def forget_damaged(self) -> bool:
         """Read all that is kept, for a night that has failed; forget it and return True where that cannot be done."""
-        with warehouse.closing(duckdb.connect()) as connection:
-            warehouse.prepare(connection)
+        with database_file.closing(duckdb.connect()) as connection:
+            database_file.prepare(connection)
             try:
                 for path in filter(None, (file.path for file in self._files)):
                     connection.execute(f"select max(hash(columns(*))) from {_rows_in([path])}")

@@ -18,7 +18,7 @@ from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import as_setting, find_damaged, find_faults
 from sendworthy.night.preparation import refuse_stale
 from sendworthy.night.state import Night
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import UNNAMED_FILE
 from sendworthy.warehouse.resource_failures import (
     refuse_earlier_clock,
@@ -47,7 +47,7 @@ def _build_and_audit(night: Night) -> None:
             meanwhile.submit(load_messages, night.project),
         )
         with stages.step("build", "building the warehouse"):
-            night.build = warehouse.new_build(options.database, night.project.root)
+            night.build = database_file.new_build(options.database, night.project.root)
             if not options.allow_stale:
                 refuse_earlier_clock(night.build, started_at)
             night.warnings += build_warehouse(night)

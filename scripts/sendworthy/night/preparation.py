@@ -30,7 +30,7 @@ from sendworthy.settings.destinations import (
 )
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     places_of,
 )
@@ -51,7 +51,7 @@ def prepare(night: Night) -> None:
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         night.engine = choose_engine(project, options.target, options.database)
         night.engine.check(options.raw)
-        warehouse.check_limits()
+        database_file.check_limits()
         night.notes += finish_delivery(options, night.started_at)
         night.replay = find_replay(options.database, options.as_of)
         if night.replay is not None:
@@ -106,19 +106,19 @@ def check_places(project: Project, options: NightOptions) -> None:
 
 
 def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
-    """Deliver the lists of a night that was killed when it was published and they were not in their place yet; says so."""
+    """Deliver the lists of a night that was killed when it was published and they were not promoted yet; says so."""
     if not options.database.is_file() or not options.out.is_dir():
         return []
     with only_writer(options.out):
         try:
-            with warehouse.connect(options.database, read_only=True) as connection:
-                left = unfinished(options.out, warehouse.audited_run(connection))
+            with database_file.connect(options.database, read_only=True) as connection:
+                left = unfinished(options.out, database_file.audited_run(connection))
         except BuildError:
             # it is said where the file is needed
             return []
         if left is None:
             return []
-        aside, manifest = left
+        staged, manifest = left
         night = str(manifest["as_of"])
         if manifest["as_of_source"] == "watermark" and not options.allow_stale:
             try:
@@ -128,7 +128,7 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
                     f"the night of {night} was killed before its lists were in their place, and they are too old now: "
                     "its messages count as sent, and were not."
                 ]
-        folder = promote(aside)
+        folder = promote(staged)
     return [
         f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
     ]

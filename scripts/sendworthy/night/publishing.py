@@ -14,15 +14,15 @@ from sendworthy.landing.typed_drops import forget_other_engines
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import fix_of, words_of
 from sendworthy.warehouse.personal_files import empty_lake, remove_previews
 
 
 def publish(night: Night) -> None:
-    """Put the build file and the staged lists in their place: from here on, the messages count as sent."""
+    """Publish the build file and promote the staged lists: from here on, the messages count as sent."""
     with night.stages.step("publish", "publishing"):
-        warehouse.publish(night.build, night.options.database, anew=night.erased.rows > 0)
+        database_file.publish(night.build, night.options.database, anew=night.erased.rows > 0)
         night.manifest = deliver(night.staged_lists)
 
 
@@ -50,13 +50,13 @@ def remove_unused(night: Night) -> None:
         night.warnings += try_remove(lambda: empty_lake(night.options.database))
 
 
-def deliver(aside: Path) -> Path:
-    """Put the lists of the run that is published in their place; returns the manifest's path."""
+def deliver(staged: Path) -> Path:
+    """Promote the lists of the published run; returns the manifest's path."""
     try:
-        return promote(aside) / MANIFEST
+        return promote(staged) / MANIFEST
     except OSError as error:
         raise BuildError(
-            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {staged}: {words_of(error)}.",
             f"{fix_of(error) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 
@@ -79,7 +79,7 @@ def destination_warning(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
     nowhere = " No list names them any more." if no_list_names_them else ""
     return [
-        f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
+        f"{people:,} people who asked to be erased were delivered to {destination} on earlier nights: delete them there by their "
         f"ids, which are those of your erasure requests.{nowhere}"
-        for destination, people in erased.told
+        for destination, people in erased.delivered_to
     ]

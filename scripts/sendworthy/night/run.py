@@ -14,7 +14,7 @@ from sendworthy.audit.alerts import (
     SentAlerts,
     send_alerts,
 )
-from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.manifest import UnknownForm, read_manifest
 from sendworthy.delivery.staging_folder import (
     MANIFEST,
@@ -36,7 +36,7 @@ from sendworthy.settings.destinations import (
     refuse_foreign,
     with_others,
 )
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     machine_failures,
     places_of,
@@ -49,8 +49,8 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
     with interruptions(options, run):
         places = places_of(options.database, options.out, options.docs, project.root)
         with (
-            warehouse.only_night(options.database) as lock,
-            machine_failures(places, lambda: warehouse.forget_build(options.database)),
+            database_file.only_night(options.database) as lock,
+            machine_failures(places, lambda: database_file.forget_build(options.database)),
         ):
             night = Night(project, options, stages, lock, run, utc_now())
             result = _run(night)
@@ -71,13 +71,16 @@ def _run(night: Night) -> NightResult:
         folder = night_folder(night.options.out, night.run)
         refuse_foreign(folder, night.known)
         destinations = with_others(night.options.destinations, night.known, folder)
-        with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
+        with (
+            night.stages.step("export", "writing the lists"),
+            database_file.connect(night.build) as connection,
+        ):
             release(night, connection)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
-            told = {**night.run, "sources": night.sources}
-            night.staged_lists = write_aside(
-                connection, destinations, night.options.out, told, night.campaigns
+            run = {**night.run, "sources": night.sources}
+            night.staged_lists = stage_lists(
+                connection, destinations, night.options.out, run, night.campaigns
             )
         publish(night)
         erase_elsewhere(night)
@@ -135,8 +138,8 @@ def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
 
 def _is_published(database: Path, run_id: str) -> bool:
     try:
-        with warehouse.connect(database, read_only=True) as connection:
-            return warehouse.audited_run(connection) == run_id
+        with database_file.connect(database, read_only=True) as connection:
+            return database_file.audited_run(connection) == run_id
     except (BuildError, duckdb.Error):
         return False
 

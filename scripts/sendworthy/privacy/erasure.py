@@ -36,8 +36,8 @@ class Erased:
     # those that only they have, or had
     addresses: frozenset[str] = frozenset()
     rows: int = 0
-    # destinations that were told of them, and of how many
-    told: tuple[tuple[str, int], ...] = ()
+    # destinations that hold some of them from earlier nights, and how many
+    delivered_to: tuple[tuple[str, int], ...] = ()
     # of whom the ledgers have said something by name until now, and since which night they say anything
     named: frozenset[str] = frozenset()
     ledgers_from: date | None = None
@@ -75,7 +75,7 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     addresses = connection.execute("select address from intermediate.int_users__erased_addresses").fetchall()
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
-    told = _count_told(connection)
+    delivered_to = _count_delivered(connection)
     ledgers = _tables_with(connection, "user_id", in_ledgers=True)
     in_ledgers, ledgers_from = _named_in_ledgers(connection, ledgers)
     changed = _rename_in_ledgers(connection, ledgers)
@@ -95,7 +95,7 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         frozenset(users),
         frozenset(address for (address,) in addresses),
         changed,
-        told,
+        delivered_to,
         in_ledgers,
         ledgers_from,
     )
@@ -159,14 +159,14 @@ def _name(schema: str, table: str) -> str:
     return f"{schema}.{table}"
 
 
-def _count_told(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
-    """How many of the erased people each destination was told of."""
+def _count_delivered(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
+    """How many of the erased people were delivered to each destination."""
     create_deliveries(connection)
-    return tuple(connection.execute(_sql("count_told")).fetchall())
+    return tuple(connection.execute(_sql("count_delivered")).fetchall())
 
 
 def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
-    """What destinations were told of them is not remembered; where somebody else has the address now, it is theirs."""
+    """Forget what was delivered of them; where somebody else has the address now, it is theirs."""
     return sum(
         _count(connection, _sql(statement, hash_of_address=hash_of_address))
         for statement in ("leave_deliveries_to_others", "forget_deliveries")

@@ -144,7 +144,7 @@ class Blank(_Strict):
 class Record(_Strict):
     """What the destination keeps of a person, and where a row of a file says it: what `sendworthy.delivery.deltas` goes by.
 
-    `attributes` is the JSON object that holds what is told, where that is not the whole row; `is_text` where it is a text
+    `attributes` is the JSON object that holds the attributes, where that is not the whole row; `is_text` where it is a text
     in JSON. `is_replaced`: an import leaves nothing of the record that was there. `is_per_campaign`: each campaign has a
     list of its own, so that a row of one campaign leaves those of the others alone.
     """
@@ -179,7 +179,7 @@ class Description(Form):
         return self
 
     @model_validator(mode="after")
-    def _can_tell_changes(self) -> Description:
+    def _can_write_changes(self) -> Description:
         record = self.record
         if record is None:
             return self
@@ -189,7 +189,7 @@ class Description(Form):
         if self.format != "jsonl" and not record.is_replaced:
             if self.blank.says != "empty_keeps":
                 what = "an empty cell clears, so a row cannot leave a value alone"
-                raise wrong(what, "say is_replaced: true, so that rows are told in full", "record")
+                raise wrong(what, "say is_replaced: true, so that rows are written in full", "record")
             if record.blank_fields is None:
                 what = "blank_fields is missing: an empty cell does not say whether the field is blank or not printed"
                 raise wrong(what, "name the column that says which fields are blank", "record")
@@ -276,7 +276,7 @@ def _describe(
     """Add a model's destination to those found, or say what is wrong with it: the key, what, and what to do."""
     name = model.removeprefix(_PREFIX)
     try:
-        told = described["config"]["meta"]["destination"]
+        destination = described["config"]["meta"]["destination"]
     except (KeyError, TypeError):
         fix = "say what the destination takes; docs/add-a-destination.md shows how."
         yield "", "config.meta.destination is not there.", fix
@@ -291,7 +291,7 @@ def _describe(
         yield "", what, "name the model and its two files alike."
     else:
         try:
-            description = Description.model_validate(told)
+            description = Description.model_validate(destination)
         except ValidationError as error:
             for item in error.errors(include_url=False):
                 what, fix = in_words(item, Description)

@@ -300,8 +300,8 @@ def _spark_cause(said: str) -> Cause | None:
     states = _SPARK_STATE.findall(said)
     is_first = own[0] == errors[0] and _SPARK_BEGINS.match(said)
     is_of_names = is_first and all(state[:2] in _SPARK_OF_NAMES for state in states)
-    told = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
-    return Cause(told, int(line[1]) if line else None)
+    text = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
+    return Cause(text, int(line[1]) if line else None)
 
 
 def _duckdb_cause(said: str) -> Cause | None:

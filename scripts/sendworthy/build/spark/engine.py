@@ -25,7 +25,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.settings.dbt_targets import Target, dbt_environment, read_target
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import LAKE_MARK, drops_in, lake_of, wipe_lake
 
 
@@ -79,9 +79,9 @@ class SparkEngine:
         else:
             self.lake.mkdir(parents=True, mode=0o700)
         (self.lake / LAKE_MARK).touch()
-        with warehouse.connect(build) as connection:
-            warehouse.create_ledgers(connection, self._project.root)
-            warehouse.copy_ledgers(connection, self._project.root, self.lake / "ledger")
+        with database_file.connect(build) as connection:
+            database_file.create_ledgers(connection, self._project.root)
+            database_file.copy_ledgers(connection, self._project.root, self.lake / "ledger")
         return {
             **quiet_environment(self.lake, self._master),
             "SENDWORTHY_LEDGER": str(self.lake / "ledger"),
@@ -142,6 +142,6 @@ class SparkNight:
         with (
             stages.step("gather", "gathering the tables"),
             in_words("the tables could not be gathered", self._log, self._watchdog),
-            warehouse.connect(self._build) as connection,
+            database_file.connect(self._build) as connection,
         ):
             gather(self._session, connection, self._lake / "copies", stages.say)
