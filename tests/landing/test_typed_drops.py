@@ -68,22 +68,38 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def zone(tmp_path: Path, target: Path) -> Zone:
+    """A landing zone of which one night has typed everything."""
     zone = Zone(tmp_path, target)
     zone.land(1, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 09:00:00,", "torn,ada,page_viewed,soon,,")
     zone.land(1, "m1,ada,email,opened,2026-05-01 08:00:00,", table="message_events")
     zone.land(2, 'e2,bob,order_completed,2026-05-02 08:00:00,2026-05-02 09:00:00,"{""total"": 5}"')
-    zone.reads(drop("events", 1), drop("events", 2), drop("message_events", 1))
+    zone.night(CLOCK)
+    assert zone.read == {drop("events", 1), drop("events", 2), drop("message_events", 1)}
     return zone
 
 
-def test_a_file_is_read_once(zone: Zone) -> None:
-    zone.reads()
+def test_a_file_is_read_when_it_is_new_or_not_as_it_was(zone: Zone) -> None:
     zone.land(3, "e3,ada,page_viewed,2026-05-03 08:00:00,,")
-    zone.reads(drop("events", 3))
-    # nothing but headers has no rows to keep, and is not read again either
+    # nothing but a header: it has no rows to keep, and is not read again either
     zone.land(4)
-    zone.reads(drop("events", 4))
-    zone.reads()
+    # as long as before
+    path = zone.raw / drop("events", 2)
+    path.write_text(path.read_text().replace("bob", "eve"))
+    zone.reads(drop("events", 2), drop("events", 3), drop("events", 4))
+    # of the same time as before
+    before = path.stat()
+    path.write_text(path.read_text() + "\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    (zone.raw / drop("events", 3)).unlink()
+    zone.drops().begin()
+    (failed,) = [path for path in zone.place.iterdir() if (path / "known.json").is_file()]
+    (failed / "events" / "drop_number=1").mkdir(parents=True)
+    zone.reads(drop("events", 2))
+    # nothing is left of files that are gone, and of a night that has failed
+    assert {str(path.parent) for path in zone.place.rglob("*.parquet")} == {
+        file.path for file in zone.drops().files if file.path
+    }
+    assert not failed.exists()
 
 
 def test_of_two_deliveries_the_first_counts_whichever_is_read_first(zone: Zone) -> None:
@@ -94,21 +110,16 @@ def test_of_two_deliveries_the_first_counts_whichever_is_read_first(zone: Zone) 
     assert zone.counted("e1") == [drop("events", 1)]
     # one that was received before it: the kept file is read anew, because its row does not count any more
     zone.land(4, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 08:30:00,")
-    zone.reads(drop("events", 4), drop("events", 1))
-    assert zone.counted("e1") == [drop("events", 4)]
     # of another person it is another event
-    zone.land(5, "e1,bob,page_viewed,2026-05-01 08:00:00,2026-05-01 08:00:00,")
-    zone.reads(drop("events", 5))
+    zone.land(5, "e2,ada,order_completed,2026-05-01 08:00:00,2026-05-01 08:00:00,")
+    zone.reads(drop("events", 1), drop("events", 4), drop("events", 5))
+    assert zone.counted("e1") == [drop("events", 4)]
 
 
 def test_where_the_delivery_that_counted_is_gone_the_next_one_counts(zone: Zone) -> None:
     zone.land(3, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-03 09:00:00,")
-    zone.land(
-        4,
-        "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-04 09:00:00,",
-        "e4,ada,page_viewed,2026-05-04 08:00:00,,",
-    )
-    zone.reads(drop("events", 3), drop("events", 4))
+    zone.land(4, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-04 09:00:00,")
+    zone.night(CLOCK)
     # it lands again, without it
     zone.land(1, "e0,ada,page_viewed,2026-05-01 08:00:00,,")
     zone.reads(drop("events", 1), drop("events", 3), drop("events", 4))
@@ -120,51 +131,22 @@ def test_where_the_delivery_that_counted_is_gone_the_next_one_counts(zone: Zone)
 
 def test_a_row_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None:
     ahead = "2026-06-01 07:00:01"
-    zone.land(
-        3,
-        f"f1,ada,page_viewed,{ahead},,",
-        f"f2,ada,page_viewed,{ahead},2026-05-03 00:00:00,",
-        f"f3,ada,page_viewed,{ahead},,",
-    )
+    zone.land(3, f"f2,ada,page_viewed,{ahead},2026-05-03 00:00:00,", f"f3,ada,page_viewed,{ahead},,")
     zone.land(4, f"f3,ada,page_viewed,{ahead},,")
     zone.land(5, "f2,ada,page_viewed,2026-05-05 08:00:00,2026-05-05 00:00:00,")
-    zone.reads(drop("events", 3), drop("events", 4), drop("events", 5))
-    assert (zone.counted("f1"), zone.counted("f2"), zone.counted("f3")) == ([], [drop("events", 5)], [])
-    # f1 is the only one of its id; f2 was received before the one that counted, and of f3 there are two
-    zone.reads(drop("events", 3), drop("events", 4), drop("events", 5), clock="2026-06-01 06:00:01")
-    assert (zone.counted("f2"), zone.counted("f3")) == ([drop("events", 3)], [drop("events", 3)])
-    # by a clock that goes back, it is from the future again
-    zone.reads(*(drop("events", day) for day in range(3, 6)), clock=CLOCK)
-
-
-def test_a_row_whose_time_has_come_is_not_read_again_where_it_is_the_only_one(zone: Zone) -> None:
-    zone.land(3, "f1,ada,page_viewed,2026-06-01 07:00:01,,", "f0,ada,page_viewed,2026-06-02 07:00:00,,")
-    zone.reads(drop("events", 3))
-    zone.reads(clock="2026-06-01 06:00:01")
-    assert zone.counted("f1") == [drop("events", 3)] and zone.counted("f0") == []
-
-
-@pytest.mark.parametrize("change", ["written again", "longer"])
-def test_a_file_that_is_not_as_it_was_is_read(zone: Zone, change: str) -> None:
-    path = zone.raw / drop("events", 2)
-    before = path.stat()
-    path.write_text(
-        path.read_text().replace("bob", "eve") if change == "written again" else path.read_text() + "\n"
-    )
-    if change == "longer":
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    zone.reads(drop("events", 2))
-
-
-def test_nothing_is_left_of_files_that_are_gone_and_of_nights_that_failed(zone: Zone) -> None:
-    zone.drops().begin()
-    (failed,) = [path for path in zone.place.iterdir() if (path / "known.json").is_file()]
-    (failed / "events" / "drop_number=1").mkdir(parents=True)
-    (zone.raw / drop("events", 2)).unlink()
-    zone.reads()
-    kept = {file.path for file in zone.drops().files}
-    assert {str(path.parent) for path in zone.place.rglob("*.parquet")} == kept
-    assert not failed.exists()
+    zone.land(6, f"f1,ada,page_viewed,{ahead},,", "f0,ada,page_viewed,2026-06-02 07:00:00,,")
+    zone.night(CLOCK)
+    assert [zone.counted(f"f{number}") for number in range(4)] == [[], [], [drop("events", 5)], []]
+    # of f1 there is one: its file is not read again. f2 was received before the one that counted, and of f3 there are two
+    zone.reads(*(drop("events", day) for day in (3, 4, 5)), clock="2026-06-01 06:00:01")
+    assert [zone.counted(f"f{number}") for number in range(4)] == [
+        [],
+        [drop("events", 6)],
+        [drop("events", 3)],
+        [drop("events", 3)],
+    ]
+    # by a clock that goes back, what was read by a later one is read again
+    zone.reads(*(drop("events", day) for day in (3, 4, 5)))
 
 
 # -- what the catalogue says
