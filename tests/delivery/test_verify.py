@@ -429,6 +429,14 @@ def test_a_good_night_passes_with_the_database_and_without(good: Delivered) -> N
     assert len(alone.checks) == len(held_against.checks) == len(RULES) + 1
 
 
+def test_a_night_that_is_too_old_names_the_option_that_allows_it(good: Delivered, tmp_path: Path) -> None:
+    night = good.copy(tmp_path)
+    night.now = AS_OF + timedelta(hours=5000)
+    (age,) = [check for check in night.verify().failed if check.name == "age"]
+    assert age.findings[0].what.endswith("is 5,000 hours old, and 36 are allowed (--max-age-hours)")
+    assert age.fix.endswith("as with the sample, allow more hours: --max-age-hours.")
+
+
 def test_what_stands_on_the_run_is_not_checked_against_another_one(good: Delivered, tmp_path: Path) -> None:
     night = good.copy(tmp_path)
     night.sql("update ops.audited set run_id = '20260602T000000Z-0'")
