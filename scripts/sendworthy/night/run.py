@@ -72,7 +72,7 @@ def _run(night: Night) -> NightResult:
         refuse_foreign(folder, night.known)
         destinations = with_others(night.options.destinations, night.known, folder)
         with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
-            release(night, connection)
+            release(night, connection, destinations)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
             told = {**night.run, "sources": night.sources}
