@@ -525,6 +525,39 @@ def test_columns_of_a_file_that_the_model_lacks_are_named(project: Project) -> N
     assert "export_braze_track.columns" in words and "'dispatch_id'" in words
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "key", "fix"),
+    [
+        (
+            "mailchimp",
+            "file_columns: [payload]",
+            "file_columns: [payload, user_id]",
+            "file_columns",
+            "[payload]",
+        ),
+        ("mailchimp", "format: jsonl", "format: csv", "envelope", "format: jsonl"),
+        (
+            "mailchimp",
+            "max_request_items: {value: 500",
+            "max_rows: {value: 500",
+            "envelope",
+            "max_request_items instead of max_rows",
+        ),
+    ],
+)
+def test_lines_and_requests_that_go_together_with_nothing_are_refused(
+    project: Project, name: str, old: str, new: str, key: str, fix: str
+) -> None:
+    path = project.root / "models" / "exports" / f"export_{name}.yml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    (problem,) = error.value.problems
+    assert problem.key.endswith(key) and fix in problem.fix
+
+
 def test_with_columns_of_a_file_the_model_needs_the_user_too(project: Project) -> None:
     path = project.root / "models" / "exports" / "export_mailchimp.yml"
     text = path.read_text(encoding="utf-8")
