@@ -30,7 +30,7 @@
 {% macro delivery_order(table_name, relation) %}
     {#- of several deliveries of one, the first counts -#}
     {%- set times = {"events": ["received_at", "occurred_at"], "message_events": ["occurred_at"]}[table_name] -%}
-    {%- for time in times %}{{ relation }}.{{ time }} nulls last, {% endfor -%}
+    {%- for time in times %} {{ relation }}.{{ time }} nulls last, {% endfor -%}
     {{ relation }}.file
 {%- endmacro %}
 
@@ -123,22 +123,24 @@
     {% set is_due = "coalesce(quarantine_reason = 'from_the_future' and " ~ from_the_future("occurred_at") ~ " is null, false)" %}
     {% set rows = typed_rows(table_name, folders) %}
     {#- rarely one is, and without a condition Parquet need not be read for it -#}
-    {% if not run_query("select 1 from " ~ rows ~ " where " ~ is_due ~ " limit 1").rows %} {% set is_due = "false" %} {% endif %}
+    {% if not (folders | select | list) or not run_query("select 1 from " ~ rows ~ " where " ~ is_due ~ " limit 1").rows %}
+        {% set is_due = "false" %}
+    {% endif %}
     {% set columns = [] %}
     {% for name, type in typed_columns(table_name).items() %}
         {% set value = name if is_due == "false" or name not in ["quarantine_reason", "raw_row"] else "case when not " ~ is_due ~ " then " ~ name ~ " end" %}
-        {% do columns.append("cast(" ~ value ~ " as " ~ engine_type(type) ~ ") as " ~ name) %}
+        {% do columns.append("cast(" ~ value ~ " as " ~ type ~ ") as " ~ name) %}
     {% endfor %}
     {{ return("select " ~ columns | join(", ") ~ ", " ~ is_due ~ " as is_due from " ~ rows) }}
 {% endmacro %}
 
 
 {% macro typed_columns(table_name) %}
-    {#- {name: type}, as the source drops.<table> describes them -#}
+    {#- {name: the engine's type}, as the source drops.<table> describes them -#}
     {% set columns = {} %}
     {% for source in graph.sources.values() if source.source_name == "drops" and source.name == table_name %}
         {% for column in source.columns.values() if column.name != "is_due" %}
-            {% do columns.update({column.name: column.data_type}) %}
+            {% do columns.update({column.name: engine_type(column.data_type)}) %}
         {% endfor %}
     {% endfor %}
     {{ return(columns) }}
@@ -149,11 +151,7 @@
     {#- what stands behind `from` for the rows in folders of Parquet files; a file without rows has no folder -#}
     {% set folders = folders | select | list %}
     {% if folders %} {{ return(adapter.dispatch("typed_rows", "sendworthy")(folders)) }} {% endif %}
-    {% set columns = [] %}
-    {% for name, type in typed_columns(table_name).items() %}
-        {% do columns.append("cast(null as " ~ engine_type(type) ~ ") as " ~ name) %}
-    {% endfor %}
-    {{ return("(select " ~ columns | join(", ") ~ " where false) as nothing") }}
+    {{ return("(select " ~ nothing_of(typed_columns(table_name)) ~ " where false) as nothing") }}
 {% endmacro %}
 
 {% macro duckdb__typed_rows(folders) %}
@@ -185,17 +183,24 @@
             {% do columns.update({column.name: engine_type(column.data_type)}) %}
         {% endfor %}
     {% endfor %}
-    {{ return(adapter.dispatch("known_files", "sendworthy")(columns)) }}
+    {% if drops_folder() %} {{ return(adapter.dispatch("known_files", "sendworthy")(columns)) }} {% endif %}
+    {{ return("select " ~ nothing_of(columns) ~ " where false") }}
 {% endmacro %}
+
+
+{% macro nothing_of(columns) %}
+    {#- nulls with these names and types -#}
+    {% set nothing = [] %}
+    {% for name, type in columns.items() %}
+        {% do nothing.append("cast(null as " ~ type ~ ") as " ~ name) %}
+    {% endfor %}
+    {{ return(nothing | join(", ")) }}
+{% endmacro %}
+
 
 {% macro duckdb__known_files(columns) %}
     {% set types = [] %}
-    {% set nothing = [] %}
-    {% for name, type in columns.items() %}
-        {% do types.append(name ~ ": " ~ sql_text(type)) %}
-        {% do nothing.append("cast(null as " ~ type ~ ") as " ~ name) %}
-    {% endfor %}
-    {% if not drops_folder() %} {{ return("select " ~ nothing | join(", ") ~ " where false") }} {% endif %}
+    {% for name, type in columns.items() %} {% do types.append(name ~ ": " ~ sql_text(type)) %} {% endfor %}
     {{ return(
         "select " ~ columns.keys() | join(", ") ~ " from read_json(" ~ sql_text(duckdb__no_pattern(drops_folder() ~ "/known.json"))
         ~ ", format = 'newline_delimited', columns = {" ~ types | join(", ") ~ "})"
@@ -208,7 +213,9 @@
     {%- set keys = delivery_keys(table_name) -%}
     select {{ keys | join(", ") }}
     from {{ source("drops", table_name) }}
-    where quarantine_reason is null and {{ keys[0] }} in (select {{ keys[0] }} from {{ source("landing", table_name) }})
+    where
+        quarantine_reason is null
+        and {{ keys[0] }} in (select {{ keys[0] }} from {{ source("landing", table_name) }})
 {%- endmacro %}
 
 

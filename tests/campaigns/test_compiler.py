@@ -527,6 +527,17 @@ def test_the_smallest_campaign_compiles(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"), [("Spring-2026", "lower-case letters, digits and _"), ("all", "choose another name")]
+)
+def test_a_file_whose_name_no_variant_can_have_is_refused(project: Path, name: str, fix: str) -> None:
+    folder = project / "campaigns" / ID
+    shutil.copyfile(folder / "default.liquid", folder / f"{name}.liquid")
+    found = [problem for problem in problems_of(project) if "[variant]" in problem]
+    assert len(found) == 1 and f"{name}.liquid" in found[0] and f"'{name}' cannot be the name" in found[0]
+    assert fix in found[0]
+
+
 def test_fresh_and_stale(project: Path) -> None:
     compile_project(project)
     assert check_fresh(project) == []

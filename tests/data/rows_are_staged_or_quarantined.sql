@@ -47,8 +47,7 @@ with
 
     counted as (
         -- in a published file, the rows of erased people are gone
-        select
-            table_name, sum(rows_in) as rows_in, sum(rows_staged - rows_erased) as rows_staged
+        select table_name, sum(rows_in) as rows_in, sum(rows_staged - rows_erased) as rows_staged
         from source_counts
         group by table_name
     ),

@@ -235,6 +235,33 @@ def rename_a_column(night: Delivered) -> None:
     night.vouch("basket", 3)
 
 
+def name_a_column_twice(night: Delivered) -> None:
+    path = night.folder / "generic" / "basket.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("cancel_on", "variant", 1), encoding="utf-8")
+    night.vouch("basket", 3)
+
+
+def add_a_column(night: Delivered) -> None:
+    path = night.folder / "generic" / "basket.csv"
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{header},more", *(f"{line},1" for line in lines)]) + "\n", encoding="utf-8")
+    night.vouch("basket", 3)
+
+
+def describe(night: Delivered, destination: str, **form: object) -> None:
+    """Have the manifest describe one more destination, which has no list."""
+
+    def add(told: dict[str, Any]) -> None:
+        told["destinations"][destination] = {**told["destinations"]["generic"], **form}
+
+    night.rewrite(add)
+
+
+def name_files_by_no_run(night: Delivered) -> None:
+    describe(night, "more", is_named_by_run=True)
+    night.rewrite(update(run_id="20260601T000000Z/.."))
+
+
 def repeat_a_key(night: Delivered) -> None:
     path = night.folder / "manifest.json"
     path.write_text(
@@ -336,6 +363,15 @@ CASES = (
         ("manifest",),
         "manifest.json",
     ),
+    Case("a destination that is a path", lambda n: describe(n, "../generic"), ("manifest",), "manifest.json"),
+    Case("lines that come from no column", lambda n: describe(n, "more", format="jsonl"), ("manifest",), "manifest.json"),
+    Case("a run that no file can be named after", name_files_by_no_run, ("manifest",), "manifest.json"),
+    Case(
+        "people left out where everybody is due",
+        lambda n: n.entry("basket", lambda e: e["files"][0].update(left_out=1)),
+        ("manifest",),
+        "manifest.json",
+    ),
     Case("no date", lambda n: n.rewrite(update(as_of="2026-02-31T00:00:00Z")), ("manifest",), "manifest.json"),
     Case("a hash swapped", swap_hashes, ("files",), FILE),
     Case("a campaign released by hand", lambda n: n.entry("stuck", update(status="released", rows=4)), ("counts",), "stuck"),
@@ -371,6 +407,7 @@ CASES = (
     Case("a night of the future", at(AS_OF - timedelta(hours=26)), ("age",), "manifest.json"),
     # the rows, with a manifest that vouches for them
     Case("torn, and vouched for", tear, ("rows",), FILE),
+    Case("a column twice, and vouched for", name_a_column_twice, ("rows",), FILE),
     Case("a column renamed", rename_a_column, ("rows",), FILE),
     Case("rows of another campaign", lambda n: n.forge("basket", every(campaign_id="hello")), ("campaigns",), FILE),
     Case("a repeated message", lambda n: n.forge("hello", lambda rows: [*rows, rows[0]]), ("dispatch_ids",), "generic/hello.csv"),
@@ -392,6 +429,14 @@ CASES = (
     Case("a message taken out", lambda n: n.forge("basket", lambda rows: rows[1:]), ("run", "lists", "ledger"), "basket", True),
     Case("a dispatch lost", lambda n: n.sql("delete from ledger.dispatches where user_id = 'cyd'"), ("ledger",), "basket for generic", True),
     Case("a suppressed person slipped in", lambda n: n.forge("basket", and_one("basket", "gus")), ("run", "lists", "ledger", "suppression", "caps"), FILE, True),
+    Case("columns of another version", add_a_column, ("lists", "changes"), FILE, True),
+    Case(
+        "a destination that the run did not have so",
+        lambda n: n.rewrite(lambda m: m["destinations"]["braze"]["says"].pop("valid_until")),
+        ("run",),
+        "manifest.json",
+        True,
+    ),
     Case("suppressed", lambda n: n.sql("update intermediate.int_users__channels set is_suppressed = true where user_id = 'dan' and channel = 'sms'"), ("suppression",), "generic/offer.csv", True),
     Case("somebody erased", lambda n: n.sql("delete from marts.customers where user_id = 'cyd'"), ("suppression",), FILE, True),
     Case("one message over a cap", lambda n: n.forge("basket", and_one("basket", "dan")), ("run", "lists", "ledger", "caps"), "basket for generic", True),
@@ -429,6 +474,14 @@ def test_a_good_night_passes_with_the_database_and_without(good: Delivered) -> N
     assert len(alone.checks) == len(held_against.checks) == len(RULES) + 1
 
 
+def test_a_night_that_is_too_old_names_the_option_that_allows_it(good: Delivered, tmp_path: Path) -> None:
+    night = good.copy(tmp_path)
+    night.now = AS_OF + timedelta(hours=5000)
+    (age,) = [check for check in night.verify().failed if check.name == "age"]
+    assert age.findings[0].what.endswith("is 5,000 hours old, and 36 are allowed (--max-age-hours)")
+    assert age.fix.endswith("as with the sample, allow more hours: --max-age-hours.")
+
+
 def test_what_stands_on_the_run_is_not_checked_against_another_one(good: Delivered, tmp_path: Path) -> None:
     night = good.copy(tmp_path)
     night.sql("update ops.audited set run_id = '20260602T000000Z-0'")
@@ -436,6 +489,36 @@ def test_what_stands_on_the_run_is_not_checked_against_another_one(good: Deliver
     assert [name for name, state in states.items() if state == "not checked"] == [
         *("lists", "ledger", "suppression", "caps")
     ]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "words"),
+    [
+        (name_a_column_twice, "rows", "its first line names a column twice"),
+        (add_a_column, "lists", "its columns are not those of the published list"),
+    ],
+)
+def test_what_is_wrong_with_the_columns_of_a_list_is_said(
+    good: Delivered, tmp_path: Path, spoil: Callable[[Delivered], None], check: str, words: str
+) -> None:
+    night = good.copy(tmp_path)
+    spoil(night)
+    (failed,) = [found for found in night.verify(with_database=True).failed if found.name == check]
+    assert [words in finding.what for finding in failed.findings if finding.where == FILE] == [True]
+
+
+def test_whom_a_list_is_for_is_not_checked_where_a_destination_does_not_say_it(
+    good: Delivered, tmp_path: Path
+) -> None:
+    night = good.copy(tmp_path)
+    night.rewrite(lambda told: told["destinations"]["braze"]["says"].pop("user"))
+    # a run of a version that did not record the destinations: nothing contradicts the manifest
+    night.sql("update ops.runs set run = json_merge_patch(run, '{\"destinations\": null}')")
+    unchecked = {
+        c.name: c.why_not for c in night.verify(with_database=True).checks if c.state == "not checked"
+    }
+    assert unchecked.keys() == {"suppression", "caps"}
+    assert set(unchecked.values()) == {"the destination braze does not say who the user is"}
 
 
 def test_the_newest_night_is_taken_and_a_half_written_one_is_none(good: Delivered, tmp_path: Path) -> None:

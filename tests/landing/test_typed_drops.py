@@ -14,8 +14,7 @@ import duckdb
 import pytest
 from sendworthy.build.engines import DuckdbEngine
 from sendworthy.foundation.project import Project
-from sendworthy.landing.typed_drops import TypedDrops, forget_other_engines
-from sendworthy.warehouse.personal_files import LAKE_MARK, drops_beside, drops_in, lake_of
+from sendworthy.landing.typed_drops import TypedDrops
 
 from tests.oracle.world import AS_OF
 from tests.support.drop_worlds import DAY, make_drops
@@ -236,22 +235,6 @@ def test_a_project_that_reads_otherwise_knows_nothing(tmp_path: Path, place: str
     text = (root / place).read_text(encoding="utf-8")
     (root / place).write_text(f"{text}\n-- another way\n", encoding="utf-8")
     assert kept.known() == 0
-
-
-def test_of_another_engine_nothing_is_kept(tmp_path: Path) -> None:
-    database = tmp_path / "published.duckdb"
-    beside, lake = drops_beside(database), lake_of(database)
-    for place in (beside, drops_in(lake)):
-        place.mkdir(parents=True)
-    # a lake that no night has made is somebody's own
-    forget_other_engines(database, beside)
-    assert drops_in(lake).is_dir()
-    (lake / LAKE_MARK).touch()
-    forget_other_engines(database, beside)
-    assert beside.is_dir() and not drops_in(lake).exists()
-    drops_in(lake).mkdir()
-    forget_other_engines(database, drops_in(lake))
-    assert drops_in(lake).is_dir() and not beside.exists()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import jinja2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sendworthy.warehouse.statements import Sql, identifier, literal, relation, statements_in
 
@@ -61,6 +61,7 @@ def test_a_statement_takes_names_pieces_and_branches(tmp_path: Path) -> None:
     assert "where" not in rendered(tmp_path, text, **given, has_place=False)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1))
 def test_a_quoted_name_and_a_quoted_text_are_one_word_to_duckdb(text: str) -> None:
     with duckdb.connect() as connection:

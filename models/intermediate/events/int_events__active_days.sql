@@ -5,9 +5,7 @@ with
 
     -- being somewhere is not being active
     final as (
-        select user_id, cast(occurred_at as date) as active_on
-        from events
-        where event_name <> 'location_ping'
+        select user_id, cast(occurred_at as date) as active_on from events where event_name <> 'location_ping'
     )
 
 select *

@@ -47,8 +47,8 @@ class Engine(Protocol):
         """The packages whose versions the manifest names."""
 
     @property
-    def drops(self) -> Path:
-        """The folder of its typed drops."""
+    def drops(self) -> Path | None:
+        """The folder of its typed drops; None where its nights read everything."""
 
     @property
     def program(self) -> Sequence[str]:

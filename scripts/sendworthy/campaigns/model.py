@@ -48,7 +48,7 @@ from sendworthy.templates.parser import (
     read_partials,
     read_text,
 )
-from sendworthy.templates.placeholders import find_in_template, find_placeholder, letters_of
+from sendworthy.templates.placeholders import TO_WRITE, find_in_template, find_placeholder, letters_of
 from sendworthy.templates.same_text import Text, find_same_texts
 
 if TYPE_CHECKING:
@@ -717,7 +717,8 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
     for key, text in answers:
         name = _dotted(key)
         if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
-            fix = f"write {_example(key)}"
+            # what the scaffold asks for there; an owner it has been given
+            fix = f"say here {TO_WRITE[name]}" if name in TO_WRITE else f"write {_example(key)}"
             problems.append(Problem(folder.at(*key), name, f"{placeholder!r} is a placeholder", fix))
         elif key[0] == "brief":
             before = said.setdefault(letters_of(text), name)
@@ -881,7 +882,7 @@ def _check_texts(folder: CampaignFolder, known: Known) -> list[Problem]:
             if text and (found := find_in_template(text, known.blank_values)):
                 path, line = analysis.places.get(part, (variant.path, 1))
                 what = f"{found[1]!r} is a placeholder: the {part} is still to be written"
-                fix = "write what the customer is to read"
+                fix = f"replace it with the {part} that the customer is to read"
                 problems.append(Problem(f"{path}:{line + found[0]}", part, what, fix))
     return problems
 
@@ -892,7 +893,7 @@ def _check_partials(known: Known) -> list[Problem]:
             f"{partial.path}:{partial.first_line + found[0]}",
             name,
             f"{found[1]!r} is a placeholder: the shared text is still to be written",
-            "write what the customer is to read",
+            "replace it with the text that the customer is to read",
         )
         for name, partial in known.language.partials.items()
         if (found := find_in_template(partial.text, known.blank_values))

@@ -191,7 +191,8 @@ def _check_age(night: _Night) -> Iterator[Finding]:
     if age > night.max_age:
         hours, most = age.total_seconds() / 3600, night.max_age.total_seconds() / 3600
         yield Finding(
-            MANIFEST, f"the night of {iso(as_of)} is {hours:,.0f} hours old, and {most:g} are allowed"
+            MANIFEST,
+            f"the night of {iso(as_of)} is {hours:,.0f} hours old, and {most:g} are allowed (--max-age-hours)",
         )
     if age < -AHEAD:
         yield Finding(MANIFEST, f"the night of {iso(as_of)} lies in the future")
@@ -505,7 +506,8 @@ RULES = (
     _Rule(
         "age",
         "the night is young enough to be sent, and not of the future",
-        "do not send it: it greets people who have left. Run the night again; for an old night on purpose, give --max-age-hours.",
+        "do not send it: it greets people who have left. Run the night again. Where old data is meant, as with the sample, "
+        "allow more hours: --max-age-hours.",
         _check_age,
     ),
     _Rule(

@@ -22,7 +22,6 @@ from sendworthy.privacy.erasure import create_erased
 from sendworthy.privacy.residual_search import rows_mentioning_erased
 from sendworthy.settings.seed_files import SEEDS_DIR
 from sendworthy.warehouse import database_file
-from sendworthy.warehouse.personal_files import places_of_drops
 from sendworthy.warehouse.statements import Sql, literal, relation, statements_in
 
 TABLES = ("events", "message_events")
@@ -221,13 +220,6 @@ class TypedDrops:
             else file
             for file in self._files
         ]
-
-
-def forget_other_engines(database: Path, place: Path) -> None:
-    """Remove what nights of another engine have kept: nobody would see that its files are not there any more, or who is in them."""
-    for other in places_of_drops(database):
-        if other != place:
-            remove_folder(other, ignore_errors=True)
 
 
 def _batches(place: Path) -> Mapping[str, Path]:

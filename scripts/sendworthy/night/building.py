@@ -99,7 +99,14 @@ def _drops_to_read(night: Night) -> Mapping[str, str]:
     """Which drops dbt reads, if it is not all of them, and where it keeps what it reads."""
     if night.replay is not None:
         return night.replay.settings
-    return {"drops": str(night.drops.begin())} if night.drops is not None else {}
+    if night.drops is None:
+        return {}
+    try:
+        return {"drops": str(night.drops.begin())}
+    except OSError as error:
+        night.drops = None
+        night.warnings.append(f"drops are read and not kept, because {error.filename}: {error.strerror}.")
+        return {}
 
 
 def _describe_run(night: Night) -> dict[str, Any]:

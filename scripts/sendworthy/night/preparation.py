@@ -28,7 +28,6 @@ from sendworthy.settings.destinations import (
     load_destinations,
     refuse_foreign,
 )
-from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
 from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
@@ -58,7 +57,7 @@ def prepare(night: Night) -> None:
             night.replay.refuse(options.acceptance)
             night.notes.append(night.replay.words)
         night.drops = None
-        if night.replay is None:
+        if night.replay is None and night.engine.drops is not None:
             night.drops = TypedDrops(project, options.raw, night.engine.drops, night.engine.packages)
             if options.full_refresh:
                 night.drops.forget()
@@ -67,10 +66,10 @@ def prepare(night: Night) -> None:
 def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = [
-        *validate_settings(project.root),
+        # the seeds are among it: no campaign compiles without them
+        *check_fresh(project.root),
         *check_variables(project),
         *check_channels(project),
-        *check_fresh(project.root),
     ]
     if problems:
         raise SettingsError(

@@ -10,13 +10,12 @@ from sendworthy.delivery.staging_folder import (
     promote,
 )
 from sendworthy.foundation.errors import BuildError
-from sendworthy.landing.typed_drops import forget_other_engines
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
 from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import fix_of, words_of
-from sendworthy.warehouse.personal_files import empty_lake, remove_previews
+from sendworthy.warehouse.personal_files import empty_lake, remove_drops, remove_folded_drops, remove_previews
 
 
 def publish(night: Night) -> None:
@@ -43,11 +42,14 @@ def erase_elsewhere(night: Night) -> None:
 
 def remove_unused(night: Night) -> None:
     """Remove what is kept of the drops and no longer published; what could not be done is a warning, for the lists are out."""
+    database = night.options.database
+    night.warnings += try_remove(lambda: remove_folded_drops(database))
     if night.drops is not None:
         night.warnings += try_remove(night.drops.commit)
-        forget_other_engines(night.options.database, night.engine.drops)
+    elif night.replay is None:
+        night.warnings += try_remove(lambda: remove_drops(database))
     if night.erased.users:
-        night.warnings += try_remove(lambda: empty_lake(night.options.database))
+        night.warnings += try_remove(lambda: empty_lake(database))
 
 
 def deliver(staged: Path) -> Path:

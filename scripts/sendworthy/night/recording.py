@@ -15,7 +15,8 @@ from sendworthy.audit.alerts import (
 )
 from sendworthy.audit.gate import GateResult
 from sendworthy.audit.limits import judge_limits, read_landed
-from sendworthy.audit.overrides import hold_back
+from sendworthy.audit.missing_fields import find_missing_fields
+from sendworthy.audit.overrides import hold_back, keep_back
 from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.export import list_changes
 from sendworthy.foundation.clock import utc_now
@@ -32,10 +33,14 @@ from sendworthy.warehouse.statements import statements_in
 _sql = statements_in(Path(__file__).with_name("sql"))
 
 
-def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
-    """Decide which campaigns go out: what the audit said, the limits, and what a person accepts."""
+def release(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """Decide which campaigns go out: what the audit said, what destinations lack, the limits, and what a person accepts."""
     night.before = database_file.last_run(connection), database_file.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
+    missing = find_missing_fields(connection, destinations)
+    for campaign in night.campaigns:
+        if failed := missing.get(campaign["campaign_id"]):
+            keep_back(campaign, failed)
     night.run["landed"] = read_landed(connection)
     night.run["landed_until"] = read_landed_until(connection)
     night.run["cancelled_until"] = read_cancelled_until(connection)

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from sendworthy.audit.missing_fields import find_missing_fields
 from sendworthy.delivery.deltas import record_changes, work_out_again
 from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.staging_folder import (
@@ -16,7 +17,7 @@ from sendworthy.delivery.staging_folder import (
     only_writer,
 )
 from sendworthy.foundation.clock import parse_time, utc_now
-from sendworthy.foundation.errors import SettingsError
+from sendworthy.foundation.errors import Problem, SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.night.preparation import refuse_stale
 from sendworthy.night.publishing import deliver
@@ -54,6 +55,7 @@ def reexport(
             refuse_to_lose(folder, known)
             destinations = with_others(chosen, known, folder)
             _needs_models(connection, destinations)
+            _needs_fields(connection, destinations)
         as_of = parse_time(run["as_of"], "as_of")
         build = database_file.copy_published(database) if resync else None
         with only_writer(out):
@@ -106,3 +108,18 @@ def _needs_models(connection: duckdb.DuckDBPyConnection, destinations: Sequence[
                 f"the published night has no lists for {destination.name}: it was built before the destination was added.",
                 "run `sendworthy nightly` once more, or leave it out with --destination.",
             )
+
+
+def _needs_fields(connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """SettingsError where a destination lacks a field that a message prints: one that no night has written lists for."""
+    problems = [
+        Problem(campaign, failed.expectation, f"this does not hold: {failed.words}.", f"{failed.fix}.")
+        for campaign, found in sorted(find_missing_fields(connection, destinations).items())
+        for failed in found
+    ]
+    if problems:
+        raise SettingsError(
+            "messages print fields that their destinations do not get; nothing was written.",
+            "correct what is named above, and run the night again.",
+            problems,
+        )

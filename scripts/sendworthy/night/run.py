@@ -75,7 +75,7 @@ def _run(night: Night) -> NightResult:
             night.stages.step("export", "writing the lists"),
             database_file.connect(night.build) as connection,
         ):
-            release(night, connection)
+            release(night, connection, destinations)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
             run = {**night.run, "sources": night.sources}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from sendworthy.foundation.errors import Problem, SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.settings.error_texts import in_words, key_of, wrong
+from sendworthy.settings.seed_files import read_names
 
 FOLDER = Path("models") / "exports"
 
@@ -238,6 +239,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     """Every destination of the project, by name; SettingsError with everything that is wrong with the descriptions."""
     problems: list[Problem] = []
     found: dict[str, Destination] = {}
+    merge_fields = read_names(root, "merge_fields")
     for path in sorted((root / FOLDER).glob("*.yml")):
         where = path.relative_to(root).as_posix()
         try:
@@ -249,7 +251,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
             )
             continue
         for model, described in models:
-            for key, what, fix in _describe(path.parent, model, described, found):
+            for key, what, fix in _describe(path.parent, model, described, merge_fields, found):
                 problems.append(Problem(where, f"{model}.{key}" if key else model, what, fix))
     for path in sorted((root / FOLDER).glob(f"{_PREFIX}*.sql")):
         if path.stem.removeprefix(_PREFIX) not in found and not problems:
@@ -271,7 +273,11 @@ def load_destinations(root: Path) -> dict[str, Destination]:
 
 
 def _describe(
-    folder: Path, model: str, described: Any, found: dict[str, Destination]
+    folder: Path,
+    model: str,
+    described: Any,
+    merge_fields: Collection[str],
+    found: dict[str, Destination],
 ) -> Iterator[tuple[str, str, str]]:
     """Add a model's destination to those found, or say what is wrong with it: the key, what, and what to do."""
     name = model.removeprefix(_PREFIX)
@@ -300,10 +306,25 @@ def _describe(
             return
         unknown = list(_unknown_columns(description, described.get("columns")))
         for key, column, columns in unknown:
-            fix = did_you_mean(column, columns, f"name one of {', '.join(columns)}.")
-            yield key, f"there is no column {column!r}.", fix
-        if not unknown:
+            yield key, *_no_column(key, column, columns)
+        # nothing is known where the seed cannot be read
+        strange = [field for field in description.fields if merge_fields and field not in merge_fields]
+        for field in strange:
+            fix = did_you_mean(field, merge_fields, "name one of seeds/merge_fields.csv.")
+            yield f"fields.{field}", f"there is no merge field {field!r}.", fix
+        if not unknown and not strange:
             found[name] = Destination(name=name, **dict(description))
+
+
+def _no_column(key: str, column: str, columns: Sequence[str]) -> tuple[str, str]:
+    """In words, that a key names a column that is not there, and what to do."""
+    what = f"there is no column {column!r}"
+    if key != "columns":
+        return f"{what}.", did_you_mean(column, columns, f"name one of {', '.join(columns)}.")
+    return (
+        f"{what}: with file_columns, campaigns, changes and what is taken back are found by it.",
+        f"add {column} to the model and to its columns here; the file keeps to file_columns.",
+    )
 
 
 def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[str, str, list[str]]]:
@@ -315,7 +336,7 @@ def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[st
         if name not in columns:
             yield "file_columns", name, columns
     if description.file_columns is not None:
-        for name in ("campaign_id", "dispatch_id"):
+        for name in ("campaign_id", "dispatch_id", "user_id"):
             if name not in columns:
                 yield "columns", name, columns
     if description.format == "jsonl":

@@ -13,8 +13,15 @@ LAKE_MARK = ".sendworthy-lake"
 
 PREVIEWS = "target/preview"
 
-# in a lake, the typed drops of nights on Spark: they outlive the lake's tables
-_DROPS = "drops"
+
+def remove_drops(database: Path) -> None:
+    """Remove the typed drops, for a night that keeps none: nobody would see that files are gone, or who is in them. OSError where it cannot."""
+    remove_folder(drops_beside(database))
+
+
+def remove_folded_drops(database: Path) -> None:
+    """Remove what nights of version 0.1 kept of old drops in its place. OSError where it cannot."""
+    remove_folder(database.parent / ".sendworthy" / f"{database.name}.history")
 
 
 def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path:
@@ -32,22 +39,9 @@ def drops_beside(database: Path) -> Path:
     return database.parent / ".sendworthy" / f"{database.name}.drops"
 
 
-def drops_in(lake: Path) -> Path:
-    """Where nights on Spark keep the same: where all of a cluster sees it."""
-    return lake / _DROPS
-
-
-def places_of_drops(database: Path) -> list[Path]:
-    """Where nights of any engine may have kept typed drops; a lake that no night has made is somebody's own."""
-    lake = lake_of(database)
-    return [drops_beside(database), *([drops_in(lake)] if (lake / LAKE_MARK).is_file() else [])]
-
-
 def wipe_lake(lake: Path) -> None:
-    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so do its typed drops."""
+    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster."""
     for old in lake.iterdir():
-        if old == drops_in(lake):
-            continue
         if old.is_dir():
             remove_folder(old)
         else:

@@ -1,4 +1,4 @@
-{{ config(materialized="typed_drops", landing_table="events") }}
+{{ config(materialized="typed_drops" if target.type == "duckdb" else "table", landing_table="events") }}
 
 {%- set keys = delivery_keys("events") -%}
 

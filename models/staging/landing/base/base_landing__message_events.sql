@@ -1,4 +1,8 @@
-{{ config(materialized="typed_drops", landing_table="message_events") }}
+{{
+    config(
+        materialized="typed_drops" if target.type == "duckdb" else "table", landing_table="message_events"
+    )
+}}
 
 {%- set keys = delivery_keys("message_events") -%}
 

@@ -21,7 +21,7 @@ copy
         select quarantine_reason, file, '{}' as raw_row
         from marked
         where is_erased and quarantine_reason is not null
-        {% if has_reports %}
+{% if has_reports %}
             union all by name
             select
                 marked.* exclude (filename, file_row_number, is_erased)
@@ -40,6 +40,6 @@ copy
                 and marked.user_id = others.user_id
                 and marked.channel in (others.channel, 'unknown')
             where marked.quarantine_reason is null
-        {% endif %}
+{% endif %}
     )
 to {{ place | literal }} (format parquet, compression zstd)
