@@ -10,6 +10,7 @@ import pytest
 from sendworthy.audit import gate
 from sendworthy.audit.render_check import Proof
 from sendworthy.foundation.errors import BuildError
+from sendworthy.warehouse.statements import Sql
 
 from tests.support.projects import ROOT
 
@@ -28,7 +29,7 @@ class _NoLists:
 
 
 def _run(error: Exception) -> None:
-    night = gate._Night(datetime(2026, 6, 1), 0, (), Proof(), "select 1")
+    night = gate._Night(datetime(2026, 6, 1), 0, (), Proof(), Sql("select 1"))
     gate._run_suites(_NoLists(error), night, gate.load_suites(ROOT), None)  # type: ignore[arg-type]
 
 

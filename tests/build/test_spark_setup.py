@@ -200,11 +200,8 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
     environment = engine.prepare(build)
     assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
-    # the next nights need it; the tables they make anew
-    engine.histories.mkdir()
     engine.check(SAMPLE)
     assert engine.prepare(build) == environment and not (engine.lake / "warehouse").exists()
-    assert engine.histories.is_dir()
     assert environment["SENDWORTHY_LAKE"] == str(engine.lake)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")

@@ -102,7 +102,7 @@ def test_how_a_file_was_when_it_was_read_last_is_remembered_until_it_is_read_aga
         connection.execute("create table ops.source_counts (table_name text, file text)")
         connection.execute("insert into ops.source_counts values ('events', 'a.csv'), ('users', 'a.csv')")
         told = []
-        # a file whose rows come from the history is not looked at
+        # where nobody can say how large it was, it stays as it was known
         for number, size in enumerate((10, None, 12)):
             connection.execute("delete from landing.landing_files")
             connection.execute(

@@ -101,7 +101,7 @@ def test_each_variable_of_the_contract_is_checked() -> None:
         for name in re.findall(r"`(\w+)`", line.split("|")[1] if "|" in line else "")
     }
     # these are looked at where they are used
-    elsewhere = {"as_of", "wall_clock", "destinations", "history"}
+    elsewhere = {"as_of", "wall_clock", "destinations"}
     assert {name for name in named - elsewhere if not name.startswith("alert_")} == set(
         Variables.model_fields
     )

@@ -205,16 +205,14 @@ class Warehouse:
         self,
         connection: duckdb.DuckDBPyConnection,
         raw: Path,
-        history: Path | None = None,
         seeds: Path | None = None,
     ) -> None:
         """Let dbt's `land` read the landing zone `raw`, and take its views over into `connection`.
 
-        All of it, or what `history` does not have; by the vocabularies of `seeds`, where it has them, else the project's own.
+        By the vocabularies of `seeds`, where it has them, else the project's own.
         """
         own = {"seeds": str(seeds)} if seeds and (seeds / "event_names.csv").is_file() else {}
-        with environment(SENDWORTHY_HISTORY=str(history or "")):
-            self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
+        self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
         if self._landed is None:
             # held open from here on: opening the file anew for every landing zone is slow
             self._landed = duckdb.connect(str(self.folder / f"build-{os.getpid()}.duckdb"))
@@ -307,11 +305,10 @@ class Warehouse:
         settings: Settings,
         seeds: Path | None = None,
         ledger: Sequence[Mapping[str, Any]] = (),
-        history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
         connection = self.open()
-        self.land(connection, raw, history, seeds)
+        self.land(connection, raw, seeds)
         self.load_seeds(connection, seeds)
         load_ledger(connection, ledger)
         for name in self.models:
