@@ -2,6 +2,6 @@
 -- quarantined: asking for that first, Parquet files need not be read whole.
 select
     {parquet:filename, number:file_row_number} as row_number,
-    concat_ws(' ', columns(* exclude (filename, file_row_number))) as text
+    concat_ws(' ', *columns(* exclude (filename, file_row_number))) as text
 from {{ rows }}
 where quarantine_reason is not null and coalesce(trim(user_id), '') = ''
