@@ -199,9 +199,8 @@ class Brief(_Strict):
     def _is_an_evaluation(cls, value: object) -> object:
         if value == "variants":
             what = "variants cannot be compared: they go to different people"
-            raise wrong(
-                what, "write evaluation: holdout, arms (experiment.arms splits by a hash), or none with a reason"
-            )
+            fix = "write evaluation: holdout, or none with an evaluation_reason; or split them into arms"
+            raise wrong(what, fix)
         allowed = ("holdout", "arms", "none")
         if value not in allowed:
             fix = did_you_mean(str(value or ""), allowed, f"write one of {', '.join(allowed)}")
