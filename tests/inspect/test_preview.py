@@ -128,7 +128,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table marts.customers (user_id text, segments text[]);
             create table marts.campaign_decisions (
                 user_id text, campaign_id text, channel text, decision text, reasons text[], variant text,
-                trigger_at timestamp, lost_to text[], send_at timestamp
+                trigger_at timestamp, lost_to text[], send_at timestamp, arm text
             );
             create table marts.personalization_completeness (
                 campaign_id text, variant text, merge_field text, users bigint, blank_users bigint
@@ -143,7 +143,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 [campaign_id],
             )
         connection.executemany(
-            "insert into marts.campaign_decisions values (?, ?, 'email', ?, ?, ?, null, [], timestamp '2026-06-01 07:00')",
+            "insert into marts.campaign_decisions values (?, ?, 'email', ?, ?, ?, null, [], timestamp '2026-06-01 07:00', null)",
             [
                 ("u1", MAIL, "send", [], "personalized"),
                 ("nameless", MAIL, "suppress", ["cooldown"], "named"),

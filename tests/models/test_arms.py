@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def compositions(draw: st.DrawFn, arms: int) -> list[int]:
     """Whole percents above 0 that add up to 100."""
     borders = draw(st.lists(st.integers(1, 99), min_size=arms - 1, max_size=arms - 1, unique=True))
     edges = [0, *sorted(borders), 100]
-    return [end - begin for begin, end in zip(edges, edges[1:], strict=False)]
+    return [end - begin for begin, end in pairwise(edges)]
 
 
 def moves(before: Mapping[str, str], after: Mapping[str, str]) -> Counter[tuple[str, str]]:
