@@ -11,8 +11,7 @@ with
             on results.campaign_id = campaign_arms.campaign_id
             and results.arm in (campaign_arms.arm, 'control:' || campaign_arms.arm)
         where
-            results.arm not in ('send', 'control')
-            and (campaign_arms.arm is null or results.variant <> 'all')
+            results.arm not in ('send', 'control') and (campaign_arms.arm is null or results.variant <> 'all')
     )
 
 select *

@@ -122,7 +122,7 @@ def test_a_change_of_shares_is_said_once_and_recorded(place: Place) -> None:
 
 
 # the campaign, its arms on earlier nights (each with the night and the run), and tonight
-CASES = {
+CASES: dict[str, tuple[list[tuple[str, str, str | None]], str | None, str | None]] = {
     "same": ([("05-31", "1", "plain 50, urgent 50")], "plain 50, urgent 50", None),
     "wider": ([("05-31", "1", "plain 10, urgent 90")], "plain 50, urgent 50", "plain 10, urgent 90"),
     "other_order": ([("05-31", "1", "urgent 50, plain 50")], "plain 50, urgent 50", "urgent 50, plain 50"),
@@ -169,7 +169,9 @@ def test_tonight_is_compared_with_the_last_night_before(tmp_path: Path) -> None:
                 connection.execute("insert into intermediate.int_campaigns__arms values (?, ?, ?, ?)", row)
             for day, run, shares in nights:
                 arms = [one.split() for one in shares.split(", ")] if shares else []
-                details = {"arms": [{"arm": arm, "percent": int(share), "send": 3} for arm, share in arms]}
+                details: dict[str, Any] = {
+                    "arms": [{"arm": arm, "percent": int(share), "send": 3} for arm, share in arms]
+                }
                 connection.execute(
                     "insert into ops.runs values (?, ?, '2026-06-01', ?, ?)",
                     [name, f"2026-{day}", run, json.dumps(details if arms else {"status": "released"})],

@@ -7,7 +7,9 @@ with
 
     listed as (select campaign_id, {{ split_list("arms") }} as arms from campaigns),
 
-    in_order as ({{ unnest_with_position("listed", ["campaign_id"], "arms", "arm_and_share", "arm_number") }}),
+    in_order as (
+        {{ unnest_with_position("listed", ["campaign_id"], "arms", "arm_and_share", "arm_number") }}
+    ),
 
     shares as (
         select
@@ -22,9 +24,7 @@ with
         select
             *,
             sum(share_percent) over (
-                partition by campaign_id
-                order by arm_number
-                rows between unbounded preceding and current row
+                partition by campaign_id order by arm_number rows between unbounded preceding and current row
             ) as percent_so_far
         from shares
     ),

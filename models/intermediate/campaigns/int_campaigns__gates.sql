@@ -151,7 +151,7 @@ with
             variants
             on candidates.campaign_id = variants.campaign_id
             and merge_fields.blank_pattern = variants.blank_pattern
-            and candidates.arm is not distinct from variants.arm
+            and coalesce(candidates.arm, '') = coalesce(variants.arm, '')
             -- a text without an arm is for campaigns without arms
             and (variants.arm is not null or not coalesce(campaigns.has_arms, false))
         left join

@@ -3,8 +3,7 @@ with
 
     campaign_arms as (select campaign_id, arm from {{ ref("int_campaigns__arms") }}),
 
-    -- each user in the row of their variant, in the row of the whole campaign, and in that of their arm of the
-    -- campaign
+    -- each user in the row of their variant, of the whole campaign, and of their arm of the campaign
     listed as (
         select
             campaign_id,

@@ -92,7 +92,7 @@ with
             campaigns.campaign_id is not null
             and variants.variant is not null
             and {{ has("send_list.channel = campaigns.channel") }} as has_known_variant,
-            -- theirs, and the text is for it; in a campaign without arms nobody is in one, and no text is for one
+            -- theirs, and the text is for it; in a campaign without arms nobody is in one
             send_list.arm is not distinct from recipient_arms.arm
             and (arm_campaigns.campaign_id is null or recipient_arms.arm is not null) as has_own_arm,
             variants.arm is not distinct from recipient_arms.arm as has_text_of_arm,

@@ -213,14 +213,14 @@ with
                 then null
                 when judged.verdict_reason in ('better_than_control', 'better_than_first_arm')
                 then 'ship'
-                when
-                    judged.verdict_reason in ('worse_than_control', 'worse_than_first_arm', 'split_is_wrong')
+                when judged.verdict_reason in ('worse_than_control', 'worse_than_first_arm', 'split_is_wrong')
                 then 'stop'
                 else 'keep_going'
             end as verdict,
             case when arms.arm = 'send' then judged.verdict_reason end as verdict_reason,
-            case when arms.arm = 'send' and judged.lift is not null then judged.compared_with end
-            as compared_with
+            case
+                when arms.arm = 'send' and judged.lift is not null then judged.compared_with
+            end as compared_with
         from arms
         inner join
             judged

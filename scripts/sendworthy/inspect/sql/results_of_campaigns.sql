@@ -55,5 +55,10 @@ with
     )
 
 select * exclude (arm_number)
-from (from whole union all by name from of_arms)
+from
+    (
+        from whole
+        union all by name
+        from of_arms
+    )
 order by campaign_id, variant <> 'all', variant, arm_number

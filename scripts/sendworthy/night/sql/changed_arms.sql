@@ -1,5 +1,5 @@
--- One row a campaign whose arms or shares are not those of its last night: both as text ('' is none), how many
--- people were decided about on both nights, and how many of them are in another arm now.
+-- One row a campaign whose arms or shares are not those of its last night: both as text ('' is none), how
+-- many people were decided about on both nights, and how many of them are in another arm now.
 with
     last_runs as (
         select
@@ -19,9 +19,7 @@ with
         select
             campaign_id,
             as_of,
-            array_to_string(
-                list_transform(arms, lambda one:one.arm || ' ' || one.percent), ', '
-            ) as shares
+            array_to_string(list_transform(arms, lambda one:one.arm || ' ' || one.percent), ', ') as shares
         from last_runs
     ),
 
