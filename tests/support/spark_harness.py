@@ -23,7 +23,7 @@ from sendworthy.settings.dbt_targets import read_target
 from sendworthy.warehouse.database import prepare
 
 from tests.oracle import Settings
-from tests.support.model_harness import MARTS, PROJECT, SCHEMAS, Warehouse, environment, load_ledger
+from tests.support.model_harness import LIMITS, MARTS, PROJECT, SCHEMAS, Warehouse, environment, load_ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -70,6 +70,8 @@ class SparkWarehouse(Warehouse):
         spark.conf.set("spark.sql.ansi.enabled", "true")
         self._bring_settings(seeds, ledger)
         for model in self.models.values():
+            if model.name in LIMITS:
+                continue
             sql = self.sql_of(
                 model,
                 as_of=as_of,
