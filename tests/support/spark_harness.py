@@ -5,6 +5,7 @@ One session for all nights, with a catalogue in memory: what a night of dbt cost
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,8 +65,9 @@ class SparkWarehouse(Warehouse):
         for schema in SCHEMAS:
             spark.sql(f"drop schema if exists {schema} cascade")
             spark.sql(f"create schema {schema}")
+        own = {"seeds": str(seeds)} if seeds and (seeds / "event_names.csv").is_file() else {}
         with environment(SENDWORTHY_HISTORY=str(history or "")):
-            self._dbt(["run-operation", "land"], raw)
+            self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
         # as in a night: dbt-spark turns it off
         spark.conf.set("spark.sql.ansi.enabled", "true")
         self._bring_settings(seeds, ledger)
