@@ -50,7 +50,8 @@
         send_at,
         valid_until,
         cancel_on,
-        {{ without_overrides("merge_values") }} as merge_values
+        {{ without_overrides("merge_values") }} as merge_values,
+        arm
     from
     {%- if one_per_address %}
             (

@@ -102,7 +102,7 @@ class World:
             )
         run("create or replace table intermediate.int_nights__as_of as select ?::timestamp as as_of", [as_of])
         run("create or replace table intermediate.int_campaigns__gates (campaign_id varchar)")
-        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar,"
+        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar, arm varchar,"
             " merge_field varchar, users bigint, blank_users bigint)")  # fmt: skip
         for table, (count, newest) in (sources or {"events": (1000, as_of - HOUR)}).items():
             run("insert into intermediate.int_nights__sources values (?, ?, ?)", [table, count, newest])
@@ -113,7 +113,7 @@ class World:
             for merge_field, (people, blank) in one.coverage.items():
                 for variant in ("default", "personalized"):
                     run(
-                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, ?, ?, ?)",
+                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, null, ?, ?, ?)",
                         [name, variant, merge_field, people, blank],
                     )
             failed = (

@@ -144,6 +144,7 @@ class Place:
                 *(message.dispatch, message.user, message.campaign, message.channel, message.address),
                 *(message.variant, message.send_at, message.send_at + DAY, ["order_completed"]),
                 json.dumps(message.values, ensure_ascii=False),
+                None,
             )
             for message in messages
             if message.campaign not in closed
@@ -304,7 +305,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
         create table marts.send_list (
             dispatch_id varchar, user_id varchar, campaign_id varchar, channel varchar, address varchar, variant varchar,
-            send_at timestamp, valid_until timestamp, cancel_on varchar[], merge_values varchar
+            send_at timestamp, valid_until timestamp, cancel_on varchar[], merge_values varchar, arm varchar
         );
         create table marts.merge_field_tags (dialect varchar, merge_field varchar, merge_tag varchar);
         create table intermediate.int_users__channels (user_id varchar, channel varchar, address varchar, address_key varchar);

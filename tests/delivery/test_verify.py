@@ -59,12 +59,12 @@ create table intermediate.int_users__channels (user_id varchar, channel varchar,
 create table audit.audit_messages (user_id varchar, channel varchar, channel_room bigint, total_room bigint);
 create table marts.campaign_decisions (
     as_of timestamp, user_id varchar, campaign_id varchar, channel varchar, decision varchar, primary_reason varchar,
-    reasons varchar[], variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp
+    reasons varchar[], variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar
 );
 create table marts.send_list (
     dispatch_id varchar, user_id varchar, campaign_id varchar, channel varchar, address varchar, variant varchar,
     send_at timestamp, valid_until timestamp, cancel_on varchar, merge_values varchar, journey_started_at timestamp,
-    address_hash varchar
+    address_hash varchar, arm varchar
 );
 create view exports.export_generic as
 select
@@ -122,7 +122,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 connection.execute(
                     """
                     insert into marts.send_list values
-                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?, ?, ?)
+                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?, ?, ?, null)
                     """,
                     [
                         dispatch_id(campaign, user),

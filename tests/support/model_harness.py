@@ -340,7 +340,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     )
     connection.execute(
         f"create table ledger.decisions ({columns_of_decisions}, primary_reason varchar, reasons varchar[],"
-        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp)"
+        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar)"
     )
     decided = [
         (
@@ -351,6 +351,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
             row.get("decision"),
             *[None] * 6,
             row.get("decision") and row["send_at"],
+            row.get("arm"),
         )
         for row in ledger
     ]
@@ -358,7 +359,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     connection.execute(
         "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
         " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp,"
-        " journey_started_at timestamp, address_hash varchar)"
+        " journey_started_at timestamp, address_hash varchar, arm varchar)"
     )
     columns = (
         "as_of",
@@ -371,6 +372,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
         "valid_until",
         "journey_started_at",
         "address_hash",
+        "arm",
     )
     fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
     connection.execute(
@@ -461,6 +463,7 @@ DECISION_COLUMNS = (
     "priority",
     "lost_to",
     "send_at",
+    "arm",
 )
 SEND_COLUMNS = (
     "dispatch_id",
@@ -473,6 +476,7 @@ SEND_COLUMNS = (
     "valid_until",
     "cancel_on",
     "merge_values",
+    "arm",
 )
 
 
@@ -584,17 +588,17 @@ def report_differences(connection: duckdb.DuckDBPyConnection, night: Night, sett
         if row["reason"] is not None:
             key = (row["campaign_id"], row["reason"])
             funnel[key] = funnel.get(key, 0) + row["users"]
-    users: dict[str, list[str]] = {}
+    users: dict[tuple[str, str | None], list[str]] = {}
     for row in night.decisions:
-        users.setdefault(row["campaign_id"], []).append(row["user_id"])
+        users.setdefault((row["campaign_id"], row["arm"]), []).append(row["user_id"])
     sql: dict[tuple[object, ...], int] = {}
     for row in rows_of(connection, "marts.personalization_completeness"):
         for count in ("users", "blank_users", "unsafe_users", "placeholder_users"):
             sql[row["campaign_id"], row["variant"], row["merge_field"], count] = row[count]
     oracle: dict[tuple[object, ...], int] = {}
     for campaign in settings.campaigns:
-        candidates = users.get(campaign.campaign_id, [])
         for variant in campaign.variants:
+            candidates = users.get((campaign.campaign_id, variant.arm), [])
             for name in variant.printed:
                 printed = (campaign.campaign_id, variant.name, name)
                 faults = [night.merge_field_faults[user_id, name] for user_id in candidates]

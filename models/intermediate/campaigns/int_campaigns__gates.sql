@@ -120,6 +120,7 @@ with
             exceptions.exceptions,
             sent.last_sent_at,
             sent.last_dispatched_as_of,
+            candidates.arm,
             variants.variant,
             case
                 when campaigns.send_hour_local is not null
@@ -150,6 +151,9 @@ with
             variants
             on candidates.campaign_id = variants.campaign_id
             and merge_fields.blank_pattern = variants.blank_pattern
+            and coalesce(candidates.arm, '') = coalesce(variants.arm, '')
+            -- a text without an arm is for campaigns without arms
+            and (variants.arm is not null or not coalesce(campaigns.has_arms, false))
         left join
             send_times
             on users.timezone = send_times.timezone
@@ -214,6 +218,7 @@ with
             address_hash,
             last_active_at,
             max_messages_per_week,
+            arm,
             variant,
             send_at,
             journey_started_at,

@@ -20,7 +20,7 @@ Fields = frozenset[str]
 
 @dataclass(frozen=True)
 class FieldCoverage:
-    """One merge field that a variant prints: for how many candidates it is blank, and why (a row of personalization_completeness)."""
+    """One merge field that a variant prints: for how many candidates (of the variant's arm) it is blank, and why (a row of personalization_completeness)."""
 
     variant: str
     merge_field: str
@@ -30,6 +30,7 @@ class FieldCoverage:
     unsafe_users: int
     placeholder_users: int
     blank_share: float | None
+    arm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,10 @@ def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift
             users[fields] += people
             if len(wanting) == len(variants):
                 without_variant[fields] += people
+    return _in_order(users, without_variant)
+
+
+def _in_order(users: Counter[Fields], without_variant: Counter[Fields]) -> list[Lift]:
     return [
         Lift(sorted(fields), people, without_variant[fields])
         for fields, people in sorted(
@@ -112,25 +117,38 @@ def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> lis
     found = []
     for campaign in campaigns:
         identifier = campaign["campaign_id"]
-        required = variants.get(identifier, [])
-        blanks = _blanks(connection, identifier, frozenset[str]().union(*required))
+        arms = variants.get(identifier, {})
+        required = frozenset[str]().union(*(one for found_in in arms.values() for one in found_in))
+        blanks = _blanks(connection, identifier, required)
         found.append(
             Coverage(
                 identifier,
                 campaign["name"],
-                blanks.total(),
+                sum(people.total() for people in blanks.values()),
                 fields.get(identifier, []),
-                lifts(required, blanks),
+                # each arm has people and variants of its own
+                _added(lift for arm, people in blanks.items() for lift in lifts(arms.get(arm, []), people)),
             )
         )
     return found
 
 
-def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fields]]:
-    """By campaign: what each variant requires, the best variant first."""
-    found: dict[str, list[Fields]] = {}
+def _added(found: Iterable[Lift]) -> list[Lift]:
+    """The lifts of several arms as those of the campaign, most people first."""
+    users: Counter[Fields] = Counter()
+    without_variant: Counter[Fields] = Counter()
+    for lift in found:
+        users[frozenset(lift.fields)] += lift.users
+        without_variant[frozenset(lift.fields)] += lift.users_without_variant
+    return _in_order(users, without_variant)
+
+
+def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, list[Fields]]]:
+    """By campaign and arm: what each variant requires, the best variant first."""
+    found: dict[str, dict[str | None, list[Fields]]] = {}
     for row in database_file.rows(connection, _sql("required_fields")):
-        found.setdefault(row["campaign_id"], []).append(frozenset(row["required_fields"]))
+        of_campaign = found.setdefault(row["campaign_id"], {})
+        of_campaign.setdefault(row["arm"], []).append(frozenset(row["required_fields"]))
     return found
 
 
@@ -142,9 +160,11 @@ def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fie
     return found
 
 
-def _blanks(connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields) -> Counter[Fields]:
-    """How many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
-    found: Counter[Fields] = Counter()
+def _blanks(
+    connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields
+) -> dict[str | None, Counter[Fields]]:
+    """By arm, how many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
+    found: dict[str | None, Counter[Fields]] = {}
     for row in database_file.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
-        found[required & set(row["blank_fields"])] += row["users"]
+        found.setdefault(row["arm"], Counter())[required & set(row["blank_fields"])] += row["users"]
     return found

@@ -30,6 +30,7 @@ class Explanation:
     variant: str | None = None
     send_at: datetime | None = None
     lost_to: list[str] | None = None
+    arm: str | None = None
 
 
 def explain(
@@ -79,7 +80,7 @@ def explain(
 def _decisions(
     connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime, of_tonight: bool
 ) -> dict[str, dict[str, Any]]:
-    columns = "campaign_id, channel, decision, reasons, variant, trigger_at, lost_to, send_at"
+    columns = "campaign_id, channel, decision, reasons, variant, trigger_at, lost_to, send_at, arm"
     if of_tonight:
         found = database_file.rows(
             connection, f"select {columns} from marts.campaign_decisions where user_id = ?", [user_id]
@@ -152,6 +153,7 @@ def _decided(
         decision["variant"],
         decision["send_at"],
         decision["lost_to"],
+        decision["arm"],
     )
 
 

@@ -19,7 +19,7 @@ from sendworthy.audit.missing_fields import find_missing_fields
 from sendworthy.audit.overrides import hold_back, keep_back
 from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.export import list_changes
-from sendworthy.foundation.clock import utc_now
+from sendworthy.foundation.clock import iso, utc_now
 from sendworthy.landing.replay import read_cancelled_until, read_landed_until
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import erase
@@ -41,6 +41,7 @@ def release(night: Night, connection: duckdb.DuckDBPyConnection, destinations: S
     for campaign in night.campaigns:
         if failed := missing.get(campaign["campaign_id"]):
             keep_back(campaign, failed)
+    night.notes += note_changed_arms(connection, night.campaigns)
     night.run["landed"] = read_landed(connection)
     night.run["landed_until"] = read_landed_until(connection)
     night.run["cancelled_until"] = read_cancelled_until(connection)
@@ -81,6 +82,9 @@ def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> 
     """Every campaign with its counts, its status (released, held_back) and what the audit said of it."""
     counted = database_file.rows(connection, _sql("counts_of_campaigns"))
     top = database_file.rows(connection, _sql("top_reasons"))
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for row in database_file.rows(connection, _sql("counts_of_arms")):
+        arms.setdefault(row.pop("campaign_id"), []).append(row)
     # a message of a campaign that the settings do not know is nobody's: it is named, and it stays
     strays = set(gate.campaigns) - {campaign["campaign_id"] for campaign in counted}
     counted += [
@@ -90,11 +94,32 @@ def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> 
     for campaign in counted:
         name = campaign["campaign_id"]
         audit = gate.campaigns.get(name)
+        if name in arms:
+            campaign["arms"] = arms[name]
         campaign["top_reasons"] = [[row["reason"], row["users"]] for row in top if row["campaign_id"] == name]
         campaign["status"] = "released" if audit is None or audit.passed else "held_back"
         campaign["rows"] = campaign["send"] if campaign["status"] == "released" else 0
         campaign["gate"] = audit.as_dict() if audit else {"passed": True, "messages": 0, "failed": []}
     return counted
+
+
+def note_changed_arms(
+    connection: duckdb.DuckDBPyConnection, campaigns: Sequence[dict[str, Any]]
+) -> list[str]:
+    """What to say of campaigns whose arms or shares are not those of their last night; each keeps it as `arms_changed`."""
+    changed = {row.pop("campaign_id"): row for row in database_file.rows(connection, _sql("changed_arms"))}
+    notes: list[str] = []
+    for campaign in campaigns:
+        name = campaign["campaign_id"]
+        if (change := changed.get(name)) is None:
+            continue
+        since = iso(change.pop("as_of"))
+        campaign["arms_changed"] = {"since": since, **change}
+        notes.append(
+            f"{name}: the shares of its arms are {change['now'] or 'none'} now, and were {change['before'] or 'none'} on "
+            f"{since}; {change['moved']:,} of {change['users']:,} people have changed arms. Results count each in their first."
+        )
+    return notes
 
 
 def record_run(
