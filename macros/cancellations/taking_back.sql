@@ -1,9 +1,10 @@
 {#
     What `sendworthy cancellations` reads. The models are those of a night whose logical time is `now`; only what they see is
-    less: the people who have a message that is not due yet and of whom something new is there, each with all of their history.
-    History comes from the published file (attached as `published`), news from the files that its night has not read. A night on
-    Spark leaves its raw rows in the lake: then history comes from the landing zone too, all files are read, and of those that the
-    night has read only what is later than the night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
+    less: the people who have a message that is not due yet and of whom something new is there, each with all of their rows.
+    What the night has read comes from the published file (attached as `published`) and from the typed drops that its views read,
+    news from the files that it has not read. A night on Spark leaves its rows in the lake, and a copy of the file may be far from
+    its typed drops: then all files of the landing zone are read, and of those that the night has read only what is later than the
+    night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
 
     DuckDB only, because the published file is a DuckDB file, whatever engine built it.
 #}
@@ -69,7 +70,7 @@
 {% endmacro %}
 
 
-{% macro published_has_history() %}
+{% macro published_has_rows() %}
     {#- whether the rows that the night has read are there: in the published file, and where its views read -#}
     {{ return(env_var("SENDWORTHY_READ_ALL", "") == "" and run_query(
         "select count(*) from duckdb_tables() where database_name = 'published' and schema_name = 'staging'"
@@ -102,7 +103,7 @@
         {% endfor %}
     {% endif %}
     {% set found = [] %}
-    {% set needs_all = not published_has_history() %}
+    {% set needs_all = not published_has_rows() %}
     {% for file in files %}
         {% set name = relative_to_landing(file.path) %}
         {% if needs_all or file.path in single or name not in read or file.written_at >= began
@@ -160,10 +161,10 @@
             create or replace view landing.{{ table.name }} as
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
-            where {{ is_wanted }} {%- if published_has_history() and not is_typed %} union all {{ read_before }} {%- endif %}
+            where {{ is_wanted }} {%- if published_has_rows() and not is_typed %} union all {{ read_before }} {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
-        {% if published_has_history() and is_typed %}
+        {% if published_has_rows() and is_typed %}
             {#- of what has landed once more, the news count #}
             {% set keys = delivery_keys(table.name) %}
             {% set kept %}
@@ -363,7 +364,7 @@
     {% set query %}
         select {{ wanted }} from {{ landed }} where not {{ read_before }}
         union all
-        {% if not published_has_history() -%}
+        {% if not published_has_rows() -%}
             select {{ wanted }} from {{ landed }} where not coalesce({{ newest_column(table.name) }} < {{ night }}, false)
         {%- else -%}
             select {{ wanted }} from (
@@ -377,7 +378,7 @@
                 where {{ read_before }} and not {{ is_compared_whole }}
             {%- endif %}
         {%- endif %}
-        {% if published_has_history() -%}
+        {% if published_has_rows() -%}
             union all
             {# it had landed, and was later than the night #}
             select {{ wanted }} from {{ known }}

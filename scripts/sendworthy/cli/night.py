@@ -60,7 +60,7 @@ def nightly(
         bool,
         typer.Option(
             "--full-refresh",
-            help="Read every drop again, and delete what earlier nights kept of old drops.",
+            help="Read every file again, also those of which an earlier night has kept the rows.",
         ),
     ] = False,
     accept: Annotated[
