@@ -261,6 +261,10 @@ def test_what_a_command_fails_at_has_its_advice_too(tmp_path: Path) -> None:
     assert words_of(raised.value).startswith(f"File name too long: {tmp_path}")
     assert find_fix(words_of(raised.value)) == "name a shorter path"
     assert find_fix("nobody knows this") is None
+    # of a copy of the published file, whose views read what lies beside the file itself
+    assert "name the published file itself" in str(
+        find_fix('IO Error: No files found that match the pattern "a"')
+    )
 
 
 @pytest.mark.parametrize("table", ["ledger.dispatches", "ledger.cancellations", "ops.runs"])

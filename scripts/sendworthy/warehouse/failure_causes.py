@@ -136,6 +136,11 @@ _FIXES = (
     ),
     (("File name too long",), "name a shorter path"),
     (("Too many open files",), "let the process open more files (`ulimit -n`)"),
+    (
+        ("No files found that match the pattern",),
+        "the typed files that the published file reads are not beside it: name the published file itself, and no copy "
+        "of it, or run a night, which makes them anew",
+    ),
     (("No such file or directory",), "see that it is there: it was removed, or its disk is not mounted"),
     (("Catalog Error", "Binder Error"), _OTHER_VERSION),
 )
