@@ -151,9 +151,10 @@ with
             variants
             on candidates.campaign_id = variants.campaign_id
             and merge_fields.blank_pattern = variants.blank_pattern
-            and coalesce(candidates.arm, '') = coalesce(variants.arm, '')
-            -- a text without an arm is for campaigns without arms
-            and (variants.arm is not null or not coalesce(campaigns.has_arms, false))
+            -- a text without an arm is for campaigns without arms. As one equation: for any other condition,
+            -- DuckDB compares every row with every other
+            and coalesce(variants.arm, '')
+            = coalesce(candidates.arm, case when campaigns.has_arms then 'none of these' else '' end)
         left join
             send_times
             on users.timezone = send_times.timezone
