@@ -19,7 +19,7 @@ from sendworthy.landing.typed_drops import TypedDrops
 from tests.oracle.world import AS_OF
 from tests.support.drop_worlds import DAY, make_drops
 from tests.support.model_harness import PROJECT
-from tests.support.typed_nights import TypedNights
+from tests.support.typed_nights import Rows, TypedNights
 
 CLOCK = "2026-06-01 06:00:00"
 HEADER = "event_id,user_id,event_name,occurred_at,received_at,properties\n"
@@ -146,6 +146,57 @@ def test_a_row_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None
     ]
     # by a clock that goes back, what was read by a later one is read again
     zone.reads(*(drop("events", day) for day in (3, 4, 5)))
+
+
+def test_a_kept_file_that_cannot_be_read_again_ends_the_night(zone: Zone) -> None:
+    path = zone.raw / drop("events", 1)
+    before = path.stat()
+    path.write_text(path.read_text().replace("event_id", "event_ix"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    # nobody sees it, until a delivery lands that was received before one of its rows
+    zone.land(4, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 08:30:00,")
+    with pytest.raises(AssertionError, match="the required column event_id is missing"):
+        zone.night(CLOCK)
+
+
+# -- who was erased
+
+ERASED = {"ada": "ada@example.com"}
+SHARED = "desk@example.com"
+OPT_OUT = f"m1,ada,email,unsubscribed,2026-05-01 08:00:00,{SHARED}"
+
+
+def opt_outs(rows: Rows) -> list[str]:
+    """The staged opt-outs of the address that several people have."""
+    return [row for row in rows["staging.base_landing__message_events"] if "unsubscribed" in row and SHARED in row]
+
+
+def test_a_doubled_report_of_an_erased_person_counts_where_the_first_one_is_gone(zone: Zone) -> None:
+    for day in (2, 3):
+        zone.land(day, OPT_OUT, table="message_events")
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+    (zone.raw / drop("message_events", 2)).unlink()
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+
+
+def test_a_report_of_an_erased_person_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None:
+    zone.land(2, OPT_OUT.replace("2026-05-01 08", "2026-06-02 08"), table="message_events")
+    assert not opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))
+    # not yet: nothing is read again
+    zone.night(CLOCK, ERASED, {"eve": SHARED})
+    assert not zone.read
+    rows = zone.night("2026-06-03 06:00:00", ERASED, {"eve": SHARED})
+    assert zone.read == {drop("message_events", 2)} and len(opt_outs(rows)) == 1
+    # no row is staged that says nothing
+    assert not [row for row in rows["staging.base_landing__message_events"] if row.startswith("(None")]
+
+
+def test_a_report_of_a_pseudonym_goes_with_the_one_whose_address_it_names(zone: Zone) -> None:
+    zone.land(2, OPT_OUT, table="message_events")
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+    rows = zone.night(CLOCK, {**ERASED, "eve": SHARED})
+    assert not zone.read and not opt_outs(rows)
+    assert not any(SHARED.encode() in path.read_bytes() for path in zone.place.rglob("*") if path.is_file())
 
 
 # -- what the catalogue says

@@ -18,7 +18,12 @@ copy
         from marked
         where not is_erased
         union all by name
-        select quarantine_reason, file, '{}' as raw_row
+        select
+            quarantine_reason,
+            file,
+            '{}' as raw_row,
+            -- when its time has come, its file is read again: it may stop what goes to somebody else
+            case when quarantine_reason = 'from_the_future' then occurred_at end as occurred_at
         from marked
         where is_erased and quarantine_reason is not null
 {% if has_reports %}
