@@ -191,6 +191,23 @@ def test_a_report_of_an_erased_person_from_the_future_counts_when_its_time_has_c
     assert not [row for row in rows["staging.base_landing__message_events"] if row.startswith("(None")]
 
 
+def test_an_unreadable_report_on_an_address_that_somebody_else_has_is_kept(zone: Zone) -> None:
+    unreadable = OPT_OUT.replace("2026-05-01 08:00:00", "soon")
+    zone.land(2, unreadable, unreadable.replace(SHARED, ERASED["ada"]), table="message_events")
+    for _ in range(2):
+        zone.night(CLOCK, ERASED, {"eve": SHARED})
+    rows = zone.night(CLOCK, {"nobody": "nobody@example.com"})
+    (kept,) = opt_outs(rows)
+    assert "'erased:" in kept and "'bad_occurred_at'" in kept and not zone.read
+    # the other one says nothing any more, and is counted
+    quarantined = [row for row in rows["staging.base_landing__message_events"] if "'bad_occurred_at'" in row]
+    assert len(quarantined) == 2 and sum(row.startswith("(None, None,") for row in quarantined) == 1
+    # when the address is nobody else's any more, it goes, and is still counted
+    rows = zone.night(CLOCK, {**ERASED, "eve": SHARED})
+    assert not opt_outs(rows)
+    assert sum("'bad_occurred_at'" in row for row in rows["staging.base_landing__message_events"]) == 2
+
+
 def test_a_report_of_a_pseudonym_goes_with_the_one_whose_address_it_names(zone: Zone) -> None:
     zone.land(2, OPT_OUT, table="message_events")
     assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1

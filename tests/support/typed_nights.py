@@ -117,6 +117,7 @@ def _make_people(
         "create schema intermediate",
         "create table intermediate.int_users__erased (user_id varchar)",
         "create table intermediate.int_users__erased_addresses (address varchar)",
+        "create table intermediate.int_messages__dispatches (dispatch_id varchar, address_hash varchar)",
         "create table intermediate.int_users__current (user_id varchar, email varchar, phone varchar, push_token varchar)",
         f"create table intermediate.int_messages__addressed as select *, {hash_of_address('address')} as address_hash "
         "from staging.stg_landing__message_events",

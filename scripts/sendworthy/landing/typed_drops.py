@@ -115,10 +115,11 @@ class TypedDrops:
         What is kept is known again after `commit`, when the build is published.
         """
         if create_erased(connection, key):
-            connection.execute(_sql("reports_about_others", hash_of_address=hash_of_address))
+            connection.execute(_sql("addresses_of_others", hash_of_address=hash_of_address))
+            connection.execute(_sql("reports_about_others"))
             for table in TABLES:
                 self._erase_from(connection, table)
-            for table in ("erased", "erased_addresses", "reports_about_others"):
+            for table in ("erased", "erased_addresses", "addresses_of_others", "reports_about_others"):
                 connection.execute(f"drop table {table}")
 
     def commit(self) -> None:
@@ -197,6 +198,7 @@ class TypedDrops:
                     mentioning=rows_mentioning_erased(nameless),
                     place=folder / "rows.parquet",
                     has_reports=table == "message_events",
+                    hash_of_address=hash_of_address,
                 )
             )
             # reports on somebody else's address stay

@@ -1,5 +1,5 @@
 -- One row a typed row that names nobody: its number, and all its texts as one. Given: rows. Such a row is
--- quarantined, or a report of a pseudonym on somebody's address: asking for that first, Parquet files need
+-- quarantined, or it is a report of a pseudonym on somebody's address: asking for that first, Parquet files need
 -- not be read whole.
 select
     {parquet:filename, number:file_row_number} as row_number,
@@ -7,4 +7,4 @@ select
 from {{ rows }}
 where
     (quarantine_reason is not null and coalesce(trim(user_id), '') = '')
-    or (quarantine_reason is null and starts_with(user_id, 'erased:'))
+    or starts_with(user_id, 'erased:')
