@@ -168,7 +168,9 @@ OPT_OUT = f"m1,ada,email,unsubscribed,2026-05-01 08:00:00,{SHARED}"
 
 def opt_outs(rows: Rows) -> list[str]:
     """The staged opt-outs of the address that several people have."""
-    return [row for row in rows["staging.base_landing__message_events"] if "unsubscribed" in row and SHARED in row]
+    return [
+        row for row in rows["staging.base_landing__message_events"] if "unsubscribed" in row and SHARED in row
+    ]
 
 
 def test_a_doubled_report_of_an_erased_person_counts_where_the_first_one_is_gone(zone: Zone) -> None:

@@ -53,7 +53,9 @@ class TypedNights:
         """What is kept."""
         return TypedDrops(Project(PROJECT), self.raw, self.place, DuckdbEngine.packages)
 
-    def night(self, clock: str, erased: Mapping[str, str] | None = None, people: Mapping[str, str] | None = None) -> Rows:
+    def night(
+        self, clock: str, erased: Mapping[str, str] | None = None, people: Mapping[str, str] | None = None
+    ) -> Rows:
         """Type what is new, keep it, and give all staged and quarantined rows and the counts of all files.
 
         `erased`: who asked to be erased, and an address that nobody else has; `people`: who else there is, and their email addresses.
