@@ -216,6 +216,8 @@ def test_a_report_of_a_pseudonym_goes_with_the_one_whose_address_it_names(zone: 
     rows = zone.night(CLOCK, {**ERASED, "eve": SHARED})
     assert not zone.read and not opt_outs(rows)
     assert not any(SHARED.encode() in path.read_bytes() for path in zone.place.rglob("*") if path.is_file())
+    # what was erased is not missing
+    assert not zone.drops().forget_damaged()
 
 
 # -- what the catalogue says
@@ -238,7 +240,10 @@ class Kept:
             "rows_erased": 0,
             "unknown_columns": "",
         }
-        files = [{**known, "file": "a.csv", "path": str(folder)}, {**known, "file": "b.csv", "path": None}]
+        files = [
+            {**known, "file": "a.csv", "path": str(folder), "rows_in": 1003, "rows_erased": 3},
+            {**known, "file": "b.csv", "path": None},
+        ]
         folder.mkdir(parents=True, exist_ok=True)
         duckdb.execute(
             f"copy (select 'ada' as user_id, range as n from range(1000)) to '{folder}/data_0.parquet'"
@@ -272,6 +277,13 @@ def test_where_something_is_not_there_nothing_is_known(
     kept = Kept(tmp_path)
     spoil(kept.place)
     assert kept.known() == 0
+
+
+def test_rows_that_are_missing_are_noticed(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    path = next(kept.place.rglob("*.parquet"))
+    duckdb.execute(f"copy (select 'ada' as user_id, range as n from range(999)) to '{path}'")
+    assert kept.drops().forget_damaged() and kept.known() == 0
 
 
 def test_a_file_that_is_damaged_is_noticed(tmp_path: Path) -> None:
