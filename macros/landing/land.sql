@@ -45,6 +45,8 @@
                 {% do create_landing_views(item.table, item.files, view_of_files(item.table), formats) %}
             {% endif %}
         {% endfor %}
+        {#- what was kept of a file need not be read any more when it is asked for again -#}
+        {% if errors %} {% do exceptions.raise_compiler_error(errors | join("\n")) %} {% endif %}
         {% do create_kept_files(found) %}
         {% do create_row_counts(tables) %}
         {% if is_taking_back() %} {% do restrict_to_affected_users(tables) %} {% endif %}

@@ -56,11 +56,11 @@
     {% endif %}
     {% do create_kept_rows(table_name, kept) %}
     {% if gone and kept %}
-        {#- of what counted in a file that is gone, another delivery counts now -#}
+        {#- of what counted in a file that is gone, another delivery counts now; of erased people, nobody knows which one (no id) -#}
         {% set id = delivery_keys(table_name)[0] %}
         {% for (file,) in run_query(
-            "select distinct file from drops." ~ table_name ~ " where quarantine_reason = 'duplicate' and " ~ id ~ " in (select " ~ id
-            ~ " from " ~ typed_rows(table_name, gone) ~ ")"
+            "select distinct file from drops." ~ table_name ~ " where quarantine_reason = 'duplicate' and (" ~ id
+            ~ " is null or " ~ id ~ " in (select " ~ id ~ " from " ~ typed_rows(table_name, gone) ~ "))"
         ).rows %}
             {% do kept.pop(file) %}
         {% endfor %}
@@ -73,7 +73,7 @@
 {% macro kept_files_settled_otherwise(table_name) %}
     {#-
         The kept files in which a delivery counts that does not, now that tonight's files (landing.<table>) are there, or in which one
-        was from the future whose time has come, and it is not the only one.
+        was from the future whose time has come, and it is not the only one, or what it says is not kept (it is of an erased person).
     -#}
     {% set keys = delivery_keys(table_name) %}
     {% set sql %}
@@ -101,7 +101,7 @@
                     count(*) over (partition by {{ keys | join(", ") }}) as deliveries
                 from rivals
             )
-        select distinct file from ranked where is_kept and (place > 1 or (was_due and deliveries > 1))
+        select distinct file from ranked where is_kept and (place > 1 or (was_due and (deliveries > 1 or {{ keys[0] }} is null)))
     {% endset %}
     {{ return(run_query(sql).columns[0].values() | list) }}
 {% endmacro %}
@@ -120,7 +120,7 @@
 
 {% macro kept_rows(table_name, folders) %}
     {#- a query: the rows of kept files; is_due: it was from the future when it was typed, and its time has come -#}
-    {% set is_due = "coalesce(quarantine_reason = 'from_the_future' and " ~ from_the_future("occurred_at") ~ " is null, false)" %}
+    {% set is_due = "coalesce(quarantine_reason = 'from_the_future' and occurred_at is not null and " ~ from_the_future("occurred_at") ~ " is null, false)" %}
     {% set rows = typed_rows(table_name, folders) %}
     {#- rarely one is, and without a condition Parquet need not be read for it -#}
     {% if not (folders | select | list) or not run_query("select 1 from " ~ rows ~ " where " ~ is_due ~ " limit 1").rows %}

@@ -19,7 +19,7 @@ from sendworthy.landing.typed_drops import TypedDrops
 from tests.oracle.world import AS_OF
 from tests.support.drop_worlds import DAY, make_drops
 from tests.support.model_harness import PROJECT
-from tests.support.typed_nights import TypedNights
+from tests.support.typed_nights import Rows, TypedNights
 
 CLOCK = "2026-06-01 06:00:00"
 HEADER = "event_id,user_id,event_name,occurred_at,received_at,properties\n"
@@ -148,6 +148,78 @@ def test_a_row_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None
     zone.reads(*(drop("events", day) for day in (3, 4, 5)))
 
 
+def test_a_kept_file_that_cannot_be_read_again_ends_the_night(zone: Zone) -> None:
+    path = zone.raw / drop("events", 1)
+    before = path.stat()
+    path.write_text(path.read_text().replace("event_id", "event_ix"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    # nobody sees it, until a delivery lands that was received before one of its rows
+    zone.land(4, "e1,ada,page_viewed,2026-05-01 08:00:00,2026-05-01 08:30:00,")
+    with pytest.raises(AssertionError, match="the required column event_id is missing"):
+        zone.night(CLOCK)
+
+
+# -- who was erased
+
+ERASED = {"ada": "ada@example.com"}
+SHARED = "desk@example.com"
+OPT_OUT = f"m1,ada,email,unsubscribed,2026-05-01 08:00:00,{SHARED}"
+
+
+def opt_outs(rows: Rows) -> list[str]:
+    """The staged opt-outs of the address that several people have."""
+    return [
+        row for row in rows["staging.base_landing__message_events"] if "unsubscribed" in row and SHARED in row
+    ]
+
+
+def test_a_doubled_report_of_an_erased_person_counts_where_the_first_one_is_gone(zone: Zone) -> None:
+    for day in (2, 3):
+        zone.land(day, OPT_OUT, table="message_events")
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+    (zone.raw / drop("message_events", 2)).unlink()
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+
+
+def test_a_report_of_an_erased_person_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None:
+    zone.land(2, OPT_OUT.replace("2026-05-01 08", "2026-06-02 08"), table="message_events")
+    assert not opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))
+    # not yet: nothing is read again
+    zone.night(CLOCK, ERASED, {"eve": SHARED})
+    assert not zone.read
+    rows = zone.night("2026-06-03 06:00:00", ERASED, {"eve": SHARED})
+    assert zone.read == {drop("message_events", 2)} and len(opt_outs(rows)) == 1
+    # no row is staged that says nothing
+    assert not [row for row in rows["staging.base_landing__message_events"] if row.startswith("(None")]
+
+
+def test_an_unreadable_report_on_an_address_that_somebody_else_has_is_kept(zone: Zone) -> None:
+    unreadable = OPT_OUT.replace("2026-05-01 08:00:00", "soon")
+    zone.land(2, unreadable, unreadable.replace(SHARED, ERASED["ada"]), table="message_events")
+    for _ in range(2):
+        zone.night(CLOCK, ERASED, {"eve": SHARED})
+    rows = zone.night(CLOCK, {"nobody": "nobody@example.com"})
+    (kept,) = opt_outs(rows)
+    assert "'erased:" in kept and "'bad_occurred_at'" in kept and not zone.read
+    # the other one says nothing any more, and is counted
+    quarantined = [row for row in rows["staging.base_landing__message_events"] if "'bad_occurred_at'" in row]
+    assert len(quarantined) == 2 and sum(row.startswith("(None, None,") for row in quarantined) == 1
+    # when the address is nobody else's any more, it goes, and is still counted
+    rows = zone.night(CLOCK, {**ERASED, "eve": SHARED})
+    assert not opt_outs(rows)
+    assert sum("'bad_occurred_at'" in row for row in rows["staging.base_landing__message_events"]) == 2
+
+
+def test_a_report_of_a_pseudonym_goes_with_the_one_whose_address_it_names(zone: Zone) -> None:
+    zone.land(2, OPT_OUT, table="message_events")
+    assert len(opt_outs(zone.night(CLOCK, ERASED, {"eve": SHARED}))) == 1
+    rows = zone.night(CLOCK, {**ERASED, "eve": SHARED})
+    assert not zone.read and not opt_outs(rows)
+    assert not any(SHARED.encode() in path.read_bytes() for path in zone.place.rglob("*") if path.is_file())
+    # what was erased is not missing
+    assert not zone.drops().forget_damaged()
+
+
 # -- what the catalogue says
 
 
@@ -168,7 +240,10 @@ class Kept:
             "rows_erased": 0,
             "unknown_columns": "",
         }
-        files = [{**known, "file": "a.csv", "path": str(folder)}, {**known, "file": "b.csv", "path": None}]
+        files = [
+            {**known, "file": "a.csv", "path": str(folder), "rows_in": 1003, "rows_erased": 3},
+            {**known, "file": "b.csv", "path": None},
+        ]
         folder.mkdir(parents=True, exist_ok=True)
         duckdb.execute(
             f"copy (select 'ada' as user_id, range as n from range(1000)) to '{folder}/data_0.parquet'"
@@ -202,6 +277,13 @@ def test_where_something_is_not_there_nothing_is_known(
     kept = Kept(tmp_path)
     spoil(kept.place)
     assert kept.known() == 0
+
+
+def test_rows_that_are_missing_are_noticed(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    path = next(kept.place.rglob("*.parquet"))
+    duckdb.execute(f"copy (select 'ada' as user_id, range as n from range(999)) to '{path}'")
+    assert kept.drops().forget_damaged() and kept.known() == 0
 
 
 def test_a_file_that_is_damaged_is_noticed(tmp_path: Path) -> None:

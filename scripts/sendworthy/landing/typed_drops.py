@@ -115,10 +115,11 @@ class TypedDrops:
         What is kept is known again after `commit`, when the build is published.
         """
         if create_erased(connection, key):
-            connection.execute(_sql("reports_about_others", hash_of_address=hash_of_address))
+            connection.execute(_sql("addresses_of_others", hash_of_address=hash_of_address))
+            connection.execute(_sql("reports_about_others"))
             for table in TABLES:
                 self._erase_from(connection, table)
-            for table in ("erased", "erased_addresses", "reports_about_others"):
+            for table in ("erased", "erased_addresses", "addresses_of_others", "reports_about_others"):
                 connection.execute(f"drop table {table}")
 
     def commit(self) -> None:
@@ -137,16 +138,16 @@ class TypedDrops:
                 batch.rmdir()
 
     def forget_damaged(self) -> bool:
-        """Read all that is kept, for a night that has failed; forget it and return True where that cannot be done."""
+        """Read all that is kept, for a night that has failed; forget it and return True where that cannot be done, or rows are missing."""
         with database_file.closing(duckdb.connect()) as connection:
             database_file.prepare(connection)
             try:
-                for path in filter(None, (file.path for file in self._files)):
-                    connection.execute(f"select max(hash(columns(*))) from {_rows_in([path])}")
+                is_whole = all(_is_whole(connection, file) for file in self._files if file.path)
             except duckdb.Error:
-                (self._place / _CATALOGUE).unlink(missing_ok=True)
-                return True
-        return False
+                is_whole = False
+        if not is_whole:
+            (self._place / _CATALOGUE).unlink(missing_ok=True)
+        return not is_whole
 
     def _path_of(self, table: str, number: int) -> str | None:
         path = self._tonight / table / f"drop_number={number}"
@@ -197,6 +198,7 @@ class TypedDrops:
                     mentioning=rows_mentioning_erased(nameless),
                     place=folder / "rows.parquet",
                     has_reports=table == "message_events",
+                    hash_of_address=hash_of_address,
                 )
             )
             # reports on somebody else's address stay
@@ -233,6 +235,14 @@ def _rows_in(folders: Sequence[str]) -> Sql:
     """The rows in folders of Parquet files, as what stands behind `from`."""
     files = ", ".join(literal(f"{_no_pattern(folder)}/*.parquet") for folder in folders)
     return Sql(f"read_parquet([{files}], hive_partitioning = false, filename = true, file_row_number = true)")
+
+
+def _is_whole(connection: duckdb.DuckDBPyConnection, file: KeptFile) -> bool:
+    """Whether all rows of a kept file are there; duckdb.Error where one cannot be read."""
+    rows = _rows_in([str(file.path)])
+    connection.execute(f"select max(hash(columns(*))) from {rows}")
+    ((count,),) = connection.execute(f"select count(*) from {rows}").fetchall()
+    return int(count) == file.rows_in - file.rows_erased
 
 
 def _count_staged(connection: duckdb.DuckDBPyConnection, folder: str) -> int:
