@@ -151,7 +151,7 @@
         {% set read_before %}
             select
                 {{ typed_columns(table.name).keys() | reject("in", ["quarantine_reason", "file", "raw_row"]) | join(", ") if is_typed else columns }},
-                case when quarantine_reason <> 'from_the_future' then quarantine_reason end as {{ "quarantine_reason" if is_typed else "problem" }},
+                case when quarantine_reason <> 'from_the_future' then quarantine_reason {% if is_typed %} else {{ from_the_future("occurred_at") }} {% endif %} end as {{ "quarantine_reason" if is_typed else "problem" }},
                 file,
                 null as raw_row
             from published.staging.base_landing__{{ table.name }} as known

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import duckdb
 from sendworthy.build.engines import DuckdbEngine
-from sendworthy.delivery.delta_sql import hash_of_address
 from sendworthy.foundation.project import Project
 from sendworthy.landing.typed_drops import TABLES, TypedDrops
 from sendworthy.warehouse import database_file
 
+from tests.oracle.world import AS_OF
 from tests.support.model_harness import PROJECT, write_empty_world
 
 _MODELS = ("+quarantine", "+source_counts", "stg_landing__events", "stg_landing__message_events")
@@ -53,21 +53,19 @@ class TypedNights:
         """What is kept."""
         return TypedDrops(Project(PROJECT), self.raw, self.place, DuckdbEngine.packages)
 
-    def night(
-        self, clock: str, erased: Mapping[str, str] | None = None, people: Mapping[str, str] | None = None
-    ) -> Rows:
+    def night(self, clock: str, erased: Mapping[str, str] | None = None) -> Rows:
         """Type what is new, keep it, and give all staged and quarantined rows and the counts of all files.
 
-        `erased`: who asked to be erased, and an address that nobody else has; `people`: who else there is, and their email addresses.
+        `erased`: who is erased when it is published, and an address that nobody else has.
         """
         drops = self.drops()
         build = self.build("kept", clock, drops.begin())
         drops.keep(build)
         if erased:
             with database_file.connect(build) as connection:
-                _make_people(connection, erased, people or {})
+                _make_erased(connection, erased)
                 drops.erase(connection, b"a key of the pseudonyms")
-        drops.commit()
+        drops.commit(AS_OF)
         with duckdb.connect(str(build), read_only=True) as connection:
             self.read = {
                 file
@@ -111,27 +109,14 @@ class TypedNights:
         return build
 
 
-def _make_people(
-    connection: duckdb.DuckDBPyConnection, erased: Mapping[str, str], people: Mapping[str, str]
-) -> None:
+def _make_erased(connection: duckdb.DuckDBPyConnection, erased: Mapping[str, str]) -> None:
     """What erasing asks of the models after staging."""
-    for statement in (
-        "create schema intermediate",
-        "create table intermediate.int_users__erased (user_id varchar)",
-        "create table intermediate.int_users__erased_addresses (address varchar)",
-        "create table intermediate.int_messages__dispatches (dispatch_id varchar, address_hash varchar)",
-        "create table intermediate.int_users__current (user_id varchar, email varchar, phone varchar, push_token varchar)",
-        f"create table intermediate.int_messages__addressed as select *, {hash_of_address('address')} as address_hash "
-        "from staging.stg_landing__message_events",
-    ):
-        connection.execute(statement)
+    connection.execute("create schema intermediate")
+    connection.execute("create table intermediate.int_users__erased (user_id varchar)")
+    connection.execute("create table intermediate.int_users__erased_addresses (address varchar)")
     for user_id, address in erased.items():
         connection.execute("insert into intermediate.int_users__erased values (?)", [user_id])
         connection.execute("insert into intermediate.int_users__erased_addresses values (?)", [address])
-    for user_id, email in people.items():
-        connection.execute(
-            "insert into intermediate.int_users__current (user_id, email) values (?, ?)", [user_id, email]
-        )
 
 
 def rows_of(build: Path) -> Rows:

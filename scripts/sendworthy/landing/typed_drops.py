@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sendworthy.delivery.delta_sql import hash_of_address
+from sendworthy.foundation.clock import iso
 from sendworthy.foundation.durable_files import flush_tree, make_folder, swap_in
+from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import read_file, remove_folder
 from sendworthy.privacy.erasure import create_erased
@@ -54,12 +56,14 @@ class KeptFile(BaseModel):
 
 
 class _Catalogue(BaseModel):
-    """What is kept, of which landing zone, and read in which way."""
+    """What is kept, of which landing zone, and read in which way; `as_of` of the last night, and the erasure requests that it had (stats)."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
     raw: str
     code: str
+    as_of: str
+    requests: dict[str, tuple[int, int]]
     files: list[KeptFile]
 
 
@@ -71,8 +75,10 @@ class TypedDrops:
 
     def __init__(self, project: Project, raw: Path, place: Path, packages: Sequence[str]) -> None:
         self._place = place
-        self._raw = str(raw)
+        self._raw = raw
         self._code = _code_of(project, packages)
+        self._as_of = ""
+        self._requests = _requests_in(raw)
         self._files = self._read()
 
     @property
@@ -115,15 +121,22 @@ class TypedDrops:
         What is kept is known again after `commit`, when the build is published.
         """
         if create_erased(connection, key):
-            connection.execute(_sql("addresses_of_others", hash_of_address=hash_of_address))
-            connection.execute(_sql("reports_about_others"))
             for table in TABLES:
                 self._erase_from(connection, table)
-            for table in ("erased", "erased_addresses", "addresses_of_others", "reports_about_others"):
+            for table in ("erased", "erased_addresses"):
                 connection.execute(f"drop table {table}")
 
-    def commit(self) -> None:
-        """After publishing: know what is published, and remove all else. OSError where that cannot be done."""
+    def refuse_earlier(self, as_of: datetime) -> None:
+        """BuildError for a night before the last one: who is erased since is in no kept file, and may not have been then."""
+        if any(map(_is_without_erased, self._files)) and self._as_of > iso(as_of):
+            raise BuildError(
+                f"the night of {iso(as_of)} is before the last one, of {self._as_of}, whose erased people are not in what it has kept.",
+                "run it with --full-refresh: it reads everything.",
+            )
+
+    def commit(self, as_of: datetime) -> None:
+        """After publishing a night: know what is published, and remove all else. OSError where that cannot be done."""
+        self._as_of = iso(as_of)
         self._write()
         kept = {file.path for file in self._files}
         for batch in _batches(self._place).values():
@@ -161,16 +174,27 @@ class TypedDrops:
         except (OSError, ValidationError):
             return []
         is_valid = (
-            found.raw == self._raw
+            found.raw == str(self._raw)
             and found.code == self._code
             and all(Path(file.path).is_dir() for file in found.files if file.path)
         )
-        return found.files if is_valid else []
+        if not is_valid:
+            return []
+        self._as_of = found.as_of
+        # where a request is gone or not as it was, somebody may be back
+        may_be_back = any(self._requests.get(file) != stat for file, stat in found.requests.items())
+        return [_unknown(file) if may_be_back and _is_without_erased(file) else file for file in found.files]
 
     def _write(self) -> None:
         flush_tree(self._tonight)
         staged = self._place / f".{_CATALOGUE}"
-        found = _Catalogue(raw=self._raw, code=self._code, files=self._files)
+        found = _Catalogue(
+            raw=str(self._raw),
+            code=self._code,
+            as_of=self._as_of,
+            requests=self._requests,
+            files=self._files,
+        )
         staged.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
         swap_in(staged, self._place / _CATALOGUE)
 
@@ -197,11 +221,8 @@ class TypedDrops:
                     rows=rows,
                     mentioning=rows_mentioning_erased(nameless),
                     place=folder / "rows.parquet",
-                    has_reports=table == "message_events",
-                    hash_of_address=hash_of_address,
                 )
             )
-            # reports on somebody else's address stay
             erased[file] = _count_staged(connection, paths[file]) - _count_staged(connection, str(folder))
             changed[paths[file]] = str(folder)
             connection.execute(
@@ -212,16 +233,36 @@ class TypedDrops:
         if changed:
             _read_from(connection, f"staging.base_landing__{table}", changed)
         self._files = [
-            file.model_copy(
-                update={
-                    "path": changed[file.path],
-                    "rows_erased": file.rows_erased + erased[file.file],
-                }
-            )
+            _rewritten(file, changed[file.path], erased[file.file])
             if file.table_name == table and file.path in changed
             else file
             for file in self._files
         ]
+
+
+def _rewritten(file: KeptFile, path: str, rows_erased: int) -> KeptFile:
+    """A file without erased people. A report of theirs holds for whoever has the address now or later: such a file is read every night."""
+    found = file.model_copy(update={"path": path, "rows_erased": file.rows_erased + rows_erased})
+    return _unknown(found) if file.table_name == "message_events" else found
+
+
+def _unknown(file: KeptFile) -> KeptFile:
+    """A file that is read anew, whatever it is."""
+    return file.model_copy(update={"file_bytes": -1})
+
+
+def _is_without_erased(file: KeptFile) -> bool:
+    return bool(file.path) and Path(str(file.path)).name.startswith("erased_")
+
+
+def _requests_in(raw: Path) -> dict[str, tuple[int, int]]:
+    """The files of erasure requests, by size and time."""
+    found = (path for path in sorted(raw.glob("erasure_requests*/**/*")) if path.is_file())
+    single = (path for path in sorted(raw.glob("erasure_requests.*")) if path.is_file())
+    return {
+        str(path.relative_to(raw)): (path.stat().st_size, path.stat().st_mtime_ns)
+        for path in (*single, *found)
+    }
 
 
 def _batches(place: Path) -> Mapping[str, Path]:

@@ -55,6 +55,8 @@ def _build_and_audit(night: Night) -> None:
                 night.drops.keep(night.build)
             built = opened.enter_context(night.engine.open(night.build, stages))
         night.as_of = built.as_of
+        if night.drops is not None:
+            night.drops.refuse_earlier(night.as_of)
         if options.as_of is None and not options.allow_stale:
             refuse_stale(night.as_of, started_at)
         with stages.step("audit", "auditing the lists"), built.lists() as lists:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from sendworthy.delivery.staging_folder import (
@@ -45,7 +46,7 @@ def remove_unused(night: Night) -> None:
     database = night.options.database
     night.warnings += try_remove(lambda: remove_folded_drops(database))
     if night.drops is not None:
-        night.warnings += try_remove(night.drops.commit)
+        night.warnings += try_remove(partial(night.drops.commit, night.as_of))
     elif night.replay is None:
         night.warnings += try_remove(lambda: remove_drops(database))
     if night.erased.users:

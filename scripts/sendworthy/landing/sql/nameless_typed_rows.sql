@@ -1,9 +1,7 @@
 -- One row a typed row that names nobody: its number, and all its texts as one. Given: rows. Such a row is
--- quarantined, or it is a report of a pseudonym on somebody's address: asking for that first, Parquet files
--- need
--- not be read whole.
+-- quarantined: asking for that first, Parquet files need not be read whole.
 select
     {parquet:filename, number:file_row_number} as row_number,
     concat_ws(' ', *columns(* exclude (filename, file_row_number))) as text
 from {{ rows }}
-where (quarantine_reason is not null and coalesce(trim(user_id), '') = '') or starts_with(user_id, 'erased:')
+where quarantine_reason is not null and coalesce(trim(user_id), '') = ''
