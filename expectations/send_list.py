@@ -48,6 +48,12 @@ MESSAGE_CHECKS: tuple[Check, ...] = (
         "run `sendworthy compile` and build again; a template may have been removed or renamed",
     ),
     Check(
+        "wrong_arm",
+        (Fact("has_own_arm", True), Fact("has_text_of_arm", True)),
+        "everyone is in the arm that their bucket says, and gets a text of it; without arms, none",
+        "see has_own_arm and has_text_of_arm in audit.audit_messages; run `sendworthy compile` and build again",
+    ),
+    Check(
         "repeated_dispatch_id",
         (
             Fact("is_first_of_dispatch", True),

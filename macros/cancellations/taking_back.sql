@@ -1,9 +1,10 @@
 {#
     What `sendworthy cancellations` reads. The models are those of a night whose logical time is `now`; only what they see is
-    less: the people who have a message that is not due yet and of whom something new is there, each with all of their history.
-    History comes from the published file (attached as `published`), news from the files that its night has not read. A night on
-    Spark leaves its raw rows in the lake: then history comes from the landing zone too, all files are read, and of those that the
-    night has read only what is later than the night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
+    less: the people who have a message that is not due yet and of whom something new is there, each with all of their rows.
+    What the night has read comes from the published file (attached as `published`) and from the typed drops that its views read,
+    news from the files that it has not read. A night on Spark leaves its rows in the lake, and a copy of the file may be far from
+    its typed drops: then all files of the landing zone are read, and of those that the night has read only what is later than the
+    night is news. Nothing else knows about any of it: whoever changes how drops are read changes land() and this file.
 
     DuckDB only, because the published file is a DuckDB file, whatever engine built it.
 #}
@@ -69,9 +70,9 @@
 {% endmacro %}
 
 
-{% macro published_has_history() %}
-    {#- whether the raw rows that the night has read are in the published file -#}
-    {{ return(run_query(
+{% macro published_has_rows() %}
+    {#- whether the rows that the night has read are there: in the published file, and where its views read -#}
+    {{ return(env_var("SENDWORTHY_READ_ALL", "") == "" and run_query(
         "select count(*) from duckdb_tables() where database_name = 'published' and schema_name = 'staging'"
     ).rows[0][0] > 0) }}
 {% endmacro %}
@@ -102,7 +103,7 @@
         {% endfor %}
     {% endif %}
     {% set found = [] %}
-    {% set needs_all = not published_has_history() %}
+    {% set needs_all = not published_has_rows() %}
     {% for file in files %}
         {% set name = relative_to_landing(file.path) %}
         {% if needs_all or file.path in single or name not in read or file.written_at >= began
@@ -145,24 +146,39 @@
             or dispatch_id in (select dispatch_id from landing.dispatches_to_read)
             {%- endif %}
         {% endset %}
+        {% set is_typed = table.name in typed_tables() %}
+        {#- what was from the future may have come to pass, and what cannot be read still may stop a message #}
+        {% set read_before %}
+            select
+                {{ typed_columns(table.name).keys() | reject("in", ["quarantine_reason", "file", "raw_row"]) | join(", ") if is_typed else columns }},
+                case when quarantine_reason <> 'from_the_future' then quarantine_reason {% if is_typed %} else {{ from_the_future("occurred_at") }} {% endif %} end as {{ "quarantine_reason" if is_typed else "problem" }},
+                file,
+                null as raw_row
+            from published.staging.base_landing__{{ table.name }} as known
+            where ({{ is_wanted }}) and quarantine_reason is distinct from 'duplicate'
+        {% endset %}
         {% set sql %}
             create or replace view landing.{{ table.name }} as
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
-            where {{ is_wanted }}
-            {%- if published_has_history() %}
-                union all
-                {# what was from the future may have come to pass, and what cannot be read still may stop a message #}
-                select
-                    {{ columns }},
-                    case when quarantine_reason <> 'from_the_future' then quarantine_reason end as problem,
-                    file,
-                    null as raw_row
-                from published.staging.base_landing__{{ table.name }}
-                where ({{ is_wanted }}) and quarantine_reason is distinct from 'duplicate'
-            {%- endif %}
+            where {{ is_wanted }} {%- if published_has_rows() and not is_typed %} union all {{ read_before }} {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
+        {% if published_has_rows() and is_typed %}
+            {#- of what has landed once more, the news count #}
+            {% set keys = delivery_keys(table.name) %}
+            {% set kept %}
+                create or replace view drops.{{ table.name }} as
+                select *, false as is_due
+                from ({{ read_before }}) as known
+                where
+                    quarantine_reason is not null
+                    or ({{ keys | join(", ") }}) not in (
+                        select {{ keys | join(", ") }} from landing.landed_{{ table.name }} where problem is null
+                    )
+            {% endset %}
+            {% do run_query(kept) %}
+        {% endif %}
     {% endfor %}
     {% do run_query("create schema if not exists ledger") %}
     {% do run_query(
@@ -342,11 +358,13 @@
         {% do has_no_id.append(column ~ " is null") %}
     {% endfor %}
     {% set is_compared_whole = "(" ~ (has_no_id | join(" or ") or "true") ~ ")" %}
-    {% set columns = table.columns | map(attribute="name") | join(", ") %}
+    {% set columns = table.columns | map(attribute="name") %}
+    {#- of typed rows, the published file has less -#}
+    {% set columns = (columns | select("in", typed_columns(table.name)) if table.name in typed_tables() else columns) | join(", ") %}
     {% set query %}
         select {{ wanted }} from {{ landed }} where not {{ read_before }}
         union all
-        {% if not published_has_history() -%}
+        {% if not published_has_rows() -%}
             select {{ wanted }} from {{ landed }} where not coalesce({{ newest_column(table.name) }} < {{ night }}, false)
         {%- else -%}
             select {{ wanted }} from (
@@ -360,7 +378,7 @@
                 where {{ read_before }} and not {{ is_compared_whole }}
             {%- endif %}
         {%- endif %}
-        {% if published_has_history() -%}
+        {% if published_has_rows() -%}
             union all
             {# it had landed, and was later than the night #}
             select {{ wanted }} from {{ known }}

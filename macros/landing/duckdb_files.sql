@@ -273,5 +273,3 @@
     {%- endif -%}
 {%- endmacro %}
 
-
-{% macro duckdb__rows_of_parquet(path) %}{{ return("read_parquet(" ~ sql_text(duckdb__no_pattern(path)) ~ ")") }}{% endmacro %}

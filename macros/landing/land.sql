@@ -16,12 +16,12 @@
         {% set tables = landing_contract() %}
         {% set errors = [] %}
         {% do run_query("create schema if not exists landing") %}
-        {% do land_history() %}
+        {% do run_query("create schema if not exists drops") %}
         {% if is_taking_back() %} {% do load_open_dispatches() %} {% endif %}
         {% set found = [] %}
         {% set faults = fromjson(night_setting("file_faults") or "{}") %}
         {% for table in tables %}
-            {% do found.append({"table": table, "files": landing_files(table, faults, errors)}) %}
+            {% do found.append(landing_files(table, faults, errors)) %}
         {% endfor %}
         {#- what is called like no table -#}
         {% set of_tables = "(" ~ tables | map(attribute="name") | join("|") ~ ")[./]" %}
@@ -36,6 +36,18 @@
         {% for item in found %}
             {% do create_landing_views(item.table, item.files, view_of_files(item.table), formats) %}
         {% endfor %}
+        {% for item in found if item.kept %}
+            {% set again = kept_files_settled_otherwise(item.table.name) %}
+            {% if again %}
+                {% for file in again %} {% do item.kept.pop(file) %} {% endfor %}
+                {% do item.files.extend(described_files(item.table, files_called(again, item.listed), faults, errors)) %}
+                {% do create_kept_rows(item.table.name, item.kept) %}
+                {% do create_landing_views(item.table, item.files, view_of_files(item.table), formats) %}
+            {% endif %}
+        {% endfor %}
+        {#- what was kept of a file need not be read any more when it is asked for again -#}
+        {% if errors %} {% do exceptions.raise_compiler_error(errors | join("\n")) %} {% endif %}
+        {% do create_kept_files(found) %}
         {% do create_row_counts(tables) %}
         {% if is_taking_back() %} {% do restrict_to_affected_users(tables) %} {% endif %}
         {% do record_landing_files(found) %}
@@ -82,8 +94,9 @@
 
 {% macro landing_files(table, faults, errors) %}
     {#-
-        The files of one table that can be read: each with its path, format and columns; what is wrong with them is added to the
-        errors. faults: what is known of files that nobody can read, {path below the landing zone: [what, fix]}.
+        The files of one table: {table, listed: all that count tonight, files: those that are read, kept: {file: where its rows are}
+        of those that need not be}. What is wrong with them is added to the errors. faults: what is known of files that nobody can
+        read, {path below the landing zone: [what, fix]}.
     -#}
     {% set root = landing_folder() %}
     {% set single = [] %}
@@ -146,17 +159,35 @@
             "keep one of them.",
         ) %}
     {% endif %}
-    {% set paths = files_of_tonight(table.name, listed | selectattr("path", "in", paths) | list) | map(attribute="path") | list %}
+    {% set tonight = files_of_tonight(table.name, listed | selectattr("path", "in", paths) | list) %}
     {% if is_taking_back() %}
-        {% set paths = files_with_news(table.name, listed | selectattr("path", "in", paths) | list, single) %}
+        {% set news = files_with_news(table.name, tonight, single) %}
+        {% set tonight = tonight | selectattr("path", "in", news) | list %}
     {% endif %}
+    {% set kept = find_kept_files(table.name, tonight) if table.name in typed_tables() else {} %}
+    {% set new = [] %}
+    {% for file in tonight if relative_to_landing(file.path) not in kept %} {% do new.append(file) %} {% endfor %}
+    {{ return({"table": table, "listed": tonight, "kept": kept, "files": described_files(table, new, faults, errors)}) }}
+{% endmacro %}
+
+
+{% macro files_called(names, files) %}
+    {#- of files (list_files), those of these names below the landing zone -#}
+    {% set found = [] %}
+    {% for file in files if relative_to_landing(file.path) in names %} {% do found.append(file) %} {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro described_files(table, listed, faults, errors) %}
+    {#- those files of a table that can be read, each with its path, size, time, format and columns -#}
     {% set readable = [] %}
-    {% for path in paths %}
-        {% set fault = faults.get(relative_to_landing(path)) %}
+    {% for file in listed %}
+        {% set fault = faults.get(relative_to_landing(file.path)) %}
         {% if fault %}
-            {% do landing_error(errors, table.name, "file " ~ path, fault[0], fault[1]) %}
+            {% do landing_error(errors, table.name, "file " ~ file.path, fault[0], fault[1]) %}
         {% else %}
-            {% do readable.append(path) %}
+            {% do readable.append(file.path) %}
         {% endif %}
     {% endfor %}
     {% set files = describe_files(readable) %}
@@ -276,7 +307,7 @@
             {% endfor %}
             {% set names = [item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")] %}
             {#- as it was found, before it was read: what is written meanwhile has another size or time -#}
-            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null")) %}
+            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null") ~ ", " ~ loop.index) %}
             {% if unknown %}
                 {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(relative_to_landing(file.path)) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
@@ -286,7 +317,8 @@
     {% do run_query(
         "create table landing.landing_files as select cast(null as " ~ text_type() ~ ") as table_name, cast(null as "
         ~ text_type() ~ ") as file, cast(null as date) as landed_on, cast(null as " ~ text_type() ~ ") as unknown_columns, "
-        ~ "cast(null as bigint) as file_bytes, cast(null as bigint) as written_at_us where false"
+        ~ "cast(null as bigint) as file_bytes, cast(null as bigint) as written_at_us, cast(null as bigint) as drop_number, "
+        ~ "cast(null as timestamp) as judged_at where false"
     ) %}
     {% for chunk in rows | batch(500) %}
         {% set values = [] %}
@@ -295,14 +327,19 @@
         {% endfor %}
         {% do run_query(
             "insert into landing.landing_files select table_name, file, try_cast(landed_on as date), unknown_columns, file_bytes, "
-            ~ "cast(written_at_us as bigint) from (values " ~ values | join(", ")
-            ~ ") as found(table_name, file, landed_on, unknown_columns, file_bytes, written_at_us)"
+            ~ "cast(written_at_us as bigint), drop_number, " ~ wall_clock() ~ " from (values " ~ values | join(", ")
+            ~ ") as found(table_name, file, landed_on, unknown_columns, file_bytes, written_at_us, drop_number)"
         ) %}
     {% endfor %}
-    {% do run_query(
-        "insert into landing.landing_files select table_name, file, landed_on, unknown_columns, cast(null as bigint), cast(null as bigint) "
-        ~ "from history.files"
-    ) %}
+    {% for item in found if item.kept %}
+        {% set days = [] %}
+        {% for file in item.kept %} {% do days.append("(" ~ sql_texts([file, landed_on(landing_folder() ~ "/" ~ file)]) ~ ")") %} {% endfor %}
+        {% do run_query(
+            "insert into landing.landing_files select files.table_name, files.file, try_cast(days.landed_on as date), files.unknown_columns, "
+            ~ "files.file_bytes, files.written_at_us, cast(null as bigint), files.judged_at from drops.files as files inner join (values "
+            ~ days | join(", ") ~ ") as days(file, landed_on) on files.file = days.file where files.table_name = " ~ sql_text(item.table.name)
+        ) %}
+    {% endfor %}
 {% endmacro %}
 
 

@@ -151,8 +151,3 @@
     {%- else -%} cast(null as timestamp)
     {%- endif -%}
 {%- endmacro %}
-
-
-{% macro spark__rows_of_parquet(path) %}
-    {{ return("parquet.`" ~ spark__address(spark__no_pattern(path)) | replace("`", "``") ~ "`") }}
-{% endmacro %}

@@ -50,7 +50,8 @@
         send_at,
         valid_until,
         cancel_on,
-        {{ without_overrides("merge_values") }} as merge_values
+        {{ without_overrides("merge_values") }} as merge_values,
+        arm
     from
     {%- if one_per_address %}
             (
@@ -108,14 +109,14 @@
 {% macro json_object_text(members, fields=[], names={}, blank="null") -%}
     {#-
         a JSON object, as text: the members that every message has, and of the merge fields those that the variant prints, under
-        the destination's names; `blank` is how a blank one is said
+        `names` (SQL), or else the names that `fields` of the description gives; `blank` is how a blank one is said
     -#}
     {%- set parts = [] -%}
     {%- for name, value in members.items() -%}
         {%- do parts.append("'\"" ~ name ~ "\": ' || " ~ json_text_literal(value)) -%}
     {%- endfor -%}
     {%- for field in fields -%}
-        {%- set name = names.get(field, "'" ~ field ~ "'") -%}
+        {%- set name = names.get(field, sql_text(column_of_merge_field(field))) -%}
         {%- do parts.append(
             "case when " ~ field ~ " is not null then '\"' || " ~ name ~ " || '\": ' || " ~ json_text_literal(field)
             ~ " when " ~ json_has_null("merge_values", field) ~ " then '\"' || " ~ name ~ " || '\": " ~ blank ~ "' end"

@@ -23,7 +23,7 @@ with
             variant,
             send_at,
             valid_until,
-            {{ json_object_text(members, fields, {"city": sql_text("home_city")}) }} as attributes
+            {{ json_object_text(members, fields) }} as attributes
         from fields
     ),
 

@@ -24,7 +24,7 @@ with
             variant,
             send_at,
             valid_until,
-            {{ json_object_text(members, fields, {"city": sql_text("home_city")}) }} as payload
+            {{ json_object_text(members, fields) }} as payload
         from fields
     )
 

@@ -12,7 +12,8 @@ with
             {{ iso_text("send_at") }} as send_at,
             {{ iso_text("valid_until") }} as valid_until,
             {{ list_text("cancel_on") }} as cancel_on,
-            merge_values
+            merge_values,
+            arm
         from messages
     )
 

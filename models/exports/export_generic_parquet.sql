@@ -12,7 +12,8 @@ with
             send_at,
             valid_until,
             {{ list_text("cancel_on") }} as cancel_on,
-            merge_values
+            merge_values,
+            arm
         from messages
     )
 

@@ -402,13 +402,13 @@ def test_an_e_mail_is_sent() -> None:
 
 
 def test_a_failed_night_says_what_and_what_to_do_and_quotes_no_value() -> None:
-    problems = [Problem("seeds/global_suppressions.csv:2", "channel", f"{SECRET} is wrong", "mend it")]
-    error = SettingsError("the settings are not in order; nothing was built.", "mend them.", problems)
+    problems = [Problem("seeds/global_suppressions.csv:2", "channel", f"{SECRET} is wrong", "fix it")]
+    error = SettingsError("the settings are not in order; nothing was built.", "fix them.", problems)
     alert = alert_of_failure(error, "2026-06-02T00:00:00Z")
     assert in_text(alert) == (
         "Sendworthy: the night of 2026-06-02 failed (exit 2)",
         "- the settings are not in order; nothing was built.\nNo list of the night was published: what went out "
-        "before stays as it was. mend them. The command's own output names 1 more.",
+        "before stays as it was. fix them. The command's own output names 1 more.",
     )
     assert SECRET not in json.dumps(alert)
     stale = alert_of_failure(StaleData("the newest event is old.", "see why."), "2026-06-02")

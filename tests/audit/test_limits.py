@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sendworthy.audit.limits import judge_limits, read_landed
 from sendworthy.audit.overrides import Acceptance, hold_back
 from sendworthy.settings.seed_files import SOURCES
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.model_harness import LIMITS, Warehouse
 from tests.support.projects import ROOT
@@ -48,7 +48,7 @@ class World:
     """A build file with as much in it as the limits look at; its nights are recorded as those of a real one are."""
 
     connection: duckdb.DuckDBPyConnection
-    models: Warehouse
+    warehouse: Warehouse
     runs: int = 0
 
     def settings(self, swing: object = 50, least: int = 100, fall: object = 20) -> None:
@@ -102,7 +102,7 @@ class World:
             )
         run("create or replace table intermediate.int_nights__as_of as select ?::timestamp as as_of", [as_of])
         run("create or replace table intermediate.int_campaigns__gates (campaign_id varchar)")
-        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar,"
+        run("create or replace table intermediate.int_campaigns__merge_field_counts (campaign_id varchar, variant varchar, arm varchar,"
             " merge_field varchar, users bigint, blank_users bigint)")  # fmt: skip
         for table, (count, newest) in (sources or {"events": (1000, as_of - HOUR)}).items():
             run("insert into intermediate.int_nights__sources values (?, ?, ?)", [table, count, newest])
@@ -113,7 +113,7 @@ class World:
             for merge_field, (people, blank) in one.coverage.items():
                 for variant in ("default", "personalized"):
                     run(
-                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, ?, ?, ?)",
+                        "insert into intermediate.int_campaigns__merge_field_counts values (?, ?, null, ?, ?, ?)",
                         [name, variant, merge_field, people, blank],
                     )
             failed = (
@@ -130,15 +130,15 @@ class World:
                     "gate": {"passed": not failed, "messages": 5, "failed": failed},
                 }
             )
-        warehouse.create_ledgers(self.connection, ROOT)
+        database_file.create_ledgers(self.connection, ROOT)
         landed = read_landed(self.connection)
-        for model in self.models.models:
+        for model in self.warehouse.models:
             if model in (*LIMITS, "stg_ledger__runs"):
-                self.models.run_model(self.connection, model, as_of=as_of)
+                self.warehouse.run_model(self.connection, model, as_of=as_of)
         found = judge_limits(self.connection, campaigns)
         notes = hold_back(self.connection, campaigns, found, acceptance, as_of, datetime(2026, 6, 9))
         self.runs += 1
-        warehouse.record_run(
+        database_file.record_run(
             self.connection,
             {
                 "run_id": f"run-{self.runs:03}",
@@ -170,25 +170,19 @@ class World:
 
 
 @contextmanager
-def a_world(models: Warehouse) -> Iterator[World]:
+def a_world(warehouse: Warehouse) -> Iterator[World]:
     with duckdb.connect() as connection:
         for schema in ("settings", "staging", "intermediate", "ops"):
             connection.execute(f"create schema {schema}")
-        world = World(connection, models)
+        world = World(connection, warehouse)
         world.settings()
         world.sources(("events", 48, 20, "all"), ("support_tickets", None, 20, "with_segments"))
         yield world
 
 
-@pytest.fixture(scope="session")
-def models(warehouse: Warehouse) -> Warehouse:
-    """The compiled project; `warehouse` is a module here."""
-    return warehouse
-
-
 @pytest.fixture
-def world(models: Warehouse) -> Iterator[World]:
-    with a_world(models) as world:
+def world(warehouse: Warehouse) -> Iterator[World]:
+    with a_world(warehouse) as world:
         yield world
 
 
@@ -248,11 +242,11 @@ def test_an_audience_that_swings(
     least=st.integers(0, 300),
 )
 def test_swings_as_a_naive_function_has_them(
-    models: Warehouse, before: int, tonight: int, hundredths: int, least: int
+    warehouse: Warehouse, before: int, tonight: int, hundredths: int, least: int
 ) -> None:
     larger = max(before, tonight)
     swings = larger > 0 and Fraction(abs(before - tonight), larger) > Fraction(hundredths, 10000)
-    with a_world(models) as world:
+    with a_world(warehouse) as world:
         world.settings(swing=f"{hundredths / 100:.2f}", least=least)
         world.night(BEFORE, segment=Told(before))
         failed = world.failed(segment=Told(tonight))

@@ -8,7 +8,15 @@ from itertools import product
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from sendworthy.audit.render_check import Messages, Pattern, Rendering, judge, prove, render_message, told
+from sendworthy.audit.render_check import (
+    Messages,
+    Pattern,
+    Rendering,
+    describe_faults,
+    judge,
+    prove,
+    render_message,
+)
 from sendworthy.templates.parser import Language, Partial, TemplateAnalysis, analyse_template
 
 from tests.support.random_templates import NAMES, PARTIALS, templates
@@ -216,7 +224,7 @@ def test_what_cannot_be_looked_at_is_not_proven() -> None:
     ]
     proof = prove(patterns, messages)
     assert proof.proven == [("c", "v", "fine")]
-    assert told(proof.faults["c"]) == [
+    assert describe_faults(proof.faults["c"]) == [
         "campaigns/c: there is no template 'gone' to render (3 messages)",
         "campaigns/c: there is no template 'broken' to render (2 messages)",
         "marts.send_list: the merge values cannot be read (1 messages)",

@@ -22,7 +22,7 @@ from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.templates.parser import analyse_template
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import ROOT
 
@@ -113,7 +113,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     project = Project(ROOT)
     engine = SparkEngine(project, read_target(project, "spark", os.environ), root / "s.duckdb")
     engine.check(ROOT / "data" / "sample")
-    build = warehouse.new_build(root / "s.duckdb", ROOT)
+    build = database_file.new_build(root / "s.duckdb", ROOT)
     environment = engine.prepare(build)
     settings = read_target(project, "spark", {**os.environ, **environment}).settings
     try:
@@ -196,7 +196,7 @@ def test_what_spark_throws_is_reported_without_a_trace_and_without_anybody_s_dat
         f"create or replace view exports.broken as select cast(name as int) as n from values ('{SECRET}'), ('1') as v (name)"
     )
     with (
-        warehouse.connect(lake.build) as connection,
+        database_file.connect(lake.build) as connection,
         pytest.raises(BuildError) as told,
         in_words("the tables could not be gathered", lake.root / "spark.log"),
     ):

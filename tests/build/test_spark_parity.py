@@ -8,7 +8,6 @@ SENDWORTHY_TEST_SPARK_WORLDS sets how many worlds (2 unless told).
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -16,21 +15,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.build.spark.engine import SparkEngine
 from sendworthy.foundation.clock import iso
-from sendworthy.landing.compaction import PUBLISHED, holds
-from sendworthy.privacy.erasure import Erased
 from sendworthy.settings.destinations import load_destinations
 
 from tests.oracle import Settings, random_settings, write_settings, write_world
-from tests.oracle.world import AS_OF
-from tests.support.drop_worlds import DAY, make_drops, measure_looking_about, past_of, publish
 from tests.support.engine_parity import compare, compare_files
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import PROJECT, Warehouse
@@ -41,7 +35,6 @@ from tests.support.spark_harness import SparkWarehouse, spark_warehouse
 pytestmark = pytest.mark.spark
 
 REAL, EXTRACTS = ROOT.parent / "shared" / "real", ROOT / "tests" / "fixtures" / "real"
-HISTORY_NIGHTS = 5
 WORLDS = int(os.environ.get("SENDWORTHY_TEST_SPARK_WORLDS", "2"))
 ENGINES = ("duckdb", "spark")
 LAST = "landed_on=2026-05-31"
@@ -49,18 +42,14 @@ PERSON = "u002242"
 
 
 def test_two_whole_nights_of_the_sample(tmp_path: Path) -> None:
-    """The second one on Spark reads what the first has kept of old drops, and somebody in it has asked to be erased."""
+    """Both read all that has landed, and in the second one somebody has asked to be erased."""
     raw, waiting = tmp_path / "raw", tmp_path / "waiting"
     shutil.copytree(ROOT / "data" / "sample", raw)
     for table in ("events", "message_events"):
         (waiting / table).mkdir(parents=True)
         shutil.move(raw / table / LAST, waiting / table)
     project = copy_project(tmp_path / "project")
-    settings = project / "dbt_project.yml"
-    text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("from_megabytes: 32", "from_megabytes: 0"), encoding="utf-8")
     on_duckdb, on_spark = (tmp_path / engine for engine in ENGINES)
-    histories = on_spark / ".sendworthy" / "published.duckdb.lake" / "history"
     wrong: list[str] = []
     for number in (1, 2):
         as_of = datetime(2026, 6, number)
@@ -69,19 +58,14 @@ def test_two_whole_nights_of_the_sample(tmp_path: Path) -> None:
                 shutil.move(waiting / table / LAST, raw / table)
             with (raw / "erasure_requests.csv").open("a", encoding="utf-8") as file:
                 file.write(f"{PERSON},2026-06-01 08:00:00\n")
-            (folder,) = histories.iterdir()
-            assert holds(folder, Erased(frozenset({PERSON})))
         # each engine keeps its own files, so the two can be at work at once
         with ThreadPoolExecutor(2) as pool:
             nights = [
                 pool.submit(run_night, engine, root, raw, as_of, tmp_path / engine)
                 for engine, root in zip(ENGINES, (ROOT, project), strict=True)
             ]
-        told = []
         for night in nights:
             assert night.result().returncode == 0, night.result().stderr[-3000:]
-            told.append(json.loads(night.result().stdout)["folded_before"])
-        assert told == [None, folder.name if number == 2 else None]
         with (
             duckdb.connect(str(on_duckdb / "published.duckdb"), read_only=True) as left,
             duckdb.connect(str(on_spark / "published.duckdb"), read_only=True) as right,
@@ -90,10 +74,8 @@ def test_two_whole_nights_of_the_sample(tmp_path: Path) -> None:
         folders = [folder / "out" / f"{as_of:%Y-%m-%d}" for folder in (on_duckdb, on_spark)]
         wrong += compare_files(f"sample, night {number}", *folders)
     assert not wrong, "\n".join(wrong)
-    # made anew without the person, and the tables in which they still were are gone
-    (folder,) = histories.iterdir()
-    assert not holds(folder, Erased(frozenset({PERSON})))
-    assert not (histories.parent / "warehouse").exists()
+    # the tables in which the person still was are gone
+    assert not (on_spark / ".sendworthy" / "published.duckdb.lake" / "warehouse").exists()
 
 
 def run_night(
@@ -103,7 +85,7 @@ def run_night(
     command = [sys.executable, "-c", "from sendworthy.cli.main import main; main()", "nightly"]
     command += ["--target", engine, "--raw", str(raw), "--as-of", as_of.isoformat(), "--json"]
     command += ["--db", str(folder / "published.duckdb"), "--out", str(folder / "out")]
-    command += ["--docs", str(folder / "docs")]
+    command += ["--docs", str(folder / "docs"), "--full-refresh"]
     environment = {
         **os.environ,
         "DBT_TARGET_PATH": str(folder / "target"),
@@ -148,63 +130,6 @@ def test_two_nights_in_random_worlds(warehouse: Warehouse, on_spark: SparkWareho
     assert not wrong, "\n".join(wrong)
     # worlds in which nothing is decided would prove nothing
     assert decided == {"send", "control", "suppress"}
-
-
-def test_nights_on_history_are_nights_that_read_everything(
-    warehouse: Warehouse, on_spark: SparkWarehouse, tmp_path: Path
-) -> None:
-    """On Spark each night reads what those before it have kept; on DuckDB, all that has landed."""
-    settings, seeds = random_settings(4), tmp_path / "seeds"
-    write_settings(settings, seeds)
-    measure_looking_about(seeds / "compiled" / "campaigns.csv")
-    drops = make_drops(tmp_path / "raw", 4)
-    request = {"user_id": drops.ledger[-1]["user_id"], "requested_at": AS_OF - 90 * DAY}
-    drops.waiting["erasure_requests"] = {date(2026, 3, 1): [request]}
-    wrong: list[str] = []
-    left_out = []
-    for number in range(HISTORY_NIGHTS):
-        as_of = AS_OF - (HISTORY_NIGHTS - 1 - number) * DAY
-        drops.land(as_of.date())
-        if number == HISTORY_NIGHTS - 2:
-            # of what was folded
-            drops.land_again("message_events", as_of.date() - 30 * DAY)
-        past = past_of(drops.raw, tmp_path / "histories", SparkEngine.packages)
-        history = past.find(as_of)
-        left, right = (
-            where.night(
-                drops.raw,
-                as_of=as_of,
-                wall_clock=as_of + timedelta(hours=6),
-                settings=settings,
-                seeds=seeds,
-                ledger=drops.ledger,
-                history=folder,
-            )
-            for where, folder in ((warehouse, None), (on_spark, history.folder if history else None))
-        )
-        wrong += compare(f"drops, night {number + 1}", left, right)
-        folded = right.execute("select sum(rows_folded)::bigint from ops.source_counts").fetchall()[0][0]
-        left_out.append((history is not None, folded))
-        if horizon := past.next_horizon(history):
-            erased = Erased(users_of(left, "intermediate.int_users__erased"))
-            assert erased.users
-            past.write(
-                publish(right, tmp_path / "published.duckdb", PUBLISHED), horizon, on_spark.staged(), erased
-            )
-            written = past.find(as_of)
-            assert written is not None and not holds(written.folder, erased)
-            assert holds(written.folder, Erased(users_of(left, "marts.customers")))
-        left.close()
-        right.close()
-    assert not wrong, "\n".join(wrong)
-    assert [is_there for is_there, _ in left_out] == [False, *[True] * (HISTORY_NIGHTS - 3), False, True]
-    assert all((folded > 100) == is_there for is_there, folded in left_out)
-
-
-def users_of(connection: duckdb.DuckDBPyConnection, relation: str) -> frozenset[str]:
-    return frozenset(
-        user_id for (user_id,) in connection.execute(f"select user_id from {relation}").fetchall()
-    )
 
 
 @dataclass

@@ -19,7 +19,7 @@ from sendworthy.build.spark.watchdog import Watchdog
 from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.settings.dbt_targets import Target, read_target
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import LAKE_MARK
 
 from tests.support.projects import ROOT
@@ -48,9 +48,9 @@ sendworthy:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "profiles.yml").write_text(PROFILE, encoding="utf-8")
-    ledgers = tmp_path / warehouse.LEDGER_CONTRACT
+    ledgers = tmp_path / database_file.LEDGER_CONTRACT
     ledgers.parent.mkdir(parents=True)
-    ledgers.write_bytes((ROOT / warehouse.LEDGER_CONTRACT).read_bytes())
+    ledgers.write_bytes((ROOT / database_file.LEDGER_CONTRACT).read_bytes())
     return Project(tmp_path)
 
 
@@ -191,20 +191,17 @@ def test_a_lake_is_wiped_when_it_is_one_and_never_when_it_is_not(
     engine = a_night_checks(project, monkeypatch, "here")
     published = project.root / "data" / "s.duckdb"
     published.parent.mkdir()
-    with warehouse.connect(published) as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(published) as connection:
+        database_file.create_ledgers(connection, ROOT)
         connection.execute(
             "insert into ledger.dispatches (as_of, user_id) values (timestamp '2026-06-01 00:00:00', 'u')"
         )
-    build = warehouse.new_build(published, ROOT)
+    build = database_file.new_build(published, ROOT)
     environment = engine.prepare(build)
     assert (engine.lake / LAKE_MARK).is_file() and engine.lake.stat().st_mode & 0o777 == 0o700
     (engine.lake / "warehouse").mkdir()
-    # the next nights need it; the tables they make anew
-    engine.histories.mkdir()
     engine.check(SAMPLE)
     assert engine.prepare(build) == environment and not (engine.lake / "warehouse").exists()
-    assert engine.histories.is_dir()
     assert environment["SENDWORTHY_LAKE"] == str(engine.lake)
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -248,7 +245,7 @@ def test_a_table_is_read_where_it_lies_and_everything_else_is_copied() -> None:
 def test_files_become_a_table_in_the_types_that_are_asked_for(tmp_path: Path) -> None:
     columns = {"at": "timestamp", "names": "varchar[]", "n": "bigint"}
     with duckdb.connect() as connection:
-        warehouse.prepare(connection)
+        database_file.prepare(connection)
         connection.execute(f"create table x as {read_parquet(tmp_path, columns)}")
         assert connection.execute("select count(n), count(*) from x").fetchall() == [(0, 0)]
         connection.execute(
@@ -268,7 +265,7 @@ def test_files_become_a_table_in_the_types_that_are_asked_for(tmp_path: Path) ->
 
 def test_held_back_campaigns_leave_exports_and_audits_that_are_tables(tmp_path: Path) -> None:
     rows = "select unnest(['good', 'bad', null]) as {}"
-    with warehouse.connect(tmp_path / "b.duckdb") as connection:
+    with database_file.connect(tmp_path / "b.duckdb") as connection:
         for schema in ("marts", "exports", "audit"):
             connection.execute(f"create schema {schema}")
         connection.execute(f"create table marts.send_list as {rows.format('campaign_id')}")
@@ -288,9 +285,9 @@ def test_held_back_campaigns_leave_exports_and_audits_that_are_tables(tmp_path: 
             return [connection.execute(f"select count(*) from {name}").fetchall()[0][0] for name in relations]
 
         connection.execute("delete from marts.send_list where campaign_id is null")
-        warehouse.hold_back(connection, ["good", "bad"])
+        database_file.hold_back(connection, ["good", "bad"])
         assert left() == [2, 2, 2, 1, 2], "nothing is held back but what is of no campaign"
-        warehouse.hold_back(connection, ["good"])
+        database_file.hold_back(connection, ["good"])
         assert left() == [1, 1, 1, 0, 1]
 
 

@@ -289,6 +289,39 @@ def test_an_answer_is_not_its_own_question_nor_another_answer(project: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fix"),
+    [
+        (
+            "name: Come back to your basket",
+            "name: 'TODO: the name'",
+            "say here what people call this campaign in reports",
+        ),
+        (
+            "goal: People find their basket again",
+            "goal: TODO",
+            "say here what will be different when this works",
+        ),
+        ("owner: crm-team", "owner: TBD", "write owner: crm-team"),
+    ],
+)
+def test_what_to_do_about_a_placeholder_fits_the_key(project: Path, old: str, new: str, fix: str) -> None:
+    edit(project, old, new)
+    (problem,) = problems_of(project)
+    assert problem.endswith(f"-> {fix}")
+
+
+def test_what_to_do_about_a_text_that_is_still_to_be_written_names_the_part(project: Path) -> None:
+    template = project / "campaigns" / ID / "default.liquid"
+    template.write_text(
+        "---\nsubject: 'TODO: the subject'\n---\nTODO: write the message here", encoding="utf-8"
+    )
+    assert [problem.rpartition("-> ")[2] for problem in problems_of(project)] == [
+        "replace it with the subject that the customer is to read",
+        "replace it with the body that the customer is to read",
+    ]
+
+
 def test_nothing_is_measured_without_a_reason(project: Path) -> None:
     edit(project, "evaluation: holdout", "evaluation: none\n  evaluation_reason: TBD")
     (problem,) = problems_of(project)

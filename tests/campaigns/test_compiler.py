@@ -165,7 +165,7 @@ YAML_MISTAKES = [
     ),
     ("  success_window_days: 7\n", "", 17, "brief.success_window_days", "success_window_days: 7"),
     ("success_window_days: 7", "success_window_days: 0", 26, "brief.success_window_days", "1 to 365"),
-    ("  evaluation: holdout\n", "", 17, "brief.evaluation", "holdout, or none"),
+    ("  evaluation: holdout\n", "", 17, "brief.evaluation", "holdout, arms, or none"),
     ("  drawbacks: Some wait for the reminder\n", "", 17, "brief.drawbacks", "what it may cost"),
     (
         "audience: {segment: active, exclude:",
@@ -464,7 +464,7 @@ def test_what_is_compiled(project: Path) -> None:
         "also_segments": "loyal;satisfied", "excluded_segments": "has_open_ticket;refund_pending", "trigger_event": "cart_item_added",
         "min_age_hours": "1", "max_age_hours": "72", "cancel_on": "order_completed", "cooldown_days": "7",
         "impact": "8", "confidence": "7", "ease": "9", "priority": "504", "holdout_percent": "10",
-        "pilot_percent": "12.5", "send_hour_local": "9", "valid_from": "2026-01-01", "valid_to": "2026-12-31",
+        "pilot_percent": "12.5", "arms": "", "send_hour_local": "9", "valid_from": "2026-01-01", "valid_to": "2026-12-31",
         "is_transactional": "false", "owner": "crm-team", "escalation_contact": "crm@example.com",
         "goal": "People find their basket again", "success_event": "order_completed",
         "success_window_days": "7", "evaluation": "holdout", "evaluation_reason": "",
@@ -525,6 +525,17 @@ def test_the_smallest_campaign_compiles(project: Path) -> None:
         "100",
         "",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("Spring-2026", "lower-case letters, digits and _"), ("all", "choose another name")]
+)
+def test_a_file_whose_name_no_variant_can_have_is_refused(project: Path, name: str, fix: str) -> None:
+    folder = project / "campaigns" / ID
+    shutil.copyfile(folder / "default.liquid", folder / f"{name}.liquid")
+    found = [problem for problem in problems_of(project) if "[variant]" in problem]
+    assert len(found) == 1 and f"{name}.liquid" in found[0] and f"'{name}' cannot be the name" in found[0]
+    assert fix in found[0]
 
 
 def test_fresh_and_stale(project: Path) -> None:

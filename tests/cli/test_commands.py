@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.settings.destinations import load_destinations, refuse_foreign, refuse_to_lose, with_others
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, Place, copy_project, dbt, sendworthy
 
@@ -129,10 +129,10 @@ def test_a_database_of_something_else_is_not_replaced(tmp_path: Path, place: Pla
     # an empty one is nobody's, and one that dbt alone has built is a night's
     with duckdb.connect(str(tmp_path / "empty.duckdb")):
         pass
-    warehouse.new_build(tmp_path / "empty.duckdb", ROOT)
+    database_file.new_build(tmp_path / "empty.duckdb", ROOT)
     with duckdb.connect(str(tmp_path / "built.duckdb")) as connection:
         connection.execute("create schema marts; create table marts.send_list as select 1 as x")
-    warehouse.new_build(tmp_path / "built.duckdb", ROOT)
+    database_file.new_build(tmp_path / "built.duckdb", ROOT)
 
 
 # -- dbt alone, and the published file
@@ -144,14 +144,14 @@ def test_a_database_of_something_else_is_not_replaced(tmp_path: Path, place: Pla
     ids=" ".join,
 )
 def test_dbt_refuses_to_change_a_published_file(place: Place, tmp_path: Path, command: list[str]) -> None:
-    aside = tmp_path / "sendworthy.duckdb"
-    shutil.copyfile(place.database, aside)
-    before = digest(aside)
-    refused = dbt(*command, cwd=place.root, build=aside)
+    copy = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, copy)
+    before = digest(copy)
+    refused = dbt(*command, cwd=place.root, build=copy)
     assert refused.returncode != 0
-    assert f"{aside} holds a night that was audited and published" in refused.stdout
+    assert f"{copy} holds a night that was audited and published" in refused.stdout
     assert "overwrite_audited" in refused.stdout
-    assert digest(aside) == before
+    assert digest(copy) == before
 
 
 def test_dbt_alone_leaves_the_published_file_alone(place: Place) -> None:
@@ -173,20 +173,20 @@ SCHEMAS = ("marts", "ops", "ledger", "settings", "intermediate", "audit", "expor
 def test_a_file_called_like_a_schema_can_be_read_and_carried_on(name: str, tmp_path: Path) -> None:
     """What a night and every command do with a published file, on one with two schemas of which one is called alike."""
     published = tmp_path / f"{name}.duckdb"
-    with warehouse.connect(published) as connection:
+    with database_file.connect(published) as connection:
         connection.execute(f"create schema {name}; create table {name}.word as select 'kept' as word")
         connection.execute("create schema if not exists ops; create schema if not exists ledger")
         connection.execute("create table ops.runs as select 'r' as run_id")
-    with warehouse.connect(published, read_only=True) as connection:
+    with database_file.connect(published, read_only=True) as connection:
         assert connection.execute(f"select word from {name}.word").fetchall() == [("kept",)]
-    build = warehouse.new_build(published, ROOT)
-    with warehouse.connect(build) as connection:
+    build = database_file.new_build(published, ROOT)
+    with database_file.connect(build) as connection:
         assert connection.execute("select run_id from ops.runs").fetchall() == [("r",)]
         connection.execute(
             f"create schema if not exists {name}; create table {name}.word as select 'new' as word"
         )
-    warehouse.publish(build, published, anew=True)
-    with warehouse.connect(published, read_only=True) as connection:
+    database_file.publish(build, published, anew=True)
+    with database_file.connect(published, read_only=True) as connection:
         assert connection.execute(f"select word from {name}.word").fetchall() == [("new",)]
     assert sorted(path.name for path in tmp_path.iterdir()) == [".sendworthy", published.name]
 

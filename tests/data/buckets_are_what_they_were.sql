@@ -1,6 +1,6 @@
 {#-
     Known buckets, worked out elsewhere (Python's hashlib): an engine that hashes otherwise would move people between the arms of
-    running experiments. And tonight's arms, worked out anew.
+    running experiments. And tonight's pilots, holdouts and arms, worked out anew.
 -#}
 {%- set known = [
     ("pilot:welcome__new__email", "u000001", 4417),
@@ -8,12 +8,16 @@
     ("holdout:win_back__lapsed__email", "42", 5676),
     ("holdout:global", "Zoë", 7406),
     ("pilot:x", "", 965),
+    ("arm:split", "u27254", 999),
+    ("arm:split", "u1270", 1000),
 ] %}
 
 with
     decisions as (select * from {{ ref("campaign_decisions") }}),
 
     campaigns as (select * from {{ ref("campaigns") }}),
+
+    campaign_arms as (select * from {{ ref("int_campaigns__arms") }}),
 
     cases as (
         {%- for salt, user_id, bucket_number in known %}
@@ -31,7 +35,7 @@ with
         where {{ bucket("salt", "user_id") }} <> known_bucket
     ),
 
-    in_the_wrong_arm as (
+    in_the_wrong_group as (
         select
             decisions.campaign_id as salt,
             decisions.user_id,
@@ -58,12 +62,40 @@ with
             <> {{ list_has("decisions.reasons", "'holdout'") }}
     ),
 
+    in_another_arm as (
+        select
+            decisions.campaign_id as salt,
+            decisions.user_id,
+            cast(null as integer) as known_bucket,
+            {{ bucket("'arm:' || decisions.campaign_id", "decisions.user_id") }} as found_bucket
+        from decisions
+        inner join campaigns on decisions.campaign_id = campaigns.campaign_id
+        left join
+            campaign_arms
+            on decisions.campaign_id = campaign_arms.campaign_id
+            and decisions.arm = campaign_arms.arm
+        where
+            case
+                when campaigns.arms is null
+                then decisions.arm is not null
+                else
+                    campaign_arms.arm is null
+                    or {{ bucket("'arm:' || decisions.campaign_id", "decisions.user_id") }}
+                    < campaign_arms.first_bucket
+                    or {{ bucket("'arm:' || decisions.campaign_id", "decisions.user_id") }}
+                    >= campaign_arms.end_bucket
+            end
+    ),
+
     final as (
         select salt, user_id, known_bucket, found_bucket
         from moved
         union all
         select salt, user_id, known_bucket, found_bucket
-        from in_the_wrong_arm
+        from in_the_wrong_group
+        union all
+        select salt, user_id, known_bucket, found_bucket
+        from in_another_arm
     )
 
 select *

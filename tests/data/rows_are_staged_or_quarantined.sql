@@ -46,10 +46,8 @@ with
     ),
 
     counted as (
-        -- in a published file, the rows of erased people are gone; of old drops, only what can still matter
-        -- is there
-        select
-            table_name, sum(rows_in) as rows_in, sum(rows_staged - rows_erased - rows_folded) as rows_staged
+        -- in a published file, the rows of erased people are gone
+        select table_name, sum(rows_in) as rows_in, sum(rows_staged - rows_erased) as rows_staged
         from source_counts
         group by table_name
     ),

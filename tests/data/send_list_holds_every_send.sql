@@ -18,6 +18,7 @@ with
             and sends.user_id = send_list.user_id
             and sends.channel = send_list.channel
             and sends.variant = send_list.variant
+            and sends.arm is not distinct from send_list.arm
             and sends.send_at = send_list.send_at
         where sends.user_id is null or send_list.user_id is null
     )

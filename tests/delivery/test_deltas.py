@@ -19,7 +19,7 @@ from sendworthy.delivery.verify import verify
 from sendworthy.privacy import rewrite_lists
 from sendworthy.privacy.erasure import erase
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as published
+from sendworthy.warehouse import database_file
 
 from tests.support.exported_nights import export_night
 from tests.support.model_harness import Warehouse, fill
@@ -144,6 +144,7 @@ class Place:
                 *(message.dispatch, message.user, message.campaign, message.channel, message.address),
                 *(message.variant, message.send_at, message.send_at + DAY, ["order_completed"]),
                 json.dumps(message.values, ensure_ascii=False),
+                None,
             )
             for message in messages
             if message.campaign not in closed
@@ -156,13 +157,13 @@ class Place:
             model = self.models.models[f"export_{name}"]
             self.connection.execute(f"create or replace table {model.relation} as {model.sql}")
         campaigns = [self.entry(campaign, messages, campaign in closed) for campaign in CAMPAIGNS]
-        deltas.tell(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
+        deltas.record_changes(self.connection, list(KNOWN.values()), campaigns, night, resync=resync)
         for name, esp in self.esps.items():
             for campaign in CAMPAIGNS:
                 self.ever.setdefault(name, set()).update(values_of(esp, expected(esp, campaign, messages)))
         run_id = f"{night:%Y%m%dT%H%M%SZ}-{self.runs:08x}"
         run = {"run_id": run_id, "as_of": f"{night:%Y-%m-%dT%H:%M:%SZ}"}
-        published.record_run(
+        database_file.record_run(
             self.connection,
             {"run_id": run_id, "as_of": night, "run": json.dumps(run)},
             [
@@ -304,7 +305,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
         create table marts.send_list (
             dispatch_id varchar, user_id varchar, campaign_id varchar, channel varchar, address varchar, variant varchar,
-            send_at timestamp, valid_until timestamp, cancel_on varchar[], merge_values varchar
+            send_at timestamp, valid_until timestamp, cancel_on varchar[], merge_values varchar, arm varchar
         );
         create table marts.merge_field_tags (dialect varchar, merge_field varchar, merge_tag varchar);
         create table intermediate.int_users__channels (user_id varchar, channel varchar, address varchar, address_key varchar);
@@ -315,7 +316,7 @@ def place(warehouse: Warehouse, tmp_path: Path) -> Iterator[Place]:
         """
     )
     fill(connection, "marts.merge_field_tags", [("mailchimp", *pair) for pair in MAILCHIMP.items()])
-    published.create_ledgers(connection, ROOT)
+    database_file.create_ledgers(connection, ROOT)
     yield Place(connection, warehouse, tmp_path / "out")
     connection.close()
 
@@ -338,7 +339,7 @@ def forget(place: Place, world: World, user: str) -> None:
         "intermediate.int_users__erased_addresses",
         [(address,) for address in addresses],
     )
-    erased = dict(erase(place.connection, None).told)
+    erased = dict(erase(place.connection, None).delivered_to)
     assert {"braze", "generic"} <= erased.keys() <= KNOWN.keys() and set(erased.values()) == {1}
     for esp in place.esps.values():
         for person in list(esp.records):

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from sendworthy.audit.missing_fields import find_missing_fields
 from sendworthy.delivery.list_writer import ListError, group_requests
 from sendworthy.delivery.verify import verify
 from sendworthy.foundation.errors import SettingsError
@@ -524,6 +525,79 @@ def test_columns_of_a_file_that_the_model_lacks_are_named(project: Project) -> N
     assert "export_braze_track.columns" in words and "'dispatch_id'" in words
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "key", "fix"),
+    [
+        (
+            "mailchimp",
+            "file_columns: [payload]",
+            "file_columns: [payload, user_id]",
+            "file_columns",
+            "[payload]",
+        ),
+        ("mailchimp", "format: jsonl", "format: csv", "envelope", "format: jsonl"),
+        (
+            "mailchimp",
+            "max_request_items: {value: 500",
+            "max_rows: {value: 500",
+            "envelope",
+            "max_request_items instead of max_rows",
+        ),
+    ],
+)
+def test_lines_and_requests_that_go_together_with_nothing_are_refused(
+    project: Project, name: str, old: str, new: str, key: str, fix: str
+) -> None:
+    path = project.root / "models" / "exports" / f"export_{name}.yml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    (problem,) = error.value.problems
+    assert problem.key.endswith(key) and fix in problem.fix
+
+
+def test_with_columns_of_a_file_the_model_needs_the_user_too(project: Project) -> None:
+    path = project.root / "models" / "exports" / "export_mailchimp.yml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count("      - name: user_id\n") == 1
+    path.write_text(text.replace("      - name: user_id\n", "      - name: member_id\n"), encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    (problem,) = error.value.problems
+    assert (
+        problem.where == "models/exports/export_mailchimp.yml" and problem.key == "export_mailchimp.columns"
+    )
+    assert "'user_id'" in problem.what and problem.fix.startswith("add user_id to the model")
+
+
+def test_misspelt_merge_fields_are_named_all_at_once(project: Project) -> None:
+    shutil.copytree(ROOT / "seeds", project.root / "seeds")
+    assert load_destinations(project.root).keys() == KNOWN.keys()
+    folder = project.root / "models" / "exports"
+    for name, old, new in (
+        ("braze", "city: home_city", "citty: home_city\n            shoe: size"),
+        ("iterable", "first_name: firstName", "firstname: firstName"),
+    ):
+        path = folder / f"export_{name}.yml"
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(SettingsError) as error:
+        load_destinations(project.root)
+    assert error.value.exit_code == 2
+    assert [(problem.key, problem.fix) for problem in error.value.problems] == [
+        ("export_braze.fields.citty", 'did you mean "city"?'),
+        ("export_braze.fields.shoe", "name one of seeds/merge_fields.csv."),
+        ("export_iterable.fields.firstname", 'did you mean "first_name"?'),
+    ]
+
+
+def test_every_destination_carries_what_its_messages_print(sample: Sample) -> None:
+    assert find_missing_fields(sample.connection, [*KNOWN.values()]) == {}
+
+
 def test_a_name_that_no_folder_has_is_refused(project: Project) -> None:
     folder = project.root / "models" / "exports"
     for suffix in ("sql", "yml"):
@@ -603,5 +677,5 @@ def test_one_model_and_one_description_make_a_destination(
     manifest = sample.export(tmp_path / "out", acme, campaigns=sample.largest(1))
     (file,) = listed_files(manifest, "acme", sample.shared)
     lines = (tmp_path / "out" / "2026-06-01" / file).read_text(encoding="utf-8").splitlines()
-    assert lines[0].split(",") == columns and len(lines) > 20
+    assert lines[0].split(",") == [*columns, "first_name"] and len(lines) > 20
     assert verify(tmp_path / "out", NIGHT, timedelta(hours=36)).failed == []

@@ -13,12 +13,12 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.delivery.deltas import tell
+from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.verify import RULES, verify
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.settings.destinations import as_form, choose_destinations, load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import MAX_AGE, NOW, Delivered, Rows, and_one, dispatch_id
 from tests.support.exported_nights import export_night
@@ -59,12 +59,12 @@ create table intermediate.int_users__channels (user_id varchar, channel varchar,
 create table audit.audit_messages (user_id varchar, channel varchar, channel_room bigint, total_room bigint);
 create table marts.campaign_decisions (
     as_of timestamp, user_id varchar, campaign_id varchar, channel varchar, decision varchar, primary_reason varchar,
-    reasons varchar[], variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp
+    reasons varchar[], variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar
 );
 create table marts.send_list (
     dispatch_id varchar, user_id varchar, campaign_id varchar, channel varchar, address varchar, variant varchar,
     send_at timestamp, valid_until timestamp, cancel_on varchar, merge_values varchar, journey_started_at timestamp,
-    address_hash varchar
+    address_hash varchar, arm varchar
 );
 create view exports.export_generic as
 select
@@ -122,7 +122,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 connection.execute(
                     """
                     insert into marts.send_list values
-                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?, ?, ?)
+                    (?, ?, ?, ?, ?, 'default', '2026-06-01 09:00:00.5', '2026-06-02 09:00:00.5', 'order_completed', ?, ?, ?, null)
                     """,
                     [
                         dispatch_id(campaign, user),
@@ -137,12 +137,12 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 )
                 row = [user, CHANNELS[campaign], *ROOM[user]]
                 connection.execute("insert into audit.audit_messages values (?, ?, ?, ?)", row)
-        warehouse.create_ledgers(connection, ROOT)
-        warehouse.write_ledgers(connection, AS_OF)
+        database_file.create_ledgers(connection, ROOT)
+        database_file.write_ledgers(connection, AS_OF)
         run = {"run_id": RUN, "as_of": "2026-06-01T00:00:00Z", "versions": {"sendworthy": "0.1.0"}}
         campaigns = [campaign_entry(campaign) for campaign in CHANNELS]
-        tell(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
-        warehouse.record_run(
+        record_changes(connection, choose_destinations(Project(ROOT), []), campaigns, AS_OF)
+        database_file.record_run(
             connection,
             {"run_id": RUN, "as_of": AS_OF, "run": json.dumps({**run, "destinations": FORMS})},
             [
@@ -150,7 +150,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
                 for item in campaigns
             ],
         )
-        warehouse.mark_audited(connection, RUN)
+        database_file.mark_audited(connection, RUN)
         export_night(
             connection,
             choose_destinations(Project(ROOT), []),
@@ -235,6 +235,33 @@ def rename_a_column(night: Delivered) -> None:
     night.vouch("basket", 3)
 
 
+def name_a_column_twice(night: Delivered) -> None:
+    path = night.folder / "generic" / "basket.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace("cancel_on", "variant", 1), encoding="utf-8")
+    night.vouch("basket", 3)
+
+
+def add_a_column(night: Delivered) -> None:
+    path = night.folder / "generic" / "basket.csv"
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{header},more", *(f"{line},1" for line in lines)]) + "\n", encoding="utf-8")
+    night.vouch("basket", 3)
+
+
+def describe(night: Delivered, destination: str, **form: object) -> None:
+    """Have the manifest describe one more destination, which has no list."""
+
+    def add(told: dict[str, Any]) -> None:
+        told["destinations"][destination] = {**told["destinations"]["generic"], **form}
+
+    night.rewrite(add)
+
+
+def name_files_by_no_run(night: Delivered) -> None:
+    describe(night, "more", is_named_by_run=True)
+    night.rewrite(update(run_id="20260601T000000Z/.."))
+
+
 def repeat_a_key(night: Delivered) -> None:
     path = night.folder / "manifest.json"
     path.write_text(
@@ -264,16 +291,16 @@ class Case:
     with_database: bool = False
 
 
-def retell(night: Delivered, change: Callable[[bytes], bytes]) -> None:
+def rewrite_changes(night: Delivered, change: Callable[[bytes], bytes]) -> None:
     """Change what braze is told of the basket, and have the manifest vouch for it."""
-    night.bytes(TOLD, change)
-    content = (night.folder / TOLD).read_bytes()
+    night.bytes(CHANGES, change)
+    content = (night.folder / CHANGES).read_bytes()
     rows = len(content.splitlines()) - 1
     told = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest(), "rows": rows}
     night.entry("basket", lambda entry: entry["changes"]["braze"]["files"][0].update(told))
 
 
-TOLD = "braze/changes/basket.csv"
+CHANGES = "braze/changes/basket.csv"
 FILE, BOTH = "generic/basket.csv", ("generic/basket.csv", "braze/basket.csv")
 CASES = (
     # the files
@@ -336,6 +363,15 @@ CASES = (
         ("manifest",),
         "manifest.json",
     ),
+    Case("a destination that is a path", lambda n: describe(n, "../generic"), ("manifest",), "manifest.json"),
+    Case("lines that come from no column", lambda n: describe(n, "more", format="jsonl"), ("manifest",), "manifest.json"),
+    Case("a run that no file can be named after", name_files_by_no_run, ("manifest",), "manifest.json"),
+    Case(
+        "people left out where everybody is due",
+        lambda n: n.entry("basket", lambda e: e["files"][0].update(left_out=1)),
+        ("manifest",),
+        "manifest.json",
+    ),
     Case("no date", lambda n: n.rewrite(update(as_of="2026-02-31T00:00:00Z")), ("manifest",), "manifest.json"),
     Case("a hash swapped", swap_hashes, ("files",), FILE),
     Case("a campaign released by hand", lambda n: n.entry("stuck", update(status="released", rows=4)), ("counts",), "stuck"),
@@ -346,13 +382,13 @@ CASES = (
     Case("the gate saw fewer", lambda n: n.entry("hello", lambda e: e["gate"].update(messages=1)), ("counts",), "hello"),
     Case("more rows than the file has", lambda n: n.vouch("hello", 3), ("rows",), "generic/hello.csv"),
     # what the destinations are told
-    Case("a byte of the changes changed", lambda n: n.bytes(TOLD, lambda b: b.replace(b"Quux", b"Quuz")), ("files",), TOLD),
+    Case("a byte of the changes changed", lambda n: n.bytes(CHANGES, lambda b: b.replace(b"Quux", b"Quuz")), ("files",), CHANGES),
     Case("an unnamed file of changes", lambda n: (n.folder / "braze/changes/x.csv").touch(), ("unnamed",), "braze/changes/x.csv"),
-    Case("changes removed", lambda n: (n.folder / TOLD).unlink(), ("files",), TOLD),
-    Case("changes of somebody who is on no list", lambda n: retell(n, lambda b: b.replace(b"cyd,basket,", b"fay,basket,0")), ("changes",), TOLD),
-    Case("changes of another campaign", lambda n: retell(n, lambda b: b.replace(b"cyd,basket", b"cyd,hello")), ("changes",), TOLD),
-    Case("a message told twice", lambda n: retell(n, lambda b: b + b.splitlines(True)[-1]), ("changes",), TOLD),
-    Case("a column of the changes renamed", lambda n: retell(n, lambda b: b.replace(b"last_name", b"name", 1)), ("changes",), TOLD),
+    Case("changes removed", lambda n: (n.folder / CHANGES).unlink(), ("files",), CHANGES),
+    Case("changes of somebody who is on no list", lambda n: rewrite_changes(n, lambda b: b.replace(b"cyd,basket,", b"fay,basket,0")), ("changes",), CHANGES),
+    Case("changes of another campaign", lambda n: rewrite_changes(n, lambda b: b.replace(b"cyd,basket", b"cyd,hello")), ("changes",), CHANGES),
+    Case("a message told twice", lambda n: rewrite_changes(n, lambda b: b + b.splitlines(True)[-1]), ("changes",), CHANGES),
+    Case("a column of the changes renamed", lambda n: rewrite_changes(n, lambda b: b.replace(b"last_name", b"name", 1)), ("changes",), CHANGES),
     Case("changes that nobody counted", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(removed=1)), ("changes",), "basket for braze"),
     Case("changes held back, and there", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(held_back="x")), ("changes",), "basket for braze"),
     Case("a message that is not told", lambda n: n.entry("basket", lambda e: e["changes"]["braze"].update(unchanged=1)), ("changes",), "basket for braze"),
@@ -371,6 +407,7 @@ CASES = (
     Case("a night of the future", at(AS_OF - timedelta(hours=26)), ("age",), "manifest.json"),
     # the rows, with a manifest that vouches for them
     Case("torn, and vouched for", tear, ("rows",), FILE),
+    Case("a column twice, and vouched for", name_a_column_twice, ("rows",), FILE),
     Case("a column renamed", rename_a_column, ("rows",), FILE),
     Case("rows of another campaign", lambda n: n.forge("basket", every(campaign_id="hello")), ("campaigns",), FILE),
     Case("a repeated message", lambda n: n.forge("hello", lambda rows: [*rows, rows[0]]), ("dispatch_ids",), "generic/hello.csv"),
@@ -392,6 +429,14 @@ CASES = (
     Case("a message taken out", lambda n: n.forge("basket", lambda rows: rows[1:]), ("run", "lists", "ledger"), "basket", True),
     Case("a dispatch lost", lambda n: n.sql("delete from ledger.dispatches where user_id = 'cyd'"), ("ledger",), "basket for generic", True),
     Case("a suppressed person slipped in", lambda n: n.forge("basket", and_one("basket", "gus")), ("run", "lists", "ledger", "suppression", "caps"), FILE, True),
+    Case("columns of another version", add_a_column, ("lists", "changes"), FILE, True),
+    Case(
+        "a destination that the run did not have so",
+        lambda n: n.rewrite(lambda m: m["destinations"]["braze"]["says"].pop("valid_until")),
+        ("run",),
+        "manifest.json",
+        True,
+    ),
     Case("suppressed", lambda n: n.sql("update intermediate.int_users__channels set is_suppressed = true where user_id = 'dan' and channel = 'sms'"), ("suppression",), "generic/offer.csv", True),
     Case("somebody erased", lambda n: n.sql("delete from marts.customers where user_id = 'cyd'"), ("suppression",), FILE, True),
     Case("one message over a cap", lambda n: n.forge("basket", and_one("basket", "dan")), ("run", "lists", "ledger", "caps"), "basket for generic", True),
@@ -429,6 +474,14 @@ def test_a_good_night_passes_with_the_database_and_without(good: Delivered) -> N
     assert len(alone.checks) == len(held_against.checks) == len(RULES) + 1
 
 
+def test_a_night_that_is_too_old_names_the_option_that_allows_it(good: Delivered, tmp_path: Path) -> None:
+    night = good.copy(tmp_path)
+    night.now = AS_OF + timedelta(hours=5000)
+    (age,) = [check for check in night.verify().failed if check.name == "age"]
+    assert age.findings[0].what.endswith("is 5,000 hours old, and 36 are allowed (--max-age-hours)")
+    assert age.fix.endswith("as with the sample, allow more hours: --max-age-hours.")
+
+
 def test_what_stands_on_the_run_is_not_checked_against_another_one(good: Delivered, tmp_path: Path) -> None:
     night = good.copy(tmp_path)
     night.sql("update ops.audited set run_id = '20260602T000000Z-0'")
@@ -436,6 +489,36 @@ def test_what_stands_on_the_run_is_not_checked_against_another_one(good: Deliver
     assert [name for name, state in states.items() if state == "not checked"] == [
         *("lists", "ledger", "suppression", "caps")
     ]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "words"),
+    [
+        (name_a_column_twice, "rows", "its first line names a column twice"),
+        (add_a_column, "lists", "its columns are not those of the published list"),
+    ],
+)
+def test_what_is_wrong_with_the_columns_of_a_list_is_said(
+    good: Delivered, tmp_path: Path, spoil: Callable[[Delivered], None], check: str, words: str
+) -> None:
+    night = good.copy(tmp_path)
+    spoil(night)
+    (failed,) = [found for found in night.verify(with_database=True).failed if found.name == check]
+    assert [words in finding.what for finding in failed.findings if finding.where == FILE] == [True]
+
+
+def test_whom_a_list_is_for_is_not_checked_where_a_destination_does_not_say_it(
+    good: Delivered, tmp_path: Path
+) -> None:
+    night = good.copy(tmp_path)
+    night.rewrite(lambda told: told["destinations"]["braze"]["says"].pop("user"))
+    # a run of a version that did not record the destinations: nothing contradicts the manifest
+    night.sql("update ops.runs set run = json_merge_patch(run, '{\"destinations\": null}')")
+    unchecked = {
+        c.name: c.why_not for c in night.verify(with_database=True).checks if c.state == "not checked"
+    }
+    assert unchecked.keys() == {"suppression", "caps"}
+    assert set(unchecked.values()) == {"the destination braze does not say who the user is"}
 
 
 def test_the_newest_night_is_taken_and_a_half_written_one_is_none(good: Delivered, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tokenize
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -117,6 +118,18 @@ def test_no_page_uses_a_word_that_the_field_does_not(page: Path) -> None:
         page.read_text(encoding="utf-8"),
     )
     assert not words
+
+
+def test_no_name_in_the_package_is_such_a_word() -> None:
+    found = []
+    for path in sorted((ROOT / "scripts" / "sendworthy").rglob("*.py")):
+        with tokenize.open(path) as file:
+            found += [
+                f"{path.relative_to(ROOT)}:{token.start[0]}: {token.string}"
+                for token in tokenize.generate_tokens(file.readline)
+                if token.type == tokenize.NAME and re.search(r"(?:^|_)(?:told|aside)(?:_|$)", token.string)
+            ]
+    assert not found
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)

@@ -15,8 +15,8 @@ from sendworthy.delivery.staging_folder import (
     cancellations_in,
     only_writer,
     promote,
+    staged_folder,
     unfinished,
-    writing_aside,
 )
 from sendworthy.delivery.verify import verify
 from sendworthy.foundation.errors import BuildError, SettingsError
@@ -144,7 +144,7 @@ def test_tonight_s_folder_that_is_a_link_ends_the_night_before_anything_counts(t
         with (
             pytest.raises(BuildError) as caught,
             machine_failures({}, lambda: None),
-            writing_aside(out_dir, NIGHT),
+            staged_folder(out_dir, NIGHT),
         ):
             pass
         assert str(out_dir / NIGHT) in caught.value.what and "it is a link" in caught.value.what
@@ -152,11 +152,11 @@ def test_tonight_s_folder_that_is_a_link_ends_the_night_before_anything_counts(t
         assert [path.name for path in out_dir.iterdir()] == [NIGHT]
     assert (target / "generic" / "old.csv").read_text(encoding="utf-8") == "old"
     # made a link while the night was at work
-    aside = out_dir / f".{NIGHT}.writing"
-    aside.mkdir()
+    staged = out_dir / f".{NIGHT}.writing"
+    staged.mkdir()
     with pytest.raises(UnsafeFile):
-        promote(aside)
-    assert aside.is_dir() and contents(target)
+        promote(staged)
+    assert staged.is_dir() and contents(target)
 
 
 @pytest.mark.parametrize("state", ["writing", "retired"])
@@ -167,9 +167,9 @@ def test_what_an_older_version_left_as_a_link_goes_and_its_target_stays(tmp_path
     out_dir.mkdir()
     (out_dir / f".{NIGHT}.{state}").symlink_to(target)
     assert unfinished(out_dir, "r") is None
-    with writing_aside(out_dir, NIGHT) as aside:
-        (aside / MANIFEST).write_text("{}", encoding="utf-8")
-    promote(aside)
+    with staged_folder(out_dir, NIGHT) as staged:
+        (staged / MANIFEST).write_text("{}", encoding="utf-8")
+    promote(staged)
     assert [path.name for path in out_dir.iterdir()] == [NIGHT] and (target / MANIFEST).exists()
 
 

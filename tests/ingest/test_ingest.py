@@ -672,6 +672,35 @@ def test_bad_usage_ends_with_2_and_says_what_to_do(raw: Path, tmp_path: Path) ->
     assert all(name in sendworthy("ingest", "--help").stdout for name in SOURCES)
 
 
+def test_a_csv_whose_header_is_no_text_is_not_read(project: Project, raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_bytes("id,type,é\n1,hard,x\n".encode("latin-1"))
+    with pytest.raises(SendworthyError, match="line 1: the header is no CSV in UTF-8"):
+        run(project, "listmonk", tmp_path / "r.csv", raw)
+    assert state(raw) == {}
+
+
+def test_avro_is_taken_only_from_whom_it_comes(project: Project, raw: Path, tmp_path: Path) -> None:
+    (tmp_path / "r.avro").write_bytes(b"Obj\x01 and more")
+    with pytest.raises(SendworthyError, match="it is Avro, which sendgrid does not write"):
+        run(project, "sendgrid", tmp_path / "r.avro", raw)
+    assert state(raw) == {}
+
+
+def test_a_folder_without_reports_is_a_mistake(project: Project, raw: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    # the mark of a tool
+    (folder / "_SUCCESS").touch()
+    with pytest.raises(SettingsError, match="there is no file in the folder"):
+        run(project, "sendgrid", folder, raw)
+
+
+def test_where_reports_should_land_has_to_be_a_folder(project: Project, raw: Path) -> None:
+    (raw / "message_events").write_text("", encoding="utf-8")
+    with pytest.raises(SettingsError, match="is no folder"):
+        run(project, "sendgrid", REPORTS / "sendgrid.json", raw)
+
+
 def test_a_table_in_a_single_file_is_left_alone(project: Project, raw: Path) -> None:
     (raw / "message_events.csv").write_text("message_event_id\n", encoding="utf-8")
     with pytest.raises(SettingsError) as failure:

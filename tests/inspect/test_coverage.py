@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -90,9 +91,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table settings.campaigns (campaign_id varchar, name varchar);
             create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
             create table intermediate.int_campaigns__variants (
-                campaign_id varchar, variant varchar, variant_rank integer, printed_fields varchar[], required_fields varchar[]
+                campaign_id varchar, variant varchar, variant_rank integer, printed_fields varchar[], required_fields varchar[],
+                arm varchar
             );
-            create table intermediate.int_campaigns__gates (campaign_id varchar, user_id varchar);
+            create table intermediate.int_campaigns__gates (campaign_id varchar, user_id varchar, arm varchar);
             create table intermediate.int_customers__merge_fields (
                 user_id varchar, first_name varchar, blank_fields varchar[], placeholder_fields varchar[], blank_pattern varchar
             );
@@ -107,13 +109,13 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             connection.execute("insert into settings.campaigns values (?, 'A name')", [campaign_id])
             for rank, (variant, required) in enumerate(variants.items(), start=1):
                 connection.execute(
-                    "insert into intermediate.int_campaigns__variants values (?, ?, ?, ?, ?)",
+                    "insert into intermediate.int_campaigns__variants values (?, ?, ?, ?, ?, null)",
                     [campaign_id, variant, rank, list(required), list(required)],
                 )
         connection.execute(
             """
             insert into intermediate.int_campaigns__gates
-            select campaign_id, user_id
+            select campaign_id, user_id, null
             from settings.campaigns, intermediate.int_customers__merge_fields
             where campaign_id <> 'plain';
             create table marts.personalization_completeness as
@@ -176,6 +178,7 @@ def test_the_command_shows_counts_and_nobody(published: Path) -> None:
                         "unsafe_users": 0,
                         "placeholder_users": 1,
                         "blank_share": 0.5,
+                        "arm": None,
                     }
                 ],
                 "lifts": [{"fields": ["country"], "users": 3, "users_without_variant": 3}],
@@ -204,3 +207,36 @@ def test_a_file_of_another_version_is_refused_in_words(published: Path, tmp_path
         connection.execute("alter table marts.personalization_completeness drop column placeholder_users")
     with pytest.raises(SettingsError, match="another version"):
         coverage(older)
+
+
+def test_each_arm_is_looked_at_with_its_own_people_and_variants(published: Path, tmp_path: Path) -> None:
+    database = tmp_path / "arms.duckdb"
+    shutil.copy(published, database)
+    # of greeting, half of the people are in an arm whose only variant requires what they may lack
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            """
+            update intermediate.int_campaigns__gates
+            set arm = case when user_id in (select min(user_id) from intermediate.int_campaigns__gates) then 'strict' else 'plain' end
+            where campaign_id = 'greeting';
+            update intermediate.int_campaigns__variants set arm = 'plain' where campaign_id = 'greeting';
+            insert into intermediate.int_campaigns__variants values ('greeting', 'strict', 9, ['city'], ['city', 'first_name'], 'strict');
+            """
+        )
+        ((alone,),) = connection.execute(
+            "select user_id from intermediate.int_campaigns__gates where arm = 'strict'"
+        ).fetchall()
+    ((greeting,)) = coverage(database, "greeting")[1]
+    people = {user: frozenset(blank) for user, (blank, _) in PEOPLE.items()}
+    plain = naive_lifts(
+        [frozenset(required) for required in VARIANTS["greeting"].values()],
+        [blank for user, blank in people.items() if user != alone],
+    )
+    strict = naive_lifts([frozenset({"city", "first_name"})], [people[alone]])
+    expected = {
+        fields: tuple(map(sum, zip(plain.get(fields, (0, 0)), strict.get(fields, (0, 0)), strict=True)))
+        for fields in {*plain, *strict}
+    }
+    assert counts(greeting.lifts) == expected
+    assert greeting.users == len(PEOPLE)
+    assert {item.arm for item in greeting.fields} == {"plain"}

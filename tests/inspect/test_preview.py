@@ -128,7 +128,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table marts.customers (user_id text, segments text[]);
             create table marts.campaign_decisions (
                 user_id text, campaign_id text, channel text, decision text, reasons text[], variant text,
-                trigger_at timestamp, lost_to text[], send_at timestamp
+                trigger_at timestamp, lost_to text[], send_at timestamp, arm text
             );
             create table marts.personalization_completeness (
                 campaign_id text, variant text, merge_field text, users bigint, blank_users bigint
@@ -143,7 +143,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 [campaign_id],
             )
         connection.executemany(
-            "insert into marts.campaign_decisions values (?, ?, 'email', ?, ?, ?, null, [], timestamp '2026-06-01 07:00')",
+            "insert into marts.campaign_decisions values (?, ?, 'email', ?, ?, ?, null, [], timestamp '2026-06-01 07:00', null)",
             [
                 ("u1", MAIL, "send", [], "personalized"),
                 ("nameless", MAIL, "suppress", ["cooldown"], "named"),
@@ -267,6 +267,56 @@ def test_a_user_gets_the_first_variant_that_can_be_filled(project: Project, publ
     assert [piece.kind for piece in rendering.parts["subject"]] == ["hole", "", "stand_in"]
     assert [fault.what for fault in rendering.faults] == ["a blank first_name would be printed"] * 2
     assert "it requires first_name, which is blank" in variant(nameless, "personalized").words
+
+
+def test_a_user_is_shown_what_their_own_arm_gets(project: Project, published: Path, tmp_path: Path) -> None:
+    """Of the other arm nothing; where no night has put them into an arm, what each would be."""
+    root = shutil.copytree(project.root, tmp_path / "project")
+    folder = root / CAMPAIGNS_DIR / MAIL
+    for arm in ("plain", "urgent"):
+        for name, text in TEMPLATES[MAIL].items():
+            own = text.replace("---\n", f"---\narm: {arm}\n", 1)
+            (folder / f"{arm}_{name}.liquid").write_text(own, encoding="utf-8")
+    for name in TEMPLATES[MAIL]:
+        (folder / f"{name}.liquid").unlink()
+    settings = (folder / "campaign.yml").read_text(encoding="utf-8")
+    arms = "experiment: {arms: {urgent: 50, plain: 50}}\n"
+    (folder / "campaign.yml").write_text(settings + arms, encoding="utf-8")
+    database = tmp_path / "night.duckdb"
+    shutil.copy(published, database)
+
+    def states(user: str, of_night: str | None) -> tuple[dict[str, str], str | None]:
+        with duckdb.connect(str(database)) as connection:
+            connection.execute("update marts.campaign_decisions set arm = ?", [of_night])
+        shown = preview(Project(root), MAIL, user, database)
+        page = as_html(shown)
+        assert "This user gets no variant" not in page
+        return {one.name: one.state for one in shown.variants}, shown.gets
+
+    assert states("u1", "plain") == (
+        {
+            **{"urgent_personalized": "other_arm", "urgent_default": "other_arm"},
+            **{"plain_personalized": "gets", "plain_default": "later"},
+        },
+        "plain_personalized",
+    )
+    # one that the campaign does not have any more says nothing
+    for unknown in (None, "gone"):
+        assert states("u1", unknown) == (
+            {
+                **{"urgent_personalized": "may_get", "urgent_default": "later"},
+                **{"plain_personalized": "may_get", "plain_default": "later"},
+            },
+            None,
+        )
+    made_up = preview(Project(root), MAIL, None, None)
+    assert [one.words.partition(".")[0] for one in made_up.variants] == [
+        "Tried first in the arm urgent",
+        "Tried after urgent_personalized",
+        "Tried first in the arm plain",
+        "Tried after plain_personalized",
+    ]
+    assert verdicts(made_up)["variants"][0]["arm"] == "urgent"
 
 
 def test_the_decision_and_what_the_night_did_not_know_are_shown(project: Project, published: Path) -> None:

@@ -13,16 +13,22 @@ from sendworthy.inspect.report import REASONS, report
 
 from tests.support.projects import ROOT, sendworthy
 
-# campaign, variant, arm, users, waiting, rate, lift, low, high, verdict, reason
+# campaign, variant, arm, users, waiting, rate, lift, low, high, verdict, reason, compared with
 ROWS = [
-    ("a__b__email", "named", "send", 10, 1, 0.5, 0.1, -0.5, 0.6, "keep_going", "too_few_users"),
-    ("a__b__email", "named", "control", 5, 0, 0.4, None, None, None, None, None),
-    ("a__b__email", "all", "send", 1000, 2, 0.15, 0.05, 0.01, 0.09, "ship", "better_than_control"),
-    ("a__b__email", "all", "control", 100, 3, 0.1, None, None, None, None, None),
-    ("all_held", "all", "control", 7, 0, 0.0, None, None, None, None, None),
-    ("open", "all", "send", 0, 4, None, None, None, None, None, None),
-    ("wrong", "all", "send", 900, 0, 0.1, -0.05, -0.09, -0.01, "stop", "split_is_wrong"),
-    ("wrong", "all", "control", 9, 0, 0.15, None, None, None, None, None),
+    ("a__b__email", "named", "send", 10, 1, 0.5, 0.1, -0.5, 0.6, "keep_going", "too_few_users", "control"),
+    ("a__b__email", "named", "control", 5, 0, 0.4, None, None, None, None, None, None),
+    ("a__b__email", "all", "send", 1000, 2, 0.15, 0.05, 0.01, 0.09, "ship", "better_than_control", "control"),
+    ("a__b__email", "all", "control", 100, 3, 0.1, None, None, None, None, None, None),
+    ("all_held", "all", "control", 7, 0, 0.0, None, None, None, None, None, None),
+    ("open", "all", "send", 0, 4, None, None, None, None, None, None, "control"),
+    ("wrong", "all", "send", 900, 0, 0.1, -0.05, -0.09, -0.01, "stop", "split_is_wrong", "control"),
+    ("wrong", "all", "control", 9, 0, 0.15, None, None, None, None, None, None),
+    ("with_arms", "all", "send", 500, 0, 0.2, None, None, None, None, None, None),
+    ("with_arms", "all", "plain", 100, 1, 0.2, None, None, None, None, None, None),
+    ("with_arms", "all", "urgent", 400, 2, 0.3, 0.1, 0.05, 0.15, "ship", "better_than_first_arm", "plain"),
+    ("with_arms", "urgent_default", "send", 400, 0, 0.3, None, None, None, None, None, None),
+    ("wrong", "all", "late", 90, 0, 0.1, -0.1, -0.2, -0.05, "stop", "worse_than_control", "control:late"),
+    ("wrong", "all", "control:late", 10, 4, 0.2, None, None, None, None, None, None),
 ]
 
 
@@ -38,15 +44,19 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
             create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
             create table settings.campaigns as
             select campaign_id, 'A name' as name, 'order_completed' as success_event, 7 as success_window_days
-            from (values ('a__b__email'), ('all_held'), ('none_yet'), ('open'), ('wrong')) as campaigns(campaign_id);
+            from (values ('a__b__email'), ('all_held'), ('none_yet'), ('open'), ('with_arms'), ('wrong')) as campaigns(campaign_id);
             create table marts.campaign_results (
                 campaign_id varchar, variant varchar, arm varchar, users bigint, waiting_users bigint, rate double,
-                lift double, lift_anytime_low double, lift_anytime_high double, verdict varchar, verdict_reason varchar
+                lift double, lift_anytime_low double, lift_anytime_high double, verdict varchar, verdict_reason varchar,
+                compared_with varchar
             );
+            -- not in the order of the alphabet
+            create table intermediate.int_campaigns__arms as
+            from (values ('with_arms', 'urgent', 1), ('with_arms', 'plain', 2), ('wrong', 'late', 1)) as arms(campaign_id, arm, arm_number);
             """
         )
         connection.executemany(
-            "insert into marts.campaign_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ROWS
+            "insert into marts.campaign_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ROWS
         )
     return database
 
@@ -54,8 +64,14 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_campaign_that_has_results_says_them(published: Path) -> None:
     as_of, campaigns = report(published)
     assert str(as_of) == "2026-06-01 00:00:00"
-    assert [campaign.campaign_id for campaign in campaigns] == ["a__b__email", "all_held", "open", "wrong"]
-    both, held, still_open, wrong = campaigns
+    assert [campaign.campaign_id for campaign in campaigns] == [
+        "a__b__email",
+        "all_held",
+        "open",
+        "with_arms",
+        "wrong",
+    ]
+    both, held, still_open, _, wrong = campaigns
     assert [item.variant for item in both.results] == ["all", "named"]
     whole = both.results[0]
     assert (whole.users, whole.control_users, whole.waiting_users) == (1000, 100, 5)
@@ -70,6 +86,30 @@ def test_each_campaign_that_has_results_says_them(published: Path) -> None:
     assert wrong.results[0].reason == "split_is_wrong"
     named = report(published, "none_yet")[1]
     assert [(campaign.campaign_id, campaign.results) for campaign in named] == [("none_yet", [])]
+
+
+def test_an_arm_stands_beside_what_it_is_compared_with(published: Path) -> None:
+    ((with_arms,), (wrong,)) = (report(published, name)[1] for name in ("with_arms", "wrong"))
+    # behind the whole campaign, in the order of the setting, and before the variants
+    assert [(item.variant, item.arm) for item in with_arms.results] == [
+        ("all", None),
+        ("all", "urgent"),
+        ("all", "plain"),
+        ("urgent_default", None),
+    ]
+    urgent, plain = with_arms.results[1:3]
+    assert (urgent.users, urgent.control_users, urgent.rate, urgent.control_rate) == (400, 100, 0.3, 0.2)
+    assert (urgent.compared_with, urgent.reason, urgent.waiting_users) == (
+        "plain",
+        "better_than_first_arm",
+        3,
+    )
+    assert (plain.control_users, plain.compared_with, plain.verdict) == (0, None, None)
+    late = wrong.results[1]
+    assert (late.arm, late.control_users, late.waiting_users) == ("late", 10, 4)
+    shown = sendworthy("report", "with_arms", "--db", published).stdout
+    assert "arm urgent" in shown and "better than the first arm, whichever night you look:" in shown
+    assert "    with_arms: arm urgent" in shown.splitlines()
 
 
 def test_every_reason_has_words() -> None:

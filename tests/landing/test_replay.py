@@ -10,17 +10,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from sendworthy.audit.gate import FailedExpectation
 from sendworthy.audit.overrides import Acceptance, hold_back
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.landing.replay import Replay, find_replay, read_cancelled_until
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, SECOND, Place, copy_project, sendworthy
 
 NIGHT = datetime(2026, 6, 1)
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 
 # -- what is recorded, and what becomes of it
 
@@ -28,15 +30,17 @@ HOUR = timedelta(hours=1)
 def record(
     path: Path, as_of: datetime, started_at: datetime, details: dict[str, Any] | None = None, **run: Any
 ) -> None:
-    with warehouse.connect(path) as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(path) as connection:
+        database_file.create_ledgers(connection, ROOT)
         at = {"started_at": started_at, "finished_at": started_at}
         told = {"run_id": f"{as_of}-{started_at}", "as_of": as_of, **at, "run": json.dumps(run)}
-        warehouse.record_run(connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}])
+        database_file.record_run(
+            connection, told, [{"campaign_id": "a", "details": json.dumps(details or {})}]
+        )
 
 
 def read_first(path: Path, file: str, at: datetime) -> None:
-    with warehouse.connect(path) as connection:
+    with database_file.connect(path) as connection:
         connection.execute(
             "insert into ledger.files_read (table_name, file, first_read_at) values ('events', ?, ?)",
             [file, at],
@@ -73,8 +77,8 @@ def test_a_night_that_knew_of_no_cancellation_sees_none() -> None:
 
 
 def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(tmp_path: Path) -> None:
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
+        database_file.create_ledgers(connection, ROOT)
         assert read_cancelled_until(connection) is None
         for at in (NIGHT + 5 * HOUR, NIGHT + 6 * HOUR, NIGHT + 4 * HOUR):
             connection.execute("insert into ledger.cancellations (cancelled_at) values (?)", [at])
@@ -84,27 +88,27 @@ def test_the_newest_cancellation_and_the_first_reading_of_a_file_are_remembered(
         )
         for number, file in enumerate(("a.csv", "b.csv")):
             connection.execute("insert into ops.source_counts values ('events', ?)", [file])
-            warehouse.write_files_read(connection, NIGHT + number * HOUR)
+            database_file.write_files_read(connection, NIGHT + number * HOUR)
         read = connection.execute("select file, first_read_at from ledger.files_read order by all").fetchall()
         assert read == [("a.csv", NIGHT), ("b.csv", NIGHT + HOUR)]
 
 
 def test_how_a_file_was_when_it_was_read_last_is_remembered_until_it_is_read_again(tmp_path: Path) -> None:
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
+        database_file.create_ledgers(connection, ROOT)
         connection.execute("create schema landing; create schema if not exists ops")
         found = "landing.landing_files (table_name text, file text, file_bytes bigint, written_at_us bigint)"
         connection.execute(f"create table {found}")
         connection.execute("create table ops.source_counts (table_name text, file text)")
         connection.execute("insert into ops.source_counts values ('events', 'a.csv'), ('users', 'a.csv')")
         told = []
-        # a file whose rows come from the history is not looked at
+        # where nobody can say how large it was, it stays as it was known
         for number, size in enumerate((10, None, 12)):
             connection.execute("delete from landing.landing_files")
             connection.execute(
                 "insert into landing.landing_files values ('events', 'a.csv', ?, ?)", [size] * 2
             )
-            warehouse.write_files_read(connection, NIGHT + number * HOUR)
+            database_file.write_files_read(connection, NIGHT + number * HOUR)
             told += connection.execute(
                 "select first_read_at, file_bytes, written_at_us from ledger.files_read where table_name = 'events'"
             ).fetchall()
@@ -131,7 +135,7 @@ def test_what_a_replay_of_an_older_version_accepted_does_not_count(tmp_path: Pat
             **{"campaign_id": "a", "status": "released", "rows": 1},
             "gate": {"passed": True, "failed": []},
         }
-        with warehouse.connect(path) as connection:
+        with database_file.connect(path) as connection:
             hold_back(connection, [campaign], {"a": [found]}, None, NIGHT, NIGHT)
         return str(campaign["status"])
 
@@ -312,3 +316,45 @@ def test_a_night_after_an_acceptance_is_that_night(story: Story, tmp_path: Path)
         assert place.lists(FIRST) == before and not any(campaign in name for name in before)
     finally:
         tickets.write_text(whole, encoding="utf-8")
+
+
+def test_a_replay_is_of_a_recorded_night_that_is_not_the_newest(tmp_path: Path) -> None:
+    database = tmp_path / "published.duckdb"
+    first, second, third = NIGHT, NIGHT + DAY, NIGHT + 2 * DAY
+    assert find_replay(database, first) is None
+    with duckdb.connect(str(database)) as connection:
+        database_file.create_ledgers(connection, ROOT)
+        for number, (as_of, run) in enumerate(
+            (
+                (first, {"landed_until": {"events": "2026-05-30"}}),
+                (first, {"landed_until": {"events": "2026-05-31"}}),
+                (second, {"landed_until": {"events": "2026-06-01"}}),
+                # a replay has read no more, by a later clock
+                (first, {"landed_until": {"events": "2026-05-31"}, "is_replay": True}),
+                (third, {}),
+            )
+        ):
+            at = NIGHT + (10 + number) * DAY
+            run_of = {
+                "run_id": f"run-{number}",
+                "as_of": as_of,
+                "started_at": at,
+                "finished_at": at,
+                "run": json.dumps(run),
+            }
+            database_file.record_run(connection, run_of, [{"campaign_id": "a"}, {"campaign_id": "b"}])
+    found = find_replay(database, first)
+    assert found is not None and found.started_at == NIGHT + 11 * DAY
+    assert found.landed_until == {"events": "2026-05-31"}
+    assert find_replay(database, second) is not None
+    # the newest; one that nobody has recorded; a night without a name
+    assert find_replay(database, third) is None
+    assert find_replay(database, first - DAY) is None
+    assert find_replay(database, None) is None
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "insert into ops.runs (run_id, as_of, started_at, finished_at) values ('x', ?, ?, ?)",
+            [third + DAY] * 3,
+        )
+    # a run of an older version has not said what it had read
+    assert find_replay(database, third) is None

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.warehouse.database import create_ledgers
+from sendworthy.warehouse.database_file import create_ledgers
 
 from tests.oracle import write_world
 

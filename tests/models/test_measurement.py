@@ -87,13 +87,18 @@ class World:
         row |= {"campaign_id": campaign_id, "kind": "discount", "channel": "email", "cooldown_days": 7}
         row |= {"min_age_hours": None, "max_age_hours": None, "impact": 5, "confidence": 5, "ease": 5}
         row |= {"priority": 125, "holdout_percent": 10, "pilot_percent": 100, "send_hour_local": 9}
-        row |= {"is_transactional": "false", "evaluation": "holdout"}
+        row |= {"is_transactional": "false", "evaluation": "holdout", "arms": None}
         row |= {"success_event": success_event, "success_window_days": window_days}
         self.campaigns.append(row | settings)
 
     def decide(self, night: datetime, campaign_id: str, user_id: str, decision: str, **more: object) -> None:
         row: Row = {"as_of": night, "user_id": user_id, "campaign_id": campaign_id, "decision": decision}
-        row |= {"primary_reason": None, "variant": "default", "send_at": night + timedelta(hours=9)}
+        row |= {
+            "primary_reason": None,
+            "variant": "default",
+            "send_at": night + timedelta(hours=9),
+            "arm": None,
+        }
         self.decisions.append(row | more)
 
 
@@ -130,9 +135,16 @@ def _random_nights(world: World, rng: random.Random) -> None:
     world.campaign("orders", "order_completed", 7, holdout_percent=12.5)
     world.campaign("clicks", "message_clicked:clicks", 3, holdout_percent=0, evaluation="variants")
     world.campaign("owed", "order_completed", 5, is_transactional="true", evaluation="none")
+    world.campaign("split", "order_completed", 7, holdout_percent=30, arms="plain:60;urgent:40")
+    world.campaign("tried", "order_completed", 7, evaluation="arms", arms="late:20;plain:50;urgent:30")
+    # far from the promised halves
+    world.campaign("lopsided", "order_completed", 7, evaluation="arms", arms="plain:50;urgent:50")
+    for number in range(110):
+        arm = "plain" if number < 90 else "urgent"
+        world.decide(AS_OF - 20 * DAY, "lopsided", f"w{number}", "send", arm=arm)
     users = [f"r{number}" for number in range(120)]
     nights = [AS_OF - number * DAY for number in range(0, 24, 2)]
-    for campaign_id in ("orders", "clicks", "owed", "gone"):
+    for campaign_id in ("orders", "clicks", "owed", "split", "tried", "gone"):
         for night in nights:
             for user_id in rng.sample(users, 25):
                 decision = rng.choice(["send", "control", "suppress", "suppress"])
@@ -140,6 +152,8 @@ def _random_nights(world: World, rng: random.Random) -> None:
                 variant = rng.choice(["default", "personalized", "all", None])
                 send_at = rng.choice([None, night + timedelta(hours=rng.randrange(24))])
                 more = {"primary_reason": reason, "variant": variant, "send_at": send_at}
+                # also one that the settings have no more, and nights before there were arms
+                more["arm"] = rng.choice(["plain", "urgent", "late", "gone", None])
                 world.decide(night, campaign_id, user_id, decision, **more)
     for _ in range(200):
         at = (
@@ -225,11 +239,11 @@ def _write_ledger(world: World, database: Path) -> None:
         connection.execute(
             "create table ledger.decisions (as_of timestamp, user_id varchar, campaign_id varchar, "
             "channel varchar, decision varchar, primary_reason varchar, reasons varchar[], variant varchar, "
-            "trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp)"
+            "trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar)"
         )
-        names = ["as_of", "user_id", "campaign_id", "decision", "primary_reason", "variant", "send_at"]
+        names = ["as_of", "user_id", "campaign_id", "decision", "primary_reason", "variant", "send_at", "arm"]
         connection.executemany(
-            f"insert into ledger.decisions ({', '.join(names)}) values (?, ?, ?, ?, ?, ?, ?)",
+            f"insert into ledger.decisions ({', '.join(names)}) values (?, ?, ?, ?, ?, ?, ?, ?)",
             [[row[name] for name in names] for row in world.decisions],
         )
 
@@ -374,6 +388,28 @@ def test_those_who_lost_their_place_keep_the_arms_comparable(night: Night) -> No
     assert newcombe(len(listed & buyers), len(listed), control["converted"], control["users"])[1] < 0
 
 
+def _shares(setting: Row) -> dict[str, int]:
+    """The arms of a campaign with their shares, in its order."""
+    return {
+        arm: int(share)
+        for arm, _, share in (one.partition(":") for one in (setting["arms"] or "").split(";"))
+        if arm
+    }
+
+
+def _compared_with(setting: Row, arm: str) -> str | None:
+    """What docs/measurement.md compares a row with."""
+    if arm == "send":
+        return "control"
+    shares = _shares(setting)
+    if arm not in shares:
+        return None
+    if setting["evaluation"] != "arms":
+        return f"control:{arm}"
+    first = next(iter(shares))
+    return None if arm == first else first
+
+
 def _first_nights(world: World) -> list[Row]:
     erased = {row["user_id"] for row in world.landing["erasure_requests"] if row["requested_at"] < AS_OF}
     first: dict[tuple[str, str], Row] = {}
@@ -406,8 +442,14 @@ def test_results_equal_a_plain_count(night: Night) -> None:
         times = happened[row["user_id"], setting["success_event"]]
         converted = any(start <= at < end and at < AS_OF for at in times)
         arm = "control" if row["decision"] == "control" else "send"
-        for variant in {"all", row["variant"] or "all"}:
-            cell = counts[row["campaign_id"], variant, arm]
+        keys = {("all", arm), (row["variant"] or "all", arm)}
+        if row["arm"] in _shares(setting):
+            own = row["arm"] if arm == "send" else f"control:{row['arm']}"
+            # where arms are judged by one another, nothing is compared with their control
+            if arm == "send" or setting["evaluation"] != "arms":
+                keys.add(("all", own))
+        for variant, group in keys:
+            cell = counts[row["campaign_id"], variant, group]
             if end <= AS_OF:
                 cell[0] += 1
                 cell[1] += converted
@@ -422,13 +464,16 @@ def test_results_equal_a_plain_count(night: Night) -> None:
 
     for (campaign_id, variant, arm), row in results.items():
         users, converted = row["users"], row["converted"]
-        other = counts.get((campaign_id, variant, "control"), [0, 0, 0, 0])
+        against = _compared_with(settings[campaign_id], arm)
+        other = counts.get((campaign_id, variant, against or ""), [0, 0, 0, 0])
         if users:
             assert row["rate"] == pytest.approx(converted / users)
             assert (row["rate_low"], row["rate_high"]) == pytest.approx(wilson(converted, users), abs=1e-9)
         else:
             assert row["rate"] is None and row["rate_low"] is None and row["rate_high"] is None
-        if arm == "send" and users and other[0]:
+        is_compared = against is not None and users and other[0]
+        assert row["compared_with"] == (against if is_compared else None)
+        if is_compared:
             assert row["lift"] == pytest.approx(converted / users - other[1] / other[0], abs=1e-12)
             expected = newcombe(converted, users, other[1], other[0])
             assert (row["lift_low"], row["lift_high"]) == pytest.approx(expected, abs=1e-9)
@@ -445,16 +490,25 @@ def test_sample_ratio_equals_a_plain_count(night: Night) -> None:
     world, marts = night
     results = _results(marts)
     settings = {row["campaign_id"]: row for row in world.campaigns}
-    seen = set()
-    for (campaign_id, variant, _), row in results.items():
+    seen, against_first = set(), set[object]()
+    for (campaign_id, variant, named), row in results.items():
+        treated = named.removeprefix("control:") if named != "control" else "send"
+        compared = _compared_with(settings[campaign_id], treated)
         arms = [
-            results.get((campaign_id, variant, arm), {"users": 0})["users"] for arm in ("send", "control")
+            results.get((campaign_id, variant, arm), {"users": 0})["users"]
+            for arm in (treated, compared or "")
         ]
         holdout = float(settings[campaign_id]["holdout_percent"]) / 100
         share = 1 - (1 - holdout) * (1 - GLOBAL_HOLDOUT / 100)
         if settings[campaign_id]["is_transactional"] == "true":
             assert row["expected_control_share"] is None and row["is_sample_ratio_ok"] is None
             continue
+        if compared is None:
+            assert row["expected_control_share"] is None and row["is_sample_ratio_ok"] is None
+            continue
+        if compared in (shares := _shares(settings[campaign_id])):
+            share = shares[compared] / (shares[compared] + shares[treated])
+            against_first.add(row["is_sample_ratio_ok"])
         assert row["expected_control_share"] == pytest.approx(share)
         expected = [sum(arms) * (1 - share), sum(arms) * share]
         if min(expected) < 5:
@@ -467,6 +521,7 @@ def test_sample_ratio_equals_a_plain_count(night: Night) -> None:
         )
         seen.add(row["is_sample_ratio_ok"])
     assert seen == {True, False}
+    assert against_first >= {True, False}
 
 
 # ---------------------------------------------------------------------------------------------------------

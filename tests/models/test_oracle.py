@@ -593,6 +593,7 @@ def test_a_plain_send() -> None:
             "priority": 125,
             "lost_to": [],
             "send_at": datetime(2026, 6, 2, 3, 30),  # the list is there at 4 o'clock
+            "arm": None,
         }
     ]
     assert night.send_list == [
@@ -608,6 +609,7 @@ def test_a_plain_send() -> None:
             "valid_until": datetime(2026, 6, 3, 3, 30),
             "cancel_on": ["order_completed"],
             "merge_values": {"first_name": "Ann"},
+            "arm": None,
         }
     ]
     ledger = night.dispatches[0]
@@ -1461,6 +1463,35 @@ def test_variants() -> None:
     assert World(user(city="Bonn")).night(campaign).decisions[0]["variant"] == "personalized"
     nothing = replace(CAMPAIGN, variants=())
     assert World().reasons(nothing) == ["incomplete_personalization"]
+
+
+def test_arms() -> None:
+    place = bucket("arm:c", "u1")
+    texts = (
+        Variant("plain_named", 1, ("city",), ("city",), arm="plain"),
+        Variant("plain_default", 2, arm="plain"),
+        Variant("urgent_named", 3, ("city",), ("city",), arm="urgent"),
+    )
+    share = place // 100
+    assert 0 < share < 99, "in the middle, so that a percent more or less matters"
+
+    def decided(plain: int, **more: Any) -> tuple[str | None, str | None, list[str]]:
+        arms = (("plain", plain), ("urgent", 100 - plain))
+        row = World(user(**more)).night(replace(CAMPAIGN, arms=arms, variants=texts)).decisions[0]
+        return row["arm"], row["variant"], row["reasons"]
+
+    # the bucket is one of the percent that begins at 100 * share
+    assert decided(share + 1) == ("plain", "plain_default", [])
+    assert decided(share + 1, city="Bonn") == ("plain", "plain_named", [])
+    # the other arm has no text for somebody without a city, though this one has
+    assert decided(share) == ("urgent", None, ["incomplete_personalization"])
+    assert decided(share, city="Bonn") == ("urgent", "urgent_named", [])
+    # shares that do not add up, and texts that are nobody's
+    gap = replace(CAMPAIGN, arms=(("plain", share),), variants=(*texts, Variant("default", 9)))
+    (row,) = World().night(gap).decisions
+    assert (row["arm"], row["variant"], row["reasons"]) == (None, None, ["incomplete_personalization"])
+    without = World().night(replace(CAMPAIGN, variants=texts)).decisions[0]
+    assert (without["arm"], without["reasons"]) == (None, ["incomplete_personalization"])
 
 
 def test_experiment() -> None:

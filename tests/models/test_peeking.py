@@ -76,6 +76,7 @@ def _results(
         select
             campaign || ':' || night as campaign_id,
             'all' as variant,
+            null::varchar as campaign_arm,
             arm,
             users,
             0::bigint as listed_users,
@@ -92,6 +93,13 @@ def _results(
         from intermediate.int_measurement__arms
         """,
         [100 * (case.promised_share or case.share)],
+    )
+    connection.execute(
+        """
+        create table intermediate.int_campaigns__arms (
+            campaign_id varchar, arm varchar, arm_number integer, share_percent integer
+        )
+        """
     )
     warehouse.run_model(connection, "campaign_results", as_of=datetime(2026, 6, 1))
     return connection.sql(

@@ -453,7 +453,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     tell_the_news(story)
     story.land()
     story.lists = _files(root / "out" / FIRST)
-    killed = story.run_killed_in("warehouse.publish")
+    killed = story.run_killed_in("database_file.publish")
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not story.folder.exists() and not ledger(story), "killed before it counts, nothing is there"
     done = story.run("--json", *DESTINATIONS)

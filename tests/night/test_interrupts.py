@@ -23,7 +23,7 @@ from sendworthy.foundation.interrupts import is_interrupt
 from sendworthy.foundation.progress import Stages
 from sendworthy.night.run import interruptions
 from sendworthy.night.state import NightOptions
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, SECOND
 from tests.support.recorded_worlds import World
@@ -44,7 +44,7 @@ def test_what_duckdb_makes_of_an_interrupt_is_one() -> None:
     interrupts.install()
     threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT]).start()
     began = time.monotonic()
-    with pytest.raises(Exception) as caught, warehouse.closing(duckdb.connect()) as connection:
+    with pytest.raises(Exception) as caught, database_file.closing(duckdb.connect()) as connection:
         connection.execute(
             "select count(*) from range(1000000) a, range(1000000) b where hash(a.range + b.range) % 7 = 1"
         ).fetchall()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import Delivered
 from tests.support.projects import FIRST, ROOT, Place, copy_clone, copy_project, dbt, sendworthy
@@ -51,6 +52,41 @@ def test_a_campaign_that_fails_the_gate_is_held_back_and_the_others_go(tmp_path:
     ((user,),) = broken.query(decided, [HELD_BACK])
     explained = sendworthy("explain", user, HELD_BACK, "--json", cwd=broken.root)
     assert json.loads(explained.stdout)["campaigns"][0]["decision"] == "held back"
+
+
+def _lose_a_field(project: Path, destination: str, field: str) -> None:
+    model = project / "models" / "exports" / f"export_{destination}.sql"
+    sql, there = model.read_text(encoding="utf-8"), 'merge_field_names(ref("merge_field_values"))'
+    assert there in sql
+    model.write_text(sql.replace(there, f'{there} | reject("equalto", "{field}") | list'), encoding="utf-8")
+
+
+def test_a_campaign_whose_field_a_destination_lacks_is_held_back(tmp_path: Path) -> None:
+    place = Place(copy_project(tmp_path / "project"))
+    _lose_a_field(place.root, "braze_track", "favorite_category")
+    _lose_a_field(place.root, "braze_cdi", "loyalty_points")
+    result = place.night(FIRST, "--json", "--destination", "generic", "--destination", "braze_track")
+    assert result.returncode == 3, result.stdout + result.stderr
+    campaigns = {campaign["campaign_id"]: campaign for campaign in json.loads(result.stdout)["campaigns"]}
+    held_back = {name for name, campaign in campaigns.items() if campaign["status"] == "held_back"}
+    with (place.root / "seeds/compiled/message_requirements.csv").open(encoding="utf-8") as file:
+        printed = [(row["campaign_id"], row["printed_fields"].split(";")) for row in csv.DictReader(file)]
+    assert {HELD_BACK, "reward_reminder__engaged__email"} <= held_back
+    assert held_back <= {name for name, fields in printed if "favorite_category" in fields}
+    for name in held_back:
+        (failed,) = campaigns[name]["gate"]["failed"]
+        assert failed["expectation"] == "missing_field_braze_track" and "favorite_category" in failed["words"]
+        assert campaigns[name]["rows"] == 0 and not list((place.root / "out").rglob(f"{name}.*"))
+        assert place.query("select count(*) from ledger.dispatches where campaign_id = ?", [name]) == [(0,)]
+    assert Delivered(place.root).verify(with_database=True).exit_code == 0
+
+    # what was released is not exported to another destination that lacks a field of it
+    again = tmp_path / "again"
+    refused = sendworthy("export", "--out", again, "--destination", "braze_cdi", cwd=place.root)
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "reward_reminder__loyal__push" in refused.stderr and "loyalty_points" in refused.stderr
+    assert "Traceback" not in refused.stderr and not again.exists()
+    assert sendworthy("export", "--out", again, "--destination", "klaviyo", cwd=place.root).returncode == 0
 
 
 def test_dbt_build_alone_works_in_a_fresh_clone_and_gives_the_same_marts(tmp_path: Path) -> None:
@@ -151,8 +187,8 @@ def test_the_night_takes_no_more_of_the_machine_than_is_said(
 ) -> None:
     monkeypatch.setenv("SENDWORTHY_MEMORY", "300MiB")
     monkeypatch.setenv("SENDWORTHY_THREADS", "1")
-    warehouse.check_limits()
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+    database_file.check_limits()
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
         taken = connection.execute("select current_setting('memory_limit'), current_setting('threads')")
         assert taken.fetchall() == [("300.0 MiB", 1)]
 

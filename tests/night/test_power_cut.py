@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from sendworthy.foundation.file_lock import hold
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, SECOND, sendworthy
 from tests.support.recorded_worlds import Readers, World
@@ -53,7 +53,7 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
         last[file, line] = number
     points = sorted({*first.values(), *last.values()})
     assert len(points) > 150
-    # around each rename: what is aside, what is published, and what is in its place
+    # around each rename: what is staged, what is published, and what is promoted
     renaming = {
         *_lines("delivery/staging_folder.py", "promote"),
         *_lines("foundation/durable_files.py", "swap_in"),
@@ -158,7 +158,7 @@ def _kill_night(world: World, stage: str, delay: float, is_alone: bool, said: Pa
 
 
 def test_lists_delivered_late_are_those_of_the_night_that_was_killed(world: World) -> None:
-    """Killed when the first night is published and its lists are aside: the second night delivers them before anything else."""
+    """Killed when the first night is published and its lists are staged: the second night delivers them before anything else."""
     for rerun in ("the second night", "export"):
         shutil.rmtree(world.place.root / "out")
         world.place.database.unlink()
@@ -192,7 +192,7 @@ def test_what_a_killed_writer_in_place_has_logged_does_not_reach_the_next_publis
         "c.execute('insert into marts.send_list select * from marts.send_list limit 5'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", write, str(world.place.database)], check=False)
-    assert warehouse.log_of(world.place.database).exists()
+    assert database_file.log_of(world.place.database).exists()
     ended = world.forks.run(SECOND)
     assert ended and ended["exit_code"] == 0
     world.check_done()
@@ -250,7 +250,7 @@ def test_a_second_night_and_an_export_end_at_once_and_a_dead_one_s_lock_is_none(
     world.back_to_first()
     lock = world.place.root / ".sendworthy" / "sendworthy.duckdb.lock"
     lock.parent.mkdir()
-    with warehouse.only_night(world.place.database):
+    with database_file.only_night(world.place.database):
         for command in ("nightly", "export"):
             ended = sendworthy(command, cwd=world.place.root)
             assert ended.returncode == 1 and "another night is at work" in ended.stderr, ended.stderr

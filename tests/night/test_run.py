@@ -8,7 +8,8 @@ import json
 import os
 import re
 import shutil
-from datetime import date, datetime, time, timedelta
+from collections import Counter
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -16,7 +17,7 @@ import pytest
 from sendworthy.foundation.project import Project
 from sendworthy.inspect.preview import preview
 from sendworthy.settings.destinations import load_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from dev import write_docs
 from tests.support.delivered_nights import Delivered, and_one
@@ -199,22 +200,18 @@ def test_every_row_that_landed_is_staged_or_quarantined(place: Place) -> None:
     assert place.query("select count(*) from ops.quarantine where raw_row is null or file is null") == [(0,)]
 
 
-def test_each_file_is_counted_with_its_drop_and_its_late_rows(place: Place) -> None:
+def test_each_file_is_counted_with_its_drop(place: Place) -> None:
     for table in ("users", "events", "message_events"):
         counted = place.query(
-            f"select file, landed_on, rows_late, rows_erased from ops.source_counts where table_name = '{table}'"
+            f"select file, landed_on, rows_staged - rows_erased from ops.source_counts where table_name = '{table}'"
         )
-        staged = place.query(
-            f"select file, {'updated_at' if table == 'users' else 'occurred_at'} from staging.base_landing__{table} where quarantine_reason is null"
+        staged = Counter(
+            place.query(f"select file from staging.base_landing__{table} where quarantine_reason is null")
         )
-        for file, landed_on, late, erased in counted:
+        for file, landed_on, rows in counted:
             drop = re.match(rf"{table}/landed_on=(\d{{4}}-\d\d-\d\d)/", file)
             assert landed_on == (date.fromisoformat(drop[1]) if drop else None)
-            then = datetime.combine(landed_on, time()) - timedelta(days=14) if drop else datetime.min
-            left = sum(name == file and at < then for name, at in staged)
-            # those of erased people are counted, and not in the file any more
-            assert left <= late <= left + erased
-    assert place.query("select count(*) from ops.source_counts where rows_late > 1000") == [(2,)]
+            assert rows == staged[file,]
 
 
 def test_the_same_night_again_gives_the_same_bytes(place: Place) -> None:
@@ -474,19 +471,19 @@ def test_nothing_personal_is_printed_or_put_into_the_manifest_or_the_docs(place:
 
 
 def test_only_audited_lists_are_exported(place: Place, tmp_path: Path) -> None:
-    aside = tmp_path / "sendworthy.duckdb"
-    shutil.copyfile(place.database, aside)
+    copy = tmp_path / "sendworthy.duckdb"
+    shutil.copyfile(place.database, copy)
     run = ("run", "--select", "int_nights__as_of")
-    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=aside)
+    built = dbt(*run, "--vars", "{overwrite_audited: true}", cwd=place.root, build=copy)
     assert built.returncode == 0, built.stdout
-    result = sendworthy("export", "--db", aside, "--out", tmp_path / "out", cwd=place.root)
+    result = sendworthy("export", "--db", copy, "--out", tmp_path / "out", cwd=place.root)
     assert result.returncode == 2 and "not been audited" in result.stderr, result.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_second_night_at_the_same_time_ends_at_once(place: Place) -> None:
     before = place.database.stat().st_mtime_ns
-    with warehouse.only_night(place.database):
+    with database_file.only_night(place.database):
         result = place.night(SECOND)
     assert result.returncode == 1 and "another night is at work" in result.stderr, result.stderr
     assert place.database.stat().st_mtime_ns == before

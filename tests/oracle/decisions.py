@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from .profiles import ADDRESS_COLUMN, OPT_IN_COLUMN
 from .reading import EVERY_TOPIC, read_id
 from .reports import Dispatch, count_in_days
 from .settings import Campaign, Settings, Suppression, Variant
-from .words import address_hash, in_percent, trim
+from .words import address_hash, bucket, in_percent, trim
 from .zones import find_zone, iana_zone, send_time
 
 WELCOME_KINDS = ("welcome", "onboarding")
@@ -206,17 +206,30 @@ def cooldown_gate(campaign: Campaign, person: Facts, send_at: datetime) -> list[
     return ["cooldown"] if count_in_days(same, send_at, float(campaign.cooldown_days)) else []
 
 
-def fitting_variant(campaign: Campaign, values: Mapping[str, str | None]) -> Variant | None:
-    """The first variant in rank order of whose required fields none is blank."""
+def arm_of(campaign: Campaign, user_id: str) -> str | None:
+    """Whose text the user gets: the arms' buckets follow one another, in the order of the setting."""
+    left = bucket(f"arm:{campaign.campaign_id}", user_id)
+    for arm, share in campaign.arms:
+        if left < share * 100:
+            return arm
+        left -= share * 100
+    return None
+
+
+def fitting_variant(campaign: Campaign, person: Facts) -> Variant | None:
+    """The first variant of the user's arm, in rank order, of whose required fields none is blank."""
+    arm, values = arm_of(campaign, person.user_id), person.merge_values
+    if campaign.arms and arm is None:
+        return None
     for variant in sorted(campaign.variants, key=lambda v: (v.rank, v.name)):
-        if all(values.get(name) is not None for name in variant.required):
+        if variant.arm == arm and all(values.get(name) is not None for name in variant.required):
             return variant
     return None
 
 
 def personalization_gate(campaign: Campaign, person: Facts) -> list[str]:
     """`incomplete_personalization`: no variant of the message can be filled."""
-    return [] if fitting_variant(campaign, person.merge_values) else ["incomplete_personalization"]
+    return [] if fitting_variant(campaign, person) else ["incomplete_personalization"]
 
 
 def experiment_gate(campaign: Campaign, person: Facts, settings: Settings) -> list[str]:
@@ -359,7 +372,7 @@ def decide(
             failures = [("arbitration", loser.reason)]
         reasons = [reason for _, reason in failures]
         decision = "send" if not reasons else "control" if reasons == ["holdout"] else "suppress"
-        variant = fitting_variant(campaign, person.merge_values)
+        variant = fitting_variant(campaign, person)
         send_at = send_time_of(campaign, person, settings, as_of)
         night.decisions.append(
             {
@@ -375,6 +388,7 @@ def decide(
                 "priority": campaign.priority,
                 "lost_to": list(loser.lost_to) if loser else [],
                 "send_at": send_at,
+                "arm": arm_of(campaign, user_id),
             }
         )
         for gate, reason in failures:
@@ -394,6 +408,7 @@ def decide(
                     "valid_until": valid_until(campaign, person, as_of, send_at),
                     "cancel_on": list(campaign.cancel_on),
                     "merge_values": {name: person.merge_values.get(name) for name in variant.printed},
+                    "arm": variant.arm,
                 }
             )
             message = night.send_list[-1]
@@ -411,6 +426,7 @@ def decide(
                             "variant",
                             "send_at",
                             "valid_until",
+                            "arm",
                         )
                     },
                     "journey_started_at": journey_start(campaign, person, as_of),

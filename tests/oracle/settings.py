@@ -32,6 +32,7 @@ CAMPAIGN_COLUMNS = [
     "priority",
     "holdout_percent",
     "pilot_percent",
+    "arms",
     "send_hour_local",
     "valid_from",
     "valid_to",
@@ -49,6 +50,7 @@ CAMPAIGN_COLUMNS = [
 REQUIREMENT_COLUMNS = [
     "campaign_id",
     "variant",
+    "arm",
     "variant_rank",
     "printed_fields",
     "required_fields",
@@ -86,6 +88,7 @@ class Variant:
     rank: int
     printed: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
+    arm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,7 @@ class Campaign:
     cooldown_days: Decimal | None = None
     holdout_percent: Decimal = Decimal(0)
     pilot_percent: Decimal = Decimal(100)
+    arms: tuple[tuple[str, int], ...] = ()  # each with its share in percent, in the setting's order
     send_hour_local: int | None = 9  # None: a transactional message that is due at once
     valid_from: date | None = None
     valid_to: date | None = None
@@ -263,6 +267,7 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
                 int(row["variant_rank"]),
                 _list(row["printed_fields"]),
                 _list(row["required_fields"]),
+                _text(row["arm"]),
             )
         )
 
@@ -287,6 +292,7 @@ def load_settings(seeds: Path, global_holdout_percent: Decimal, default_timezone
             cooldown_days=_number(row["cooldown_days"]),
             holdout_percent=_number(row["holdout_percent"]) or Decimal(0),
             pilot_percent=Decimal(100) if not _text(row["pilot_percent"]) else Decimal(row["pilot_percent"]),
+            arms=tuple((arm, int(share)) for arm, share in (item.split(":") for item in _list(row["arms"]))),
             send_hour_local=int(row["send_hour_local"]) if _text(row["send_hour_local"]) else None,
             valid_from=_date(row["valid_from"]),
             valid_to=_date(row["valid_to"]),
@@ -388,6 +394,7 @@ def write_settings(settings: Settings, seeds: Path) -> None:
                 "priority": c.priority,
                 "holdout_percent": c.holdout_percent,
                 "pilot_percent": c.pilot_percent,
+                "arms": ";".join(f"{arm}:{share}" for arm, share in c.arms),
                 "send_hour_local": c.send_hour_local,
                 "valid_from": c.valid_from,
                 "valid_to": c.valid_to,
@@ -407,6 +414,7 @@ def write_settings(settings: Settings, seeds: Path) -> None:
             {
                 "campaign_id": c.campaign_id,
                 "variant": v.name,
+                "arm": v.arm,
                 "variant_rank": v.rank,
                 "printed_fields": ";".join(v.printed),
                 "required_fields": ";".join(v.required),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +23,12 @@ from .world_rows import AS_OF, DAY, EDGE_HOURS, PLACES, SECOND, TRIGGERS, Maker,
 
 WALL_CLOCK = datetime(2026, 6, 1, 6)
 
+ARMS = (
+    (("plain", 50), ("urgent", 50)),
+    (("plain", 90), ("urgent", 10)),
+    (("a", 34), ("b", 33), ("c", 33)),
+    (("a", 1), ("b", 98), ("c", 1)),
+)
 KINDS = [
     "welcome",
     "onboarding",
@@ -136,7 +142,8 @@ def random_settings(
     ids = world_user_ids(users)
     made: list[Campaign] = []
     for number in range(campaigns or rng.randint(3, 8)):
-        made.append(_random_campaign(rng, number, [c.campaign_id for c in made]))
+        campaign = _random_campaign(rng, number, [c.campaign_id for c in made])
+        made.append(_with_arms(random.Random(f"arms:{seed}:{number}"), campaign))
     suppressions = []
     for _ in range(rng.randint(0, 4)):
         channel = rng.choice(("email", "sms", "push", "all"))
@@ -243,6 +250,20 @@ def _random_variants(rng: random.Random) -> tuple[Variant, ...]:
     if rng.random() < 0.75:
         found.append(Variant("default", 3, tuple(few), tuple(few if rng.random() < 0.5 else ())))
     return tuple(found)
+
+
+def _with_arms(rng: random.Random, campaign: Campaign) -> Campaign:
+    """Some campaigns with two or three arms, each with templates of its own, which need not reach everybody."""
+    if rng.random() < 0.6:
+        return campaign
+    arms = rng.choice(ARMS)
+    variants: list[Variant] = []
+    for arm, _ in arms:
+        variants += [
+            replace(variant, name=f"{arm}_{variant.name}", rank=len(variants) + variant.rank, arm=arm)
+            for variant in _random_variants(rng)
+        ]
+    return replace(campaign, arms=arms, variants=tuple(variants))
 
 
 # ---------------------------------------------------------------------------------------------------------

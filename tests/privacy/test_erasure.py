@@ -20,7 +20,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.permissions import PSEUDONYM_KEY
 from sendworthy.privacy.erasure import erase, pseudonym, read_key
 from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.delivered_nights import Delivered
 from tests.support.projects import FIRST, SECOND, Place, copy_project, sendworthy
@@ -340,7 +340,7 @@ def test_the_project_knows_what_was_erased_only_by_the_key(story: Story, tmp_pat
     for number in range(2):
         copy = tmp_path / f"{number}.duckdb"
         shutil.copyfile(story.place.database, copy)
-        with warehouse.connect(copy) as connection:
+        with database_file.connect(copy) as connection:
             connection.execute(
                 "insert into intermediate.int_users__erased values (?, timestamp '2026-06-01')", [FLATMATE]
             )

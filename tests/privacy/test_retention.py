@@ -16,7 +16,7 @@ from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.privacy.retention import Places, retain
 from sendworthy.settings.seed_files import RETENTION, validate_settings
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 from tests.support.projects import ROOT, sendworthy
 
@@ -33,8 +33,8 @@ def places(tmp_path: Path) -> Places:
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
     shutil.copyfile(ROOT / "dbt_project.yml", tmp_path / "dbt_project.yml")
     database = tmp_path / "sendworthy.duckdb"
-    with warehouse.connect(database) as connection:
-        warehouse.create_ledgers(connection, ROOT)
+    with database_file.connect(database) as connection:
+        database_file.create_ledgers(connection, ROOT)
         create_deliveries(connection)
         connection.execute("create schema intermediate; create schema marts")
         connection.execute("create table intermediate.int_nights__as_of as select ? as as_of", [NEWEST])
@@ -158,7 +158,7 @@ def test_an_interrupted_removal_is_finished(places: Places) -> None:
 
 def test_a_night_at_work_is_not_disturbed(places: Places) -> None:
     before = ages(places)
-    with warehouse.only_night(places.database), pytest.raises(BuildError, match="another night"):
+    with database_file.only_night(places.database), pytest.raises(BuildError, match="another night"):
         retain(places, None, CLOCK)
     assert ages(places) == before
 

@@ -281,18 +281,18 @@ def test_a_name_is_found_whether_few_are_looked_for_or_many(out: Path) -> None:
     "crashed", ["before the manifest", "before the swap", "between the renames", "after them"]
 )
 def test_a_crash_loses_nothing_and_leaves_nothing(out: Path, tmp_path: Path, crashed: str) -> None:
-    night, aside, retired = out / NIGHT, out / f".{NIGHT}.erasing", out / f".{NIGHT}.replaced"
+    night, staged, retired = out / NIGHT, out / f".{NIGHT}.erasing", out / f".{NIGHT}.replaced"
     finished = tmp_path / "finished" / "out"
     shutil.copytree(out, finished)
     forget(finished, {"ada"})
-    shutil.copytree(finished / NIGHT, aside)
+    shutil.copytree(finished / NIGHT, staged)
     if crashed == "before the manifest":
-        (aside / "manifest.json").unlink()
+        (staged / "manifest.json").unlink()
     elif crashed == "between the renames":
         night.rename(retired)
     elif crashed == "after them":
         night.rename(retired)
-        aside.rename(night)
+        staged.rename(night)
     forget(out, {"ada"})
     assert contents(out) == contents(finished)
 

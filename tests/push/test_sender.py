@@ -490,7 +490,7 @@ def test_requests_stay_within_the_documented_limits(new_scene: Callable[..., Sce
     assert all(upload.taken for upload in scene.esp.uploads), "the server has refused none"
     assert len(scene.esp.uploads) == result.plan.campaigns[0].batches == many.requests
     assert scene.knows(CAMPAIGN, persons)
-    assert scene.told[-1] == (CAMPAIGN, many.count, many.count)
+    assert scene.progress[-1] == (CAMPAIGN, many.count, many.count)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

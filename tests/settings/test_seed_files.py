@@ -11,7 +11,6 @@ import duckdb
 import pytest
 from sendworthy.foundation.names import normalise_name
 from sendworthy.settings.seed_files import (
-    IGNORED,
     LANDING_CONTRACT,
     REPORT_TYPES,
     SEEDS,
@@ -383,7 +382,7 @@ def test_what_is_reported_is_translated_to_what_sends_less() -> None:
             assert kind == "complained", word
         if "bounce" in word:
             assert kind in ("bounced_hard", "bounced_soft"), word
-    ignored = {word for word, kind in types.items() if kind == IGNORED}
+    ignored = {word for word, kind in types.items() if kind == "ignored"}
     assert {"deferred", "group_resubscribe", "proxy_open"} <= ignored
     assert not [
         w
@@ -432,7 +431,7 @@ def test_channels_of_reports() -> None:
     }
     assert channels["e_mail"] == "email" and channels["push_notification"] == "push"
     assert {"whatsapp", "in_app", "webhook"} <= {
-        word for word, channel in channels.items() if channel == IGNORED
+        word for word, channel in channels.items() if channel == "ignored"
     }
     # postal or electronic, of the site or of the app: nobody knows
     assert not {"mail", "web_push", "webpush"} & set(channels)

@@ -101,7 +101,7 @@ def test_each_variable_of_the_contract_is_checked() -> None:
         for name in re.findall(r"`(\w+)`", line.split("|")[1] if "|" in line else "")
     }
     # these are looked at where they are used
-    elsewhere = {"as_of", "wall_clock", "destinations", "history"}
+    elsewhere = {"as_of", "wall_clock", "destinations"}
     assert {name for name in named - elsewhere if not name.startswith("alert_")} == set(
         Variables.model_fields
     )
@@ -112,3 +112,17 @@ def test_a_night_and_validate_say_it(project: Project) -> None:
     with pytest.raises(SettingsError) as caught:
         check_settings(project)
     assert "vars.unreadable_days" in {problem.key for problem in caught.value.problems}
+
+
+def test_a_night_says_what_is_wrong_with_a_seed_once(project: Project) -> None:
+    seed = project.root / "seeds" / "merge_fields.csv"
+    text = seed.read_text(encoding="utf-8")
+    assert text.count("newest profile,true\n") > 1
+    seed.write_text(text.replace("newest profile,true\n", "newest profile,perhaps\n"), encoding="utf-8")
+    write(project, "unreadable_days", "-1")
+    with pytest.raises(SettingsError) as caught:
+        check_settings(project)
+    found = [(problem.where, problem.key) for problem in caught.value.problems]
+    assert "vars.unreadable_days" in {key for _, key in found}
+    assert found.count(("seeds/merge_fields.csv:2", "is_personal")) == 1
+    assert len(found) == len({*found})

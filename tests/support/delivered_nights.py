@@ -90,7 +90,9 @@ class Delivered:
 
     def entry(self, campaign: str, change: Callable[[dict[str, Any]], object]) -> None:
         """Change what the manifest says of a campaign."""
-        self.rewrite(lambda told: change(next(c for c in told["campaigns"] if c["campaign_id"] == campaign)))
+        self.rewrite(
+            lambda manifest: change(next(c for c in manifest["campaigns"] if c["campaign_id"] == campaign))
+        )
 
     def bytes(self, file: str, change: Callable[[bytes], bytes]) -> None:
         """Change a file and nothing else."""
@@ -105,19 +107,19 @@ class Delivered:
         change: Callable[[list[dict[str, str]]], list[dict[str, str]]],
         *destinations: str,
     ) -> None:
-        """Change a campaign's rows (told in the columns of `generic`), and have the manifest vouch for it all."""
+        """Change a campaign's rows (by the names that `generic` has for their columns), and have the manifest vouch for it all."""
         rows, is_other = 0, False
         for destination in destinations or ("generic", "braze"):
             names = BRAZE if destination == "braze" else {}
             path = self.folder / destination / f"{campaign}.csv"
             lines = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
-            told = [names.get(column, column) for column in lines[0]]
-            before = [dict(zip(told, line, strict=True)) for line in lines[1:]]
+            columns = [names.get(column, column) for column in lines[0]]
+            before = [dict(zip(columns, line, strict=True)) for line in lines[1:]]
             changed = change(before)
             is_other |= {row["dispatch_id"] for row in before} != {row["dispatch_id"] for row in changed}
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
-            writer.writerows([lines[0], *([row.get(column, "") for column in told] for row in changed)])
+            writer.writerows([lines[0], *([row.get(column, "") for column in columns] for row in changed)])
             path.write_text(text.getvalue(), encoding="utf-8")
             rows = len(changed)
         self.vouch(campaign, rows, is_other)
@@ -127,9 +129,9 @@ class Delivered:
 
         def count(entry: dict[str, Any]) -> None:
             # who forges a list leaves no changes that say otherwise
-            is_told = rows == entry["rows"] and not is_other
-            for told in () if is_told else entry.pop("changes", {}).values():
-                for file in told["files"]:
+            is_same = rows == entry["rows"] and not is_other
+            for changes in () if is_same else entry.pop("changes", {}).values():
+                for file in changes["files"]:
                     (self.folder / file["file"]).unlink()
             entry["candidates"] += rows - entry["send"]
             entry["send"] = entry["rows"] = entry["gate"]["messages"] = rows

@@ -1,30 +1,23 @@
-"""Landing zones that fill drop by drop, and what folding reads of a night on them."""
+"""Landing zones that fill drop by drop."""
 
 from __future__ import annotations
 
-import csv
-import itertools
 import random
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.build.engines import DuckdbEngine
-from sendworthy.foundation.project import Project
-from sendworthy.landing.drop_cache import Past
 
 from tests.oracle import random_settings
 from tests.oracle.landing import TABLES
 from tests.oracle.world import AS_OF
 from tests.oracle.world_files import write_file
 from tests.oracle.world_rows import Maker
-from tests.support.model_harness import PROJECT
 
 DAY = timedelta(days=1)
-# two deliveries of an id that are no further apart are always told from two events
+# two deliveries of an id are no further apart
 WINDOW = 14
 
 
@@ -53,12 +46,12 @@ class Drops:
             if path.parent.name < f"landed_on={before}"
         )
         with duckdb.connect() as connection:
-            aside = path.with_name("aside")
+            rewritten = path.with_name("rewritten")
             connection.execute(
                 f"copy (select * exclude (file_row_number) from read_parquet('{path}', hive_partitioning = false, file_row_number = true) where file_row_number > 0) "
-                f"to '{aside}' (format parquet)"
+                f"to '{rewritten}' (format parquet)"
             )
-            aside.replace(path)
+            rewritten.replace(path)
         return path
 
 
@@ -94,7 +87,7 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
             key = row[table.unique[0]] if table.unique else None
             when = row.get(table.time)
             if table.name not in ("events", "message_events"):
-                # before the first of the nights: nothing of these is folded
+                # before the first of the nights
                 day = date(2025, 1, 1)
             elif key is not None and key in landed:
                 day = landed[key] + rng.randint(0, WINDOW - 1) * DAY
@@ -122,34 +115,3 @@ def make_drops(raw: Path, seed: int, users: int = 60) -> Drops:
         for days in rng.sample((400, 250, 180, 130, 100, 40), 3)
     ]
     return Drops(raw, waiting, [*maker.ledger, *ledger])
-
-
-def measure_looking_about(campaigns: Path) -> None:
-    """Let frequent events measure the success of the campaigns."""
-    with campaigns.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    opened = f"message_opened:{rows[0]['campaign_id']}"
-    for row, event in zip(rows, itertools.cycle(("page_viewed", "product_viewed", opened))):
-        row |= {"success_event": event, "success_window_days": "30"}
-    with campaigns.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def publish(connection: duckdb.DuckDBPyConnection, path: Path, relations: Iterable[str]) -> Path:
-    """A file with some tables of a night."""
-    path.unlink(missing_ok=True)
-    connection.execute(f"attach '{path}' as published")
-    for name in relations:
-        connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
-        connection.execute(f"create table published.{name} as from {name}")
-    connection.execute("detach published")
-    return path
-
-
-def past_of(raw: Path, place: Path, packages: Sequence[str] = DuckdbEngine.packages) -> Past:
-    """What is kept of a landing zone in a place, however little has landed."""
-    past = Past(Project(PROJECT), raw, place, packages)
-    past.settings = past.settings.model_copy(update={"from_megabytes": 0})
-    return past

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.staging_folder import MANIFEST, only_writer, promote
 from sendworthy.settings.destinations import Destination
 
@@ -21,4 +21,4 @@ def export_night(
 ) -> Path:
     """Write the lists and the manifest of a night that is published, and put them in their place; returns the manifest's path."""
     with only_writer(out):
-        return promote(write_aside(connection, destinations, out, run, campaigns)) / MANIFEST
+        return promote(stage_lists(connection, destinations, out, run, campaigns)) / MANIFEST

@@ -30,7 +30,7 @@ WHOLE = """
 """
 
 
-def look(connection: duckdb.DuckDBPyConnection) -> str:
+def read_run(connection: duckdb.DuckDBPyConnection) -> str:
     """The run that is published; AssertionError where what it says of itself does not fit."""
     ((run_id, as_of, nights, night, listed, dispatched, both),) = connection.execute(WHOLE).fetchall()
     assert nights == 1 and night == as_of, f"{run_id}: the marts are of {as_of}, its record of {night}"
@@ -38,9 +38,9 @@ def look(connection: duckdb.DuckDBPyConnection) -> str:
     return str(run_id)
 
 
-def look_at(database: Path) -> str:
+def read_run_in(database: Path) -> str:
     with closing(duckdb.connect(str(database), read_only=True)) as connection:
-        return look(connection)
+        return read_run(connection)
 
 
 def main() -> None:
@@ -51,7 +51,7 @@ def main() -> None:
     Path(f"{stop}.{sys.argv[4]}").touch()
     while not stop.exists():
         try:
-            run = look(held) if held else look_at(database)
+            run = read_run(held) if held else read_run_in(database)
             seen[run] = seen.get(run, 0) + 1
         except Exception as error:
             errors.append(f"{type(error).__name__}: {error}")

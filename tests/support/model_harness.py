@@ -29,7 +29,7 @@ from tests.oracle import Night, Settings, unmatched_users
 from tests.oracle.landing import TABLES, Landing
 
 PROJECT = Path(__file__).resolve().parents[2]
-SCHEMAS = ("landing", "history", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
+SCHEMAS = ("landing", "drops", "ledger", "settings", "staging", "intermediate", "marts", "ops", "exports")
 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
@@ -205,21 +205,19 @@ class Warehouse:
         self,
         connection: duckdb.DuckDBPyConnection,
         raw: Path,
-        history: Path | None = None,
         seeds: Path | None = None,
     ) -> None:
         """Let dbt's `land` read the landing zone `raw`, and take its views over into `connection`.
 
-        All of it, or what `history` does not have; by the vocabularies of `seeds`, where it has them, else the project's own.
+        By the vocabularies of `seeds`, where it has them, else the project's own.
         """
         own = {"seeds": str(seeds)} if seeds and (seeds / "event_names.csv").is_file() else {}
-        with environment(SENDWORTHY_HISTORY=str(history or "")):
-            self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
+        self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
         if self._landed is None:
             # held open from here on: opening the file anew for every landing zone is slow
             self._landed = duckdb.connect(str(self.folder / f"build-{os.getpid()}.duckdb"))
         views = self._landed.execute(
-            "select sql from duckdb_views() where schema_name in ('landing', 'history') order by view_oid"
+            "select sql from duckdb_views() where schema_name in ('landing', 'drops') order by view_oid"
         ).fetchall()
         words = self._landed.execute("select seed_name, source_word, word from landing.words").fetchall()
         files = self._landed.execute(
@@ -307,11 +305,10 @@ class Warehouse:
         settings: Settings,
         seeds: Path | None = None,
         ledger: Sequence[Mapping[str, Any]] = (),
-        history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
         connection = self.open()
-        self.land(connection, raw, history, seeds)
+        self.land(connection, raw, seeds)
         self.load_seeds(connection, seeds)
         load_ledger(connection, ledger)
         for name in self.models:
@@ -343,7 +340,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     )
     connection.execute(
         f"create table ledger.decisions ({columns_of_decisions}, primary_reason varchar, reasons varchar[],"
-        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp)"
+        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar)"
     )
     decided = [
         (
@@ -354,6 +351,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
             row.get("decision"),
             *[None] * 6,
             row.get("decision") and row["send_at"],
+            row.get("arm"),
         )
         for row in ledger
     ]
@@ -361,7 +359,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     connection.execute(
         "create table ledger.dispatches (as_of timestamp, dispatch_id varchar, user_id varchar,"
         " campaign_id varchar, channel varchar, variant varchar, send_at timestamp, valid_until timestamp,"
-        " journey_started_at timestamp, address_hash varchar)"
+        " journey_started_at timestamp, address_hash varchar, arm varchar)"
     )
     columns = (
         "as_of",
@@ -374,6 +372,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
         "valid_until",
         "journey_started_at",
         "address_hash",
+        "arm",
     )
     fill(connection, "ledger.dispatches", [tuple(row.get(name) for name in columns) for row in ledger])
     connection.execute(
@@ -464,6 +463,7 @@ DECISION_COLUMNS = (
     "priority",
     "lost_to",
     "send_at",
+    "arm",
 )
 SEND_COLUMNS = (
     "dispatch_id",
@@ -476,6 +476,7 @@ SEND_COLUMNS = (
     "valid_until",
     "cancel_on",
     "merge_values",
+    "arm",
 )
 
 
@@ -587,17 +588,17 @@ def report_differences(connection: duckdb.DuckDBPyConnection, night: Night, sett
         if row["reason"] is not None:
             key = (row["campaign_id"], row["reason"])
             funnel[key] = funnel.get(key, 0) + row["users"]
-    users: dict[str, list[str]] = {}
+    users: dict[tuple[str, str | None], list[str]] = {}
     for row in night.decisions:
-        users.setdefault(row["campaign_id"], []).append(row["user_id"])
+        users.setdefault((row["campaign_id"], row["arm"]), []).append(row["user_id"])
     sql: dict[tuple[object, ...], int] = {}
     for row in rows_of(connection, "marts.personalization_completeness"):
         for count in ("users", "blank_users", "unsafe_users", "placeholder_users"):
             sql[row["campaign_id"], row["variant"], row["merge_field"], count] = row[count]
     oracle: dict[tuple[object, ...], int] = {}
     for campaign in settings.campaigns:
-        candidates = users.get(campaign.campaign_id, [])
         for variant in campaign.variants:
+            candidates = users.get((campaign.campaign_id, variant.arm), [])
             for name in variant.printed:
                 printed = (campaign.campaign_id, variant.name, name)
                 faults = [night.merge_field_faults[user_id, name] for user_id in candidates]

@@ -88,7 +88,7 @@ def _common(campaign: str, person: Person, night: datetime) -> dict[str, str]:
     }
 
 
-def _told(campaign: str, person: Person, night: datetime, *without: str) -> dict[str, str]:
+def _prefixed(campaign: str, person: Person, night: datetime, *without: str) -> dict[str, str]:
     common = _common(campaign, person, night)
     return {f"sendworthy_{name}": value for name, value in common.items() if name not in without}
 
@@ -101,8 +101,8 @@ def _blank(person: Person) -> str:
 def row_of(vendor: str, campaign: str, person: Person, night: datetime) -> dict[str, str]:
     """A row of the export model, as the SQL makes it."""
     keys = {"campaign_id": campaign, "dispatch_id": dispatch_id(campaign, person, night)}
-    user = _told(campaign, person, night)
-    no_user = _told(campaign, person, night, "user_id")
+    user = _prefixed(campaign, person, night)
+    no_user = _prefixed(campaign, person, night, "user_id")
     name, city, points, place = (
         value or "" for value in (person.first_name, person.city, person.points, person.place)
     )
@@ -166,8 +166,8 @@ def known_as(vendor: str, person: Person) -> str:
 
 def expected(vendor: str, campaign: str, person: Person, night: datetime = FIRST) -> dict[str, Any]:
     """What a vendor knows of somebody who was unknown before: worked out from the person, not from the files."""
-    user = _told(campaign, person, night)
-    no_user = _told(campaign, person, night, "user_id")
+    user = _prefixed(campaign, person, night)
+    no_user = _prefixed(campaign, person, night, "user_id")
     blank = {"sendworthy_blank_fields": _blank(person)}
 
     def set_only(**values: Any) -> dict[str, Any]:
@@ -218,14 +218,14 @@ def write_night(
             connection.execute(
                 "insert into marts.send_list select ?, range::varchar from range(?)", [campaign, len(persons)]
             )
-        told = {
+        run_of_night = {
             "run_id": f"{night:%Y%m%dT%H%M%SZ}-{run}",
             "as_of": iso(night),
             "versions": {"sendworthy": "0.1.0"},
             "sources": [],
         }
         return export_night(
-            connection, [destination], out, told, [entry(name, len(lists[name])) for name in lists]
+            connection, [destination], out, run_of_night, [entry(name, len(lists[name])) for name in lists]
         ).parent
 
 
@@ -278,8 +278,8 @@ def take_back(
                 "insert into ledger.cancellations values (?, ?, ?, ?, ?, ['channel_opt_out'])",
                 [night, message, campaign, person.user, night + timedelta(hours=1)],
             )
-        told = {"run_id": "r", "as_of": iso(night), "taken_back_at": iso(night + timedelta(hours=1))}
-        return promote(write_taken_off(connection, [destination], out, told))
+        cancelled = {"run_id": "r", "as_of": iso(night), "taken_back_at": iso(night + timedelta(hours=1))}
+        return promote(write_taken_off(connection, [destination], out, cancelled))
 
 
 def entry(campaign: str, rows: int) -> dict[str, Any]:
@@ -321,7 +321,7 @@ def add_changes(
         "bytes": (folder / name).stat().st_size,
         "sha256": sha256(folder / name, folder),
     }
-    listed = next(told for told in manifest["campaigns"] if told["campaign_id"] == campaign)
+    listed = next(item for item in manifest["campaigns"] if item["campaign_id"] == campaign)
     counts = {"added": 0, "changed": rows, "removed": 0, "unchanged": listed["rows"] - rows}
     changes = {destination.name: {"since": iso(since) if since else None, **counts, "files": [file], **more}}
     if more.get("files") == []:
@@ -344,7 +344,7 @@ class Scene:
     def __init__(self, out: Path, destination: Destination, esp: Esp, clock: FakeClock) -> None:
         self.out, self.destination, self.esp, self.clock = out, destination, esp, clock
         self.now = FIRST + NOW
-        self.told: list[tuple[str, int, int]] = []
+        self.progress: list[tuple[str, int, int]] = []
 
     def options(self, **more: Any) -> Options:
         return Options(self.out, self.now, MAX_AGE, **more)
@@ -354,7 +354,7 @@ class Scene:
             self.destination,
             self.options(**more),
             self.esp.environment,
-            lambda *told: self.told.append(told),
+            lambda *step: self.progress.append(step),
             Clock(self.clock.now, self.clock.now, self.clock.sleep, lambda: 0.5),
         )
 
@@ -382,13 +382,13 @@ class Scene:
     def knows(self, campaign: str, persons: Sequence[Person], night: datetime = FIRST) -> bool:
         """Whether the vendor knows these people, all that the list says of them, and nobody else."""
         vendor = self.destination.name
-        known, told = self.esp.people, {}
+        known, wanted = self.esp.people, {}
         for person in persons:
-            told[known_as(vendor, person)] = expected(vendor, campaign, person, night)
-        for key in told.keys() | known.keys():
-            if known.get(key) != told.get(key):
-                print(f"{key}: the vendor knows {known.get(key)}, and should know {told.get(key)}")
-        return known == told
+            wanted[known_as(vendor, person)] = expected(vendor, campaign, person, night)
+        for key in wanted.keys() | known.keys():
+            if known.get(key) != wanted.get(key):
+                print(f"{key}: the vendor knows {known.get(key)}, and should know {wanted.get(key)}")
+        return known == wanted
 
 
 CAMPAIGN = "welcome__new__email"

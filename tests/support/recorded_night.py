@@ -32,7 +32,7 @@ from sendworthy.foundation.project import Project
 from sendworthy.night import building, preparation, publishing, recording, run
 from sendworthy.night.state import NightOptions
 from sendworthy.settings.destinations import choose_destinations
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 # whose statements are counted
 STAGES = (run, preparation, building, recording, publishing)
@@ -45,7 +45,7 @@ TRACED = {
         "night/recording.py",
         "night/publishing.py",
     ),
-    *("warehouse/database.py", "delivery/export.py", "delivery/staging_folder.py"),
+    *("warehouse/database_file.py", "delivery/export.py", "delivery/staging_folder.py"),
     *("foundation/durable_files.py", "foundation/file_lock.py", "foundation/safe_files.py"),
 }
 assert all((Path(sendworthy.__file__).parent / name).is_file() for name in TRACED)
@@ -60,21 +60,21 @@ def change(**names: Any) -> None:
             place[name] = value
 
 
-def options_of(told: dict[str, Any]) -> NightOptions:
-    root = Path(told["root"])
+def options_of(request: dict[str, Any]) -> NightOptions:
+    root = Path(request["root"])
     return NightOptions(
-        raw=Path(told["raw"]),
-        database=Path(told.get("db") or root / "sendworthy.duckdb"),
-        out=Path(told.get("out") or root / "out"),
-        docs=Path(told.get("docs") or root / "data_docs"),
-        as_of=datetime.fromisoformat(told["as_of"]) if told.get("as_of") else None,
+        raw=Path(request["raw"]),
+        database=Path(request.get("db") or root / "sendworthy.duckdb"),
+        out=Path(request.get("out") or root / "out"),
+        docs=Path(request.get("docs") or root / "data_docs"),
+        as_of=datetime.fromisoformat(request["as_of"]) if request.get("as_of") else None,
         destinations=choose_destinations(Project(root), []),
     )
 
 
-def record(told: dict[str, Any]) -> None:
+def record(request: dict[str, Any]) -> None:
     """A whole night; its expensive parts go to the folder `recording`."""
-    folder = Path(told["recording"])
+    folder = Path(request["recording"])
     folder.mkdir(parents=True)
     build_warehouse = building.build_warehouse
 
@@ -90,24 +90,24 @@ def record(told: dict[str, Any]) -> None:
 
     change(build_warehouse=build, judge_lists=judge)
     stages = Stages(Console(stderr=True))
-    run.run_night(Project(Path(told["root"])), options_of(told), stages)
+    run.run_night(Project(Path(request["root"])), options_of(request), stages)
     seconds = {stage.name: stage.seconds for stage in stages.done}
     (folder / "stages.json").write_text(json.dumps(seconds), encoding="utf-8")
 
 
-def replay(told: dict[str, Any]) -> dict[str, Any]:
+def replay(request: dict[str, Any]) -> dict[str, Any]:
     """The same night with what was recorded; says how it ended."""
-    folder = Path(told["recording"])
+    folder = Path(request["recording"])
 
     def build(night: Any) -> list[str]:
         fresh = night.build.with_name("fresh.duckdb")
         night.build.rename(fresh)
         shutil.copyfile(folder / "build.duckdb", night.build)
-        with warehouse.connect(night.build) as connection:
+        with database_file.connect(night.build) as connection:
             connection.execute(f"attach '{fresh}' as fresh (read_only)")
-            for table in warehouse.CARRIED_TABLES:
+            for table in database_file.CARRIED_TABLES:
                 connection.execute(f"drop table if exists {table}")
-            warehouse.create_ledgers(connection, night.project.root)
+            database_file.create_ledgers(connection, night.project.root)
             create_deliveries(connection)
             carried = connection.execute(
                 "select schema_name || '.' || table_name from duckdb_tables() where database_name = 'fresh'"
@@ -117,19 +117,19 @@ def replay(told: dict[str, Any]) -> dict[str, Any]:
         return []
 
     change(build_warehouse=build, check_settings=lambda project: None)
-    if not told.get("real_gate"):
+    if not request.get("real_gate"):
         verdict = pickle.loads((folder / "gate.pickle").read_bytes())
         change(
             load_suites=lambda root: None,
             load_messages=lambda project: None,
             judge_lists=lambda *arguments: verdict,
         )
-    if told.get("now"):
-        change(utc_now=lambda: datetime.fromisoformat(told["now"]))
+    if request.get("now"):
+        change(utc_now=lambda: datetime.fromisoformat(request["now"]))
     try:
         with open(os.devnull, "w") as nowhere:
             result = run.run_night(
-                Project(Path(told["root"])), options_of(told), Stages(Console(file=nowhere))
+                Project(Path(request["root"])), options_of(request), Stages(Console(file=nowhere))
             )
     except SendworthyError as error:
         return {"exit_code": error.exit_code, "words": "\n".join([*error.details, error.what, error.fix])}
@@ -211,46 +211,46 @@ class Flushes:
         self.faults += [f"{folder} was not flushed after a rename" for folder in sorted(self._folders)]
 
 
-def child(told: dict[str, Any]) -> None:
+def child(request: dict[str, Any]) -> None:
     """What a forked process does; its answer is a file, which is not there where it was killed."""
     answer: dict[str, Any] = {}
-    for name, value in told.get("environment", {}).items():
+    for name, value in request.get("environment", {}).items():
         os.environ[name] = value
     statements: list[tuple[str, int]] = []
     flushes = Flushes()
-    if told.get("count"):
+    if request.get("count"):
         trace(lambda file, line: statements.append((file, line)))
-    if told.get("kill_before") is not None:
-        kill_before(told["kill_before"])
+    if request.get("kill_before") is not None:
+        kill_before(request["kill_before"])
     interrupts.install()
-    if told.get("interrupt_before") is not None:
-        kill_before(told["interrupt_before"], signal.SIGINT)
-    if told.get("kill_in"):
-        kill_in(told["kill_in"])
-    if told.get("watch_flushes"):
+    if request.get("interrupt_before") is not None:
+        kill_before(request["interrupt_before"], signal.SIGINT)
+    if request.get("kill_in"):
+        kill_in(request["kill_in"])
+    if request.get("watch_flushes"):
         flushes.watch()
-    answer |= replay(told)
+    answer |= replay(request)
     sys.settrace(None)
     flushes.end()
     answer |= {"statements": statements, "renamed": flushes.renamed, "faults": flushes.faults}
-    Path(told["answer"]).write_text(json.dumps(answer))
+    Path(request["answer"]).write_text(json.dumps(answer))
 
 
 def serve() -> None:
     for line in sys.stdin:
-        told = json.loads(line)
-        Path(told["answer"]).unlink(missing_ok=True)
+        request = json.loads(line)
+        Path(request["answer"]).unlink(missing_ok=True)
         process = os.fork()
         if process == 0:
             code = 1
             try:
-                child(told)
+                child(request)
                 code = 0
             finally:
                 os._exit(code)
         for what, how in (("kill_after", signal.SIGKILL), ("interrupt_after", signal.SIGINT)):
-            if told.get(what) is not None:
-                time.sleep(told[what])
+            if request.get(what) is not None:
+                time.sleep(request[what])
                 os.kill(process, how)
         os.waitpid(process, 0)
         print("ended", flush=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from sendworthy.privacy.rewrite_lists import SEARCHED
 
-from tests.support.file_reader import look_at
+from tests.support.file_reader import read_run_in
 from tests.support.projects import FIRST, SECOND, Place, copy_project, sendworthy
 
 HERE = Path(__file__).parent
@@ -31,7 +31,7 @@ class Forks:
     recordings: Path
     process: subprocess.Popen[str]
 
-    def told(self, night: str, **more: object) -> dict[str, Any]:
+    def request(self, night: str, **more: object) -> dict[str, Any]:
         return {
             "root": str(self.place.root),
             "raw": str(self.raw),
@@ -43,12 +43,12 @@ class Forks:
 
     def run(self, night: str, **more: object) -> dict[str, Any] | None:
         """What came of it, or None where it was killed."""
-        told = self.told(night, **more)
+        request = self.request(night, **more)
         assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps(told) + "\n")
+        self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
         assert self.process.stdout.readline() == "ended\n"
-        answer = Path(told["answer"])
+        answer = Path(request["answer"])
         return json.loads(answer.read_text(encoding="utf-8")) if answer.is_file() else None
 
 
@@ -107,7 +107,7 @@ class World:
 
     def check(self) -> str:
         """What must hold at every instant; returns the run that is published."""
-        run_id = look_at(self.place.database)
+        run_id = read_run_in(self.place.database)
         ledger = self.dispatches()
         assert len({(row[0], row[1]) for row in ledger}) == len(ledger), "a dispatch is recorded twice"
         second = run_id.startswith(SECOND.replace("-", ""))
@@ -120,7 +120,10 @@ class World:
             named = {
                 file["file"]: file["sha256"]
                 for campaign in manifest["campaigns"]
-                for files in (campaign["files"], *(told["files"] for told in campaign["changes"].values()))
+                for files in (
+                    campaign["files"],
+                    *(changes["files"] for changes in campaign["changes"].values()),
+                )
                 for file in files
             }
             there = {
@@ -165,7 +168,7 @@ def make_world(base: Path) -> Iterator[World]:
             sys.executable,
             str(HERE / "recorded_night.py"),
             "record",
-            json.dumps(forks.told(night)),
+            json.dumps(forks.request(night)),
         ]
         subprocess.run(command, cwd=place.root, check=True)
         lists[night] = place.lists(night)
@@ -177,11 +180,11 @@ def make_world(base: Path) -> Iterator[World]:
     crowd = Readers()
     with crowd.at_work(place.database, base / "stop", 8):
         whole_night(SECOND)
-        watched.append(look_at(place.database))
+        watched.append(read_run_in(place.database))
         for night in (FIRST, SECOND, FIRST, SECOND):
             ended = forks.run(night)
             assert ended and ended["exit_code"] == 0, ended
-            watched.append(look_at(place.database))
+            watched.append(read_run_in(place.database))
             time.sleep(0.5)
     # without the readers, so that they are not too long
     seconds = json.loads((forks.recordings / FIRST / "stages.json").read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ One session for all nights, with a catalogue in memory: what a night of dbt cost
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,12 +19,11 @@ from sendworthy.build.spark.gather import rows_in_lake
 from sendworthy.build.spark.session import close_session
 from sendworthy.build.spark.setup import check_java, check_packages, quiet_environment
 from sendworthy.foundation.project import Project
-from sendworthy.landing.compaction import PUBLISHED, STAGED
 from sendworthy.settings.dbt_targets import read_target
-from sendworthy.warehouse.database import prepare
+from sendworthy.warehouse.database_file import prepare
 
 from tests.oracle import Settings
-from tests.support.model_harness import MARTS, PROJECT, SCHEMAS, Warehouse, environment, load_ledger
+from tests.support.model_harness import LIMITS, MARTS, PROJECT, SCHEMAS, Warehouse, load_ledger
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,19 +57,20 @@ class SparkWarehouse(Warehouse):
         settings: Settings,
         seeds: Path | None = None,
         ledger: Sequence[Mapping[str, Any]] = (),
-        history: Path | None = None,
     ) -> duckdb.DuckDBPyConnection:
         """Run every model on the landing zone `raw`; the caller closes the connection."""
         spark = self.session
         for schema in SCHEMAS:
             spark.sql(f"drop schema if exists {schema} cascade")
             spark.sql(f"create schema {schema}")
-        with environment(SENDWORTHY_HISTORY=str(history or "")):
-            self._dbt(["run-operation", "land"], raw)
+        own = {"seeds": str(seeds)} if seeds and (seeds / "event_names.csv").is_file() else {}
+        self._dbt(["run-operation", "land", "--args", json.dumps(own)], raw)
         # as in a night: dbt-spark turns it off
         spark.conf.set("spark.sql.ansi.enabled", "true")
         self._bring_settings(seeds, ledger)
         for model in self.models.values():
+            if model.name in LIMITS:
+                continue
             sql = self.sql_of(
                 model,
                 as_of=as_of,
@@ -110,15 +111,10 @@ class SparkWarehouse(Warehouse):
         prepare(connection)
         copies = self.folder / "gathered"
         shutil.rmtree(copies, ignore_errors=True)
-        for relation in {*(self.models[name].relation for name in MARTS), *PUBLISHED}:
+        for relation in {self.models[name].relation for name in MARTS}:
             connection.execute(f"create schema if not exists {relation.split('.')[0]}")
             connection.execute(f"create table {relation} as {rows_in_lake(self.session, relation, copies)}")
         return connection
-
-    def staged(self) -> dict[str, str]:
-        """The staged rows of the last night, as folding reads them."""
-        copies = self.folder / "gathered"
-        return {name: rows_in_lake(self.session, name, copies) for name in STAGED.values()}
 
 
 @contextmanager

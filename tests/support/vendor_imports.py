@@ -1,7 +1,7 @@
 """ESPs as their vendors describe them: what an import of a file sets, clears and keeps. Written from those pages alone.
 
 Braze CSV: a blank cell is passed over. Braze users/track and Cloud Data Ingestion: JSON null removes an attribute, one that is
-not there stays. Customer.io: the import is told to pass over empty values. Klaviyo, SendGrid, Iterable: what is not there
+not there stays. Customer.io: the import is set to pass over empty values. Klaviyo, SendGrid, Iterable: what is not there
 stays. Mailchimp: an empty text empties a merge field; somebody new needs a status. listmonk: the attributes are
 overwritten as a whole, null stays null. The generic files are kept as a table of each campaign's list.
 """

@@ -1,4 +1,4 @@
-"""A server that stands for seven vendors: it keeps their documented limits, knows what each upsert did, and misbehaves when told to.
+"""A server that stands for seven vendors: it keeps their documented limits, knows what each upsert did, and misbehaves on demand.
 
 The limits are written down here once more, from the vendors' pages and not from the project's descriptions.
 """
@@ -245,16 +245,16 @@ class Esp:
         poisoned = [place for place, (key, _) in items.items() if key in self.poison]
         if poisoned:
             return Reply(400, _POISONED[self.vendor](poisoned if self.names_poison else []))
-        for key, told in items.values():
+        for key, attributes in items.values():
             if key not in self.bad:
-                store(key, told)
+                store(key, attributes)
         self.uploads.append(Upload(keys, True, size))
         return None
 
-    def _merge(self, key: str, told: dict[str, Any]) -> None:
+    def _merge(self, key: str, attributes: dict[str, Any]) -> None:
         """An upsert that leaves what is not named, and removes what is null."""
         person = self.people.setdefault(key, {})
-        person.update(told)
+        person.update(attributes)
         for name in [name for name, value in person.items() if value is None]:
             del person[name]
 
@@ -268,10 +268,10 @@ class Esp:
         assert read.keys() == {"attributes"}, read.keys()
         items = {
             str(place): (
-                told["external_id"],
-                {name: value for name, value in told.items() if name != "external_id"},
+                record["external_id"],
+                {name: value for name, value in record.items() if name != "external_id"},
             )
-            for place, told in enumerate(read["attributes"])
+            for place, record in enumerate(read["attributes"])
         }
         refused = self._take(items, len(body), self._merge)
         if refused:
@@ -288,13 +288,13 @@ class Esp:
         assert (handler.command, path) == ("POST", "/api/v2/batch"), "never suppress"
         assert handler.headers["Authorization"] == _basic("site", SECRET)
         read = json.loads(body)
-        for told in read["batch"]:
-            assert told["type"] == "person" and told["action"] == "identify"
-            assert self.limits.item_bytes is None or len(json.dumps(told)) <= self.limits.item_bytes
-            assert "" not in told["attributes"].values(), "an empty text would take the old value's place"
+        for record in read["batch"]:
+            assert record["type"] == "person" and record["action"] == "identify"
+            assert self.limits.item_bytes is None or len(json.dumps(record)) <= self.limits.item_bytes
+            assert "" not in record["attributes"].values(), "an empty text would take the old value's place"
         items = {
-            str(place): (told["identifiers"]["id"], told["attributes"])
-            for place, told in enumerate(read["batch"])
+            str(place): (record["identifiers"]["id"], record["attributes"])
+            for place, record in enumerate(read["batch"])
         }
         refused = self._take(items, len(body), self._merge)
         if refused:
@@ -311,10 +311,10 @@ class Esp:
         assert handler.headers["Api-Key"] == SECRET and handler.headers["Content-Type"] == "application/json"
         read = json.loads(body)
         items = {
-            str(place): (told["email"].lower(), {"userId": told["userId"], **told["dataFields"]})
-            for place, told in enumerate(read["users"])
+            str(place): (record["email"].lower(), {"userId": record["userId"], **record["dataFields"]})
+            for place, record in enumerate(read["users"])
         }
-        assert not any("" in told.values() for _, told in items.values())
+        assert not any("" in attributes.values() for _, attributes in items.values())
         refused = self._take(items, len(body), self._merge)
         if refused:
             return refused
@@ -336,12 +336,12 @@ class Esp:
         assert handler.headers["Authorization"] == _basic("sendworthy", f"{SECRET}-us21")
         read = json.loads(body)
         assert read["update_existing"] is True
-        for told in read["members"]:
-            assert "status" not in told, "a list must not subscribe somebody again"
-            assert all(len(value.encode()) <= 255 for value in told["merge_fields"].values())
+        for record in read["members"]:
+            assert "status" not in record, "a list must not subscribe somebody again"
+            assert all(len(value.encode()) <= 255 for value in record["merge_fields"].values())
         items = {
-            str(place): (told["email_address"].lower(), told["merge_fields"])
-            for place, told in enumerate(read["members"])
+            str(place): (record["email_address"].lower(), record["merge_fields"])
+            for place, record in enumerate(read["members"])
         }
         refused = self._take(items, len(body), self._merge)
         if refused:
@@ -379,7 +379,7 @@ class Esp:
                 return Reply(200, {"data": job["errors"][place : place + 1], "links": links})
             status = "processing" if self.paused_jobs else "complete"
             self.paused_jobs = max(0, self.paused_jobs - 1)
-            told = {
+            attributes = {
                 "status": status,
                 "created_at": "2026-06-01T04:00:00",
                 "total_count": job["count"],
@@ -392,7 +392,7 @@ class Esp:
                     "data": {
                         "type": "profile-bulk-import-job",
                         "id": parts[0],
-                        "attributes": told,
+                        "attributes": attributes,
                         "links": {"self": path},
                     }
                 },
@@ -400,15 +400,15 @@ class Esp:
         assert (handler.command, path.rstrip("/")) == ("POST", base), "never the subscribe call"
         read = json.loads(body)["data"]
         assert read["type"] == "profile-bulk-import-job" and "relationships" not in read
-        profiles = [told["attributes"] for told in read["attributes"]["profiles"]["data"]]
-        for told in profiles:
-            assert self.limits.item_bytes is None or len(json.dumps(told)) <= self.limits.item_bytes
+        profiles = [record["attributes"] for record in read["attributes"]["profiles"]["data"]]
+        for record in profiles:
+            assert self.limits.item_bytes is None or len(json.dumps(record)) <= self.limits.item_bytes
         items = {
             str(place): (
-                told["email"].lower(),
-                {name: value for name, value in told.items() if name != "email"},
+                record["email"].lower(),
+                {name: value for name, value in record.items() if name != "email"},
             )
-            for place, told in enumerate(profiles)
+            for place, record in enumerate(profiles)
         }
         assert len({key for key, _ in items.values()}) == len(items), "an address twice"
         refused = self._take(items, len(body), self._nested)
@@ -431,12 +431,14 @@ class Esp:
             if key in self.bad
         ]
         self._jobs[job_id] = {"count": len(items), "errors": errors}
-        told = {"status": "queued", "created_at": "2026-06-01T04:00:00", "total_count": len(items)}
-        return Reply(202, {"data": {"type": "profile-bulk-import-job", "id": job_id, "attributes": told}})
+        attributes = {"status": "queued", "created_at": "2026-06-01T04:00:00", "total_count": len(items)}
+        return Reply(
+            202, {"data": {"type": "profile-bulk-import-job", "id": job_id, "attributes": attributes}}
+        )
 
-    def _nested(self, key: str, told: dict[str, Any]) -> None:
+    def _nested(self, key: str, attributes: dict[str, Any]) -> None:
         person = self.people.setdefault(key, {})
-        for name, value in told.items():
+        for name, value in attributes.items():
             if isinstance(value, dict):
                 person.setdefault(name, {}).update(value)
             elif value is not None:
@@ -492,16 +494,16 @@ class Esp:
         assert handler.headers["Content-Type"] == "application/json"
         read = json.loads(body)
         items = {}
-        for place, told in enumerate(read["contacts"]):
+        for place, record in enumerate(read["contacts"]):
             custom = {
-                self.FIELDS[int(name[1:-2])]: value for name, value in told.get("custom_fields", {}).items()
+                self.FIELDS[int(name[1:-2])]: value for name, value in record.get("custom_fields", {}).items()
             }
             assert isinstance(custom.get("loyalty_points", 0), int)
-            own = {name: value for name, value in told.items() if name not in ("email", "custom_fields")}
+            own = {name: value for name, value in record.items() if name not in ("email", "custom_fields")}
             assert not {"", None} & {
                 value for value in {**own, **custom}.values() if not isinstance(value, int)
             }
-            items[str(place)] = (told["email"].lower(), {**own, **custom})
+            items[str(place)] = (record["email"].lower(), {**own, **custom})
         refused = self._take(items, len(body), self._merge)
         if refused:
             return refused
@@ -514,14 +516,14 @@ class Esp:
         assert handler.headers["Authorization"] == _basic("sendworthy", SECRET)
         last = self._jobs.get("last", {"name": "", "status": "none", "total": 0, "imported": 0, "logs": ""})
         if (handler.command, path) == ("GET", "/api/import/subscribers"):
-            told = {name: last[name] for name in ("name", "status", "total", "imported")}
+            status = {name: last[name] for name in ("name", "status", "total", "imported")}
             if self.busy:
                 self.busy -= 1
-                told |= {"name": "somebody-elses.csv", "status": "importing"}
+                status |= {"name": "somebody-elses.csv", "status": "importing"}
             elif self.paused_jobs and last["name"]:
                 self.paused_jobs -= 1
-                told |= {"status": "importing"}
-            return Reply(200, {"data": told})
+                status |= {"status": "importing"}
+            return Reply(200, {"data": status})
         if (handler.command, path) == ("GET", "/api/import/subscribers/logs"):
             return Reply(200, {"data": last["logs"]})
         assert (handler.command, path) == ("POST", "/api/import/subscribers")
@@ -541,8 +543,11 @@ class Esp:
         text = parts["file"].get_payload(decode=True).decode()
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         items = {
-            str(place): (told["email"].lower(), {"name": told["name"], **json.loads(told["attributes"])})
-            for place, told in enumerate(rows)
+            str(place): (
+                record["email"].lower(),
+                {"name": record["name"], **json.loads(record["attributes"])},
+            )
+            for place, record in enumerate(rows)
         }
         refused = self._take(items, len(body), self.people.__setitem__)
         if refused:

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from sendworthy.foundation.errors import BuildError, SendworthyError, SettingsError
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import FailedNode, describe, find_cause, find_fix, words_of
 from sendworthy.warehouse.resource_failures import machine_failures
 
@@ -145,14 +145,14 @@ def test_without_a_line_the_statement_begins_to_show_and_a_test_that_found_rows_
 
 def published(folder: Path) -> Path:
     path = folder / "s.duckdb"
-    with warehouse.connect(path) as connection:
+    with database_file.connect(path) as connection:
         connection.execute("create schema ops; create table ops.runs as select 'r' as run_id")
     return path
 
 
 def of_another_kind(folder: Path) -> None:
     (folder / "s.duckdb").write_text("hello")
-    with warehouse.connect(folder / "s.duckdb"):
+    with database_file.connect(folder / "s.duckdb"):
         pass
 
 
@@ -164,22 +164,22 @@ def open_in_another_program(folder: Path) -> None:
     ) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        with warehouse.connect(path, read_only=True):
+        with database_file.connect(path, read_only=True):
             pass
 
 
 def without_a_column(folder: Path) -> None:
-    with warehouse.connect(published(folder), read_only=True) as connection:
+    with database_file.connect(published(folder), read_only=True) as connection:
         connection.execute("select status from ops.runs")
 
 
 def without_a_table(folder: Path) -> None:
-    with warehouse.connect(published(folder), read_only=True) as connection:
+    with database_file.connect(published(folder), read_only=True) as connection:
         connection.execute("select * from marts.send_list")
 
 
 def build_without_a_column(folder: Path) -> None:
-    with warehouse.connect(published(folder)) as connection:
+    with database_file.connect(published(folder)) as connection:
         connection.execute("select status from ops.runs")
 
 
@@ -261,17 +261,23 @@ def test_what_a_command_fails_at_has_its_advice_too(tmp_path: Path) -> None:
     assert words_of(raised.value).startswith(f"File name too long: {tmp_path}")
     assert find_fix(words_of(raised.value)) == "name a shorter path"
     assert find_fix("nobody knows this") is None
+    # of a copy of the published file, whose views read what lies beside the file itself
+    assert "name the published file itself" in str(
+        find_fix('IO Error: No files found that match the pattern "a"')
+    )
 
 
 @pytest.mark.parametrize("table", ["ledger.dispatches", "ledger.cancellations", "ops.runs"])
 def test_a_file_of_an_older_version_is_carried_on(tmp_path: Path, table: str) -> None:
     """A column that a version has added is empty for what was written before."""
     schema = table.partition(".")[0]
-    *older, (newest, _) = warehouse.read_ledgers(ROOT)[table]
-    with warehouse.connect(tmp_path / "s.duckdb") as connection:
+    *older, (newest, _) = database_file.read_ledgers(ROOT)[table]
+    with database_file.connect(tmp_path / "s.duckdb") as connection:
         listed = ", ".join(f"{column} {kind}" for column, kind in older)
         connection.execute(f"create schema {schema}; create table {table} ({listed})")
         connection.execute(f"insert into {table} (as_of) values (timestamp '2026-06-01')")
-    with warehouse.connect(warehouse.new_build(tmp_path / "s.duckdb", ROOT), read_only=True) as connection:
+    with database_file.connect(
+        database_file.new_build(tmp_path / "s.duckdb", ROOT), read_only=True
+    ) as connection:
         found = connection.execute(f"select as_of::date::varchar, {newest} from {table}").fetchall()
     assert found == [("2026-06-01", None)]

@@ -53,7 +53,7 @@ def state(world: World) -> dict[str, str]:
 def test_the_disk_of_the_lists_is_full(world: World) -> None:
     world.back_to_first()
     out = world.place.root / "out"
-    aside = out.rename(out.with_name("out-before"))
+    earlier_lists = out.rename(out.with_name("out-before"))
     with small_disk(out, 100_000):
         before = state(world)
         ended = world.forks.run(SECOND)
@@ -68,7 +68,7 @@ def test_the_disk_of_the_lists_is_full(world: World) -> None:
         assert world.place.lists(SECOND) == world.lists[SECOND]
         assert world.dispatches() == world.ledger[SECOND]
     out.rmdir()
-    aside.rename(out)
+    earlier_lists.rename(out)
 
 
 @pytest.mark.parametrize(

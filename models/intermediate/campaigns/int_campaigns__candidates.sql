@@ -10,6 +10,8 @@ with
 
     triggers as (select * from {{ ref("int_events__triggers") }}),
 
+    arms as (select * from {{ ref("int_campaigns__arms") }}),
+
     in_force as (select * from campaigns where is_in_force),
 
     triggered as (
@@ -30,7 +32,7 @@ with
         where in_force.trigger_event is null
     ),
 
-    final as (
+    considered as (
         {% if is_taking_back() %}
             -- the gates judge once more what is dispatched, each message from its own trigger on
             select campaign_id, user_id, trigger_at from ({{ dispatches_in_question() }}) as dispatches
@@ -41,6 +43,27 @@ with
             select campaign_id, user_id, trigger_at
             from untriggered
         {% endif %}
+    ),
+
+    drawn as (
+        select
+            considered.*,
+            case
+                when campaigns.has_arms
+                then {{ bucket("'arm:' || considered.campaign_id", "considered.user_id") }}
+            end as arm_bucket
+        from considered
+        left join campaigns on considered.campaign_id = campaigns.campaign_id
+    ),
+
+    final as (
+        select drawn.campaign_id, drawn.user_id, drawn.trigger_at, arms.arm
+        from drawn
+        left join
+            arms
+            on drawn.campaign_id = arms.campaign_id
+            and drawn.arm_bucket >= arms.first_bucket
+            and drawn.arm_bucket < arms.end_bucket
     )
 
 select *

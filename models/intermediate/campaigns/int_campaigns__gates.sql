@@ -120,6 +120,7 @@ with
             exceptions.exceptions,
             sent.last_sent_at,
             sent.last_dispatched_as_of,
+            candidates.arm,
             variants.variant,
             case
                 when campaigns.send_hour_local is not null
@@ -150,6 +151,10 @@ with
             variants
             on candidates.campaign_id = variants.campaign_id
             and merge_fields.blank_pattern = variants.blank_pattern
+            -- a text without an arm is for campaigns without arms. As one equation: for any other condition,
+            -- DuckDB compares every row with every other
+            and coalesce(variants.arm, '')
+            = coalesce(candidates.arm, case when campaigns.has_arms then 'none of these' else '' end)
         left join
             send_times
             on users.timezone = send_times.timezone
@@ -214,6 +219,7 @@ with
             address_hash,
             last_active_at,
             max_messages_per_week,
+            arm,
             variant,
             send_at,
             journey_started_at,

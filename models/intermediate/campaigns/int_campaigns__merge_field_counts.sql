@@ -9,7 +9,7 @@ with
         {{
             unnest_with_position(
                 "variants",
-                ["campaign_id", "variant", "required_fields"],
+                ["campaign_id", "variant", "arm", "required_fields"],
                 "printed_fields",
                 "merge_field",
                 "position",
@@ -17,10 +17,12 @@ with
         }}
     ),
 
-    -- people with the same blanks count together: the join then multiplies patterns, not people
+    -- people with the same blanks, in the same arm, count together: the join then multiplies patterns, not
+    -- people
     candidates as (
         select
             gates.campaign_id,
+            gates.arm,
             merge_fields.blank_fields,
             merge_fields.unsafe_fields,
             merge_fields.placeholder_fields,
@@ -29,6 +31,7 @@ with
         inner join merge_fields on gates.user_id = merge_fields.user_id
         group by
             gates.campaign_id,
+            gates.arm,
             merge_fields.blank_fields,
             merge_fields.unsafe_fields,
             merge_fields.placeholder_fields
@@ -38,6 +41,7 @@ with
         select
             printed.campaign_id,
             printed.variant,
+            printed.arm,
             printed.merge_field,
             {{ list_has("printed.required_fields", "printed.merge_field") }} as is_required,
             {%- for kind in ["blank", "unsafe", "placeholder"] %}
@@ -53,10 +57,14 @@ with
             {%- endfor %}
             coalesce(sum(candidates.users), 0) as users
         from printed
-        left join candidates on printed.campaign_id = candidates.campaign_id
+        left join
+            candidates
+            on printed.campaign_id = candidates.campaign_id
+            and printed.arm is not distinct from candidates.arm
         group by
             printed.campaign_id,
             printed.variant,
+            printed.arm,
             printed.merge_field,
             {{ list_has("printed.required_fields", "printed.merge_field") }}
     ),
@@ -65,6 +73,7 @@ with
         select
             campaign_id,
             variant,
+            arm,
             merge_field,
             is_required,
             cast(users as bigint) as users,

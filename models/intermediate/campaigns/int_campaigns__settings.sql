@@ -23,6 +23,7 @@ with
             priority,
             holdout_percent,
             pilot_percent,
+            {{ list_size(split_list("arms")) }} > 0 as has_arms,
             send_hour_local,
             is_transactional,
             -- an empty group is a group of its own

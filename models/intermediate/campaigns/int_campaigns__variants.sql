@@ -5,6 +5,7 @@ with
         select
             campaign_id,
             variant,
+            arm,
             variant_rank,
             {{ split_list("printed_fields") }} as printed_fields,
             {{ split_list("required_fields") }} as required_fields,

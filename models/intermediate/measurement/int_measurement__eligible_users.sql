@@ -1,5 +1,5 @@
 {#-
-    The two arms must be comparable. Control users are set apart before the arbitration, so those who lost in the arbitration
+    Send and control must be comparable. Control users are set apart before the arbitration, so those who lost in the arbitration
     belong to the other arm: on that night, only the hash of the user id parts them from the control users. Each user counts once,
     on the first night on which nothing but the experiment or the arbitration could have kept the message from them, and stays in
     that arm whatever happens later (intention to treat).
@@ -23,6 +23,7 @@ with
             decisions.campaign_id,
             decisions.user_id,
             decisions.variant,
+            decisions.arm as campaign_arm,
             case when decisions.decision = 'control' then 'control' else 'send' end as arm,
             decisions.decision = 'send' as is_listed,
             coalesce(decisions.send_at, decisions.as_of) as starts_at,
@@ -49,6 +50,7 @@ with
             eligible.user_id,
             eligible.as_of as assigned_at,
             eligible.variant,
+            eligible.campaign_arm,
             eligible.arm,
             eligible.is_listed,
             eligible.starts_at,
@@ -83,6 +85,7 @@ with
             windows.user_id,
             windows.assigned_at,
             windows.variant,
+            windows.campaign_arm,
             windows.arm,
             windows.is_listed,
             windows.starts_at,

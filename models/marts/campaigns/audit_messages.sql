@@ -21,7 +21,9 @@ with
 
     campaign_groups as (select campaign_id, content_group from {{ ref("campaigns") }}),
 
-    variants as (select campaign_id, variant from {{ ref("int_campaigns__variants") }}),
+    variants as (select campaign_id, variant, arm from {{ ref("int_campaigns__variants") }}),
+
+    shares as (select campaign_id, arm, arm_number, share_percent from {{ ref("int_campaigns__arms") }}),
 
     users as (select * from {{ ref("int_users__current") }}),
 
@@ -34,6 +36,36 @@ with
     frequency_caps as (select * from {{ ref("frequency_caps") }}),
 
     sent_before as (select distinct message_id from sent),
+
+    -- in which arm somebody is: the first whose share, with those before it, is more than their bucket
+    shares_so_far as (
+        select shares.campaign_id, shares.arm, shares.arm_number, sum(earlier.share_percent) as percent_so_far
+        from shares
+        inner join
+            shares as earlier
+            on shares.campaign_id = earlier.campaign_id
+            and shares.arm_number >= earlier.arm_number
+        group by shares.campaign_id, shares.arm, shares.arm_number
+    ),
+
+    arms_beyond as (
+        select
+            listed.campaign_id,
+            listed.user_id,
+            shares_so_far.arm,
+            row_number() over (
+                partition by listed.campaign_id, listed.user_id order by shares_so_far.arm_number
+            ) as place
+        from (select distinct campaign_id, user_id from send_list) as listed
+        inner join shares_so_far on listed.campaign_id = shares_so_far.campaign_id
+        where
+            shares_so_far.percent_so_far * 100
+            > {{ bucket("'arm:' || listed.campaign_id", "listed.user_id") }}
+    ),
+
+    recipient_arms as (select campaign_id, user_id, arm from arms_beyond where place = 1),
+
+    arm_campaigns as (select distinct campaign_id from shares),
 
     facts as (
         select
@@ -60,6 +92,10 @@ with
             campaigns.campaign_id is not null
             and variants.variant is not null
             and {{ has("send_list.channel = campaigns.channel") }} as has_known_variant,
+            -- theirs, and the text is for it; in a campaign without arms nobody is in one
+            send_list.arm is not distinct from recipient_arms.arm
+            and (arm_campaigns.campaign_id is null or recipient_arms.arm is not null) as has_own_arm,
+            variants.arm is not distinct from recipient_arms.arm as has_text_of_arm,
             recipients.is_erased,
             recipients.is_readable,
             recipients.is_in_audience,
@@ -81,6 +117,11 @@ with
         left join campaign_groups on send_list.campaign_id = campaign_groups.campaign_id
         left join
             variants on send_list.campaign_id = variants.campaign_id and send_list.variant = variants.variant
+        left join arm_campaigns on send_list.campaign_id = arm_campaigns.campaign_id
+        left join
+            recipient_arms
+            on send_list.campaign_id = recipient_arms.campaign_id
+            and send_list.user_id = recipient_arms.user_id
         left join users on send_list.user_id = users.user_id
         left join sent_before on 'dispatch:' || send_list.dispatch_id = sent_before.message_id
         left join
@@ -261,6 +302,8 @@ with
             content_group,
             is_transactional,
             has_known_variant,
+            has_own_arm,
+            has_text_of_arm,
             has_own_dispatch_id,
             is_new_dispatch,
             dispatch_place = 1 as is_first_of_dispatch,

@@ -27,7 +27,8 @@ with
             {{ merge_values_json(merge_field_names(ref("merge_field_values")), "variants.printed_fields") }}
             as merge_values,
             gates.journey_started_at,
-            gates.address_hash
+            gates.address_hash,
+            decisions.arm
         from decisions
         inner join gates on decisions.user_id = gates.user_id and decisions.campaign_id = gates.campaign_id
         inner join channels on decisions.user_id = channels.user_id and decisions.channel = channels.channel

@@ -11,16 +11,19 @@ with
 
     campaigns as (select * from {{ ref("campaigns") }}),
 
-    pairs as (
+    campaign_arms as (select * from {{ ref("int_campaigns__arms") }}),
+
+    sides as (
         select
             campaign_id,
             variant,
+            campaign_arm,
             cast(sum(case when arm = 'send' then users else 0 end) as bigint) as send_users,
             cast(sum(case when arm = 'send' then converted else 0 end) as bigint) as send_converted,
             cast(sum(case when arm = 'control' then users else 0 end) as bigint) as control_users,
             cast(sum(case when arm = 'control' then converted else 0 end) as bigint) as control_converted
         from arms
-        group by campaign_id, variant
+        group by campaign_id, variant, campaign_arm
     ),
 
     shares as (
@@ -39,15 +42,87 @@ with
         from campaigns
     ),
 
+    -- arms that are judged by one another are compared with the first one, all others with those of their own
+    -- whom the holdout kept it from
+    against_first as (
+        select
+            others.campaign_id,
+            others.arm as campaign_arm,
+            first_arms.arm as first_arm,
+            cast(first_arms.share_percent as double)
+            / (first_arms.share_percent + others.share_percent) as expected_control_share
+        from campaign_arms as others
+        inner join campaign_arms as first_arms on others.campaign_id = first_arms.campaign_id
+        inner join campaigns on others.campaign_id = campaigns.campaign_id
+        where campaigns.evaluation = 'arms' and first_arms.arm_number = 1
+    ),
+
+    pairs as (
+        select
+            sides.campaign_id,
+            sides.variant,
+            sides.campaign_arm,
+            shares.evaluation,
+            against_first.campaign_arm is not null as is_against_first,
+            case
+                when sides.campaign_arm is null
+                then 'control'
+                when against_first.campaign_arm is null
+                then 'control:' || sides.campaign_arm
+                else against_first.first_arm
+            end as compared_with,
+            sides.send_users,
+            sides.send_converted,
+            case
+                when against_first.campaign_arm is null
+                then sides.control_users
+                -- it is compared with nobody
+                when against_first.campaign_arm = against_first.first_arm
+                then 0
+                else coalesce(first_sides.send_users, 0)
+            end as control_users,
+            case
+                when against_first.campaign_arm is null
+                then sides.control_converted
+                when against_first.campaign_arm = against_first.first_arm
+                then 0
+                else coalesce(first_sides.send_converted, 0)
+            end as control_converted,
+            case
+                when against_first.campaign_arm is null
+                then shares.expected_control_share
+                when against_first.campaign_arm <> against_first.first_arm
+                then against_first.expected_control_share
+                else 0
+            end as expected_control_share
+        from sides
+        inner join shares on sides.campaign_id = shares.campaign_id
+        left join
+            against_first
+            on sides.campaign_id = against_first.campaign_id
+            and sides.campaign_arm = against_first.campaign_arm
+        left join
+            sides as first_sides
+            on against_first.campaign_id = first_sides.campaign_id
+            and against_first.first_arm = first_sides.campaign_arm
+    ),
+
     expected as (
         select
-            pairs.*,
-            shares.evaluation,
-            nullif(shares.expected_control_share, 0) as expected_control_share,
-            shares.expected_control_share * (pairs.send_users + pairs.control_users) as expected_control,
-            (1 - shares.expected_control_share) * (pairs.send_users + pairs.control_users) as expected_send
+            campaign_id,
+            variant,
+            campaign_arm,
+            evaluation,
+            is_against_first,
+            compared_with,
+            send_users,
+            send_converted,
+            control_users,
+            control_converted,
+            nullif(expected_control_share, 0) as expected_control_share,
+            expected_control_share * (send_users + control_users) as expected_control,
+            (1 - expected_control_share) * (send_users + control_users) as expected_send
         from pairs
-        inner join shares on pairs.campaign_id = shares.campaign_id
     ),
 
     quantiles as (
@@ -96,9 +171,9 @@ with
                 when sample_ratio_chi_square is null
                 then 'too_few_users'
                 when anytime_low > 0
-                then 'better_than_control'
+                then case when is_against_first then 'better_than_first_arm' else 'better_than_control' end
                 when anytime_high < 0
-                then 'worse_than_control'
+                then case when is_against_first then 'worse_than_first_arm' else 'worse_than_control' end
                 else 'not_known_yet'
             end as verdict_reason
         from compared
@@ -108,7 +183,13 @@ with
         select
             arms.campaign_id,
             arms.variant,
-            arms.arm,
+            case
+                when arms.campaign_arm is null
+                then arms.arm
+                when arms.arm = 'send'
+                then arms.campaign_arm
+                else 'control:' || arms.campaign_arm
+            end as arm,
             judged.evaluation,
             arms.users,
             arms.listed_users,
@@ -130,15 +211,24 @@ with
             case
                 when arms.arm <> 'send' or judged.verdict_reason is null
                 then null
-                when judged.verdict_reason = 'better_than_control'
+                when judged.verdict_reason in ('better_than_control', 'better_than_first_arm')
                 then 'ship'
-                when judged.verdict_reason in ('worse_than_control', 'split_is_wrong')
+                when judged.verdict_reason in ('worse_than_control', 'worse_than_first_arm', 'split_is_wrong')
                 then 'stop'
                 else 'keep_going'
             end as verdict,
-            case when arms.arm = 'send' then judged.verdict_reason end as verdict_reason
+            case when arms.arm = 'send' then judged.verdict_reason end as verdict_reason,
+            case
+                when arms.arm = 'send' and judged.lift is not null then judged.compared_with
+            end as compared_with
         from arms
-        inner join judged on arms.campaign_id = judged.campaign_id and arms.variant = judged.variant
+        inner join
+            judged
+            on arms.campaign_id = judged.campaign_id
+            and arms.variant = judged.variant
+            and arms.campaign_arm is not distinct from judged.campaign_arm
+        -- where arms are compared with the first one, nothing is compared with their control
+        where arms.arm = 'send' or not judged.is_against_first
     )
 
 select *

@@ -9,7 +9,6 @@ with
             occurred_at,
             occurred_until,
             received_at,
-            properties,
             product_name,
             product_id,
             dwell_seconds,

@@ -14,7 +14,8 @@ with
             trigger_at,
             priority,
             lost_to,
-            send_at
+            send_at,
+            arm
         from source
     )
 

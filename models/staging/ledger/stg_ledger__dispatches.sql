@@ -12,7 +12,8 @@ with
             send_at,
             valid_until,
             journey_started_at,
-            address_hash
+            address_hash,
+            arm
         from source
     )
 

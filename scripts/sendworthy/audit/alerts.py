@@ -1,4 +1,4 @@
-"""Alerts: a held-back campaign is told to its escalation contact, a failed night and stale data to whoever reads the channel.
+"""Alerts: of a held-back campaign to its escalation contact, of a failed night and of stale data to whoever reads the channel.
 
 They leave by a command, a webhook, or any service that Apprise knows (Slack, Teams, e-mail, PagerDuty, ...). All alerts of a
 night together have a bounded time, one of a night and cause is sent once, and one that fails is a warning: a night is never
@@ -30,7 +30,7 @@ from sendworthy.foundation.durable_files import flush, make_folder, swap_in
 from sendworthy.foundation.errors import Problem, SendworthyError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.retry import TRY_AGAIN, BadMoment, Clock, Policy, retry_after
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
@@ -264,10 +264,10 @@ class SentAlerts:
         self._sent |= {self._key(alert, channel): self._now for alert, channel in sent}
         with suppress(OSError):
             make_folder(self._path.parent)
-            aside = self._path.with_suffix(".writing")
-            aside.write_text(json.dumps(self._sent), encoding="utf-8")
-            flush(aside)
-            swap_in(aside, self._path)
+            staged = self._path.with_suffix(".writing")
+            staged.write_text(json.dumps(self._sent), encoding="utf-8")
+            flush(staged)
+            swap_in(staged, self._path)
 
     @staticmethod
     def _key(alert: Mapping[str, Any], channel: str) -> str:

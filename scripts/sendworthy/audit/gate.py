@@ -26,7 +26,7 @@ from types import ModuleType
 from typing import Any
 
 from sendworthy.audit.data_docs import AuditedList, CheckedItem, write_data_docs
-from sendworthy.audit.render_check import Fault, Messages, Proof, load_messages, prove, told
+from sendworthy.audit.render_check import Fault, Messages, Proof, describe_faults, load_messages, prove
 from sendworthy.audit.render_patterns import (
     Variants,
     needed_fields_of,
@@ -38,6 +38,9 @@ from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.warehouse.list_reader import DuckdbLists, Lists
 from sendworthy.warehouse.resource_failures import cause_of_machine
+from sendworthy.warehouse.statements import Sql, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 WHOLE_LIST = "whole_list"
 
@@ -145,7 +148,7 @@ class _Night:
     lists: tuple[_CampaignList, ...]
     proof: Proof
     # what Great Expectations gets to see
-    query: str
+    query: Sql
 
 
 def run_gate(
@@ -254,16 +257,7 @@ def _take_snapshot(
         key = (pattern.campaign_id, pattern.variant)
         listed[key] = listed.get(key, 0) + pattern.messages
         kinds[pattern.campaign_id] = kinds.get(pattern.campaign_id, 0) + 1
-    decided = dict(
-        lists.rows(
-            """
-            select coalesce(campaign_id, ''), count(*)
-            from marts.campaign_decisions
-            where decision = 'send'
-            group by coalesce(campaign_id, '')
-            """
-        )
-    )
+    decided = dict(lists.rows(_sql("decided")))
     ((on_the_list,),) = lists.rows("select count(*) from marts.send_list")
     return _Night(
         as_of=lists.as_of,
@@ -280,18 +274,13 @@ def _take_snapshot(
             for number, campaign in enumerate(sorted({*kinds, *decided}), start=1)
         ),
         proof=proof,
-        query=f"""
-            select
-                judged.campaign_id,
-                {", ".join(f"judged.{lists.name(column)}" for column in columns)},
-                cast(proven.pattern is null as integer) as {lists.name(expectations.PROOF)}
-            from {judged} as judged
-            left join
-                {proven} as proven
-                on judged.campaign_id = proven.campaign_id
-                and judged.variant = proven.variant
-                and judged.pattern = proven.pattern
-        """,
+        query=_sql(
+            "judged_messages",
+            judged=judged,
+            proven=proven,
+            columns=[lists.name(column) for column in columns],
+            proof=lists.name(expectations.PROOF),
+        ),
     )
 
 
@@ -310,7 +299,7 @@ def _required_of(
 
 def _snapshot_query(
     lists: Lists, expectations: ModuleType, required: Sequence[str], needed: Sequence[str]
-) -> str:
+) -> Sql:
     """One row per message: what it is, its pattern, and per check a column that is 1 where the message breaks it, else 0."""
 
     def breaks(check: Any) -> str:
@@ -320,16 +309,18 @@ def _snapshot_query(
         )
 
     columns = [
-        f"cast({breaks(check)} as integer) as {lists.name(check.name)}"
+        Sql(f"cast({breaks(check)} as integer) as {lists.name(check.name)}")
         for check in expectations.MESSAGE_CHECKS
     ]
     by_value = [(check.name, breaks(check)) for check in expectations.VALUE_CHECKS]
     for field in required:
         check = expectations.required_value_check(field)
         by_value.append((check.name, f"merge_field = {lists.text(field)} and ({breaks(check)})"))
-    worst = [f"max(cast({broken} as integer)) as {lists.name(name)}" for name, broken in by_value]
+    worst = [Sql(f"max(cast({broken} as integer)) as {lists.name(name)}") for name, broken in by_value]
     # a message without a merge field has no value that could break a check
-    columns += [f"coalesce(by_message.{lists.name(name)}, 0) as {lists.name(name)}" for name, _ in by_value]
+    columns += [
+        Sql(f"coalesce(by_message.{lists.name(name)}, 0) as {lists.name(name)}") for name, _ in by_value
+    ]
     return pattern_query(lists, needed, "audit.audit_messages", columns, worst)
 
 
@@ -337,7 +328,7 @@ def _with_faults(item: CheckedItem, expectations: ModuleType, faults: Mapping[Fa
     """The proof, with what it found where it failed."""
     if item.holds or item.name != expectations.PROOF or not faults:
         return item
-    return replace(item, fix=f"{'; '.join(told(faults))}: {item.fix}")
+    return replace(item, fix=f"{'; '.join(describe_faults(faults))}: {item.fix}")
 
 
 def _run_suites(

@@ -12,7 +12,7 @@ import duckdb
 
 from sendworthy.audit.gate import FailedExpectation
 from sendworthy.foundation.clock import iso
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 
 Found = dict[str, list[FailedExpectation]]
 """What went over a limit, by campaign."""

@@ -14,12 +14,13 @@ from typing import Any
 
 import duckdb
 
+from sendworthy.audit.gate import FailedExpectation
 from sendworthy.audit.limits import Found
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_SEED, read_file
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -125,10 +126,15 @@ def hold_back(
             elif before and all(item in before["what"] for item in what):
                 campaign["accepted"] = before
         if failed and campaign["accepted"] is None:
-            campaign["status"], campaign["rows"] = "held_back", 0
-            campaign["gate"]["passed"] = False
-            campaign["gate"]["failed"] += [asdict(item) for item in failed]
+            keep_back(campaign, failed)
     return notes
+
+
+def keep_back(campaign: dict[str, Any], failed: Sequence[FailedExpectation]) -> None:
+    """Hold a campaign back, and say for what beside what the gate has found."""
+    campaign["status"], campaign["rows"] = "held_back", 0
+    campaign["gate"]["passed"] = False
+    campaign["gate"]["failed"] += [asdict(item) for item in failed]
 
 
 def _accepted_before(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, dict[str, Any]]:

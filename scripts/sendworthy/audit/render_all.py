@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
-from sendworthy.audit.render_check import Fault, Messages, Proof, judge_message, load_messages, prove, told
+from sendworthy.audit.render_check import (
+    Fault,
+    Messages,
+    Proof,
+    describe_faults,
+    judge_message,
+    load_messages,
+    prove,
+)
 from sendworthy.audit.render_patterns import (
     needed_fields_of,
     pattern_query,
@@ -101,7 +109,7 @@ def _compare(rendered: Rendered, proof: Proof) -> None:
         f"the proof and the rendering of every message do not agree about {', '.join(differ) or 'the messages that end themselves'}: "
         "a kind of message was told apart wrongly.",
         "do not send these campaigns; report it with their templates (no values are needed).",
-        details=[line for name in differ for line in told(_faults_of(name, rendered, proof))],
+        details=[line for name in differ for line in describe_faults(_faults_of(name, rendered, proof))],
     )
 
 

@@ -200,7 +200,7 @@ def prove(
     return proof
 
 
-def told(faults: Mapping[Fault, int], most: int = 3) -> Sequence[str]:
+def describe_faults(faults: Mapping[Fault, int], most: int = 3) -> Sequence[str]:
     """The faults that concern most messages, in words."""
     worst = sorted(faults.items(), key=lambda item: (-item[1], item[0].where, item[0].what))
     return [f"{fault} ({messages:,} messages)" for fault, messages in worst[:most]]

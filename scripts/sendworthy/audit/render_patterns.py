@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from sendworthy.audit.render_check import Messages, Pattern, Proof, prove
 from sendworthy.warehouse.list_reader import Lists, read_values
+from sendworthy.warehouse.statements import Sql, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 # between the keys of a pattern
 _SEPARATOR = "|"
@@ -36,27 +40,9 @@ def needed_fields_of(variants: Variants) -> list[str]:
     return sorted({field for *_, printed, _ in variants for field in printed})
 
 
-def read_patterns(lists: Lists, judged: str, fields: Sequence[str]) -> list[Pattern]:
+def read_patterns(lists: Lists, judged: Sql, fields: Sequence[str]) -> list[Pattern]:
     """The kinds of messages that there are, each with the values of one of them."""
-    rows = lists.rows(
-        f"""
-        with
-            patterns as (
-                select campaign_id, variant, pattern, count(*) as messages, min(dispatch_id) as dispatch_id
-                from {judged}
-                group by campaign_id, variant, pattern
-            )
-        select patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages, min(list.merge_values)
-        from patterns
-        left join
-            marts.send_list as list
-            on patterns.dispatch_id = list.dispatch_id
-            and patterns.campaign_id = list.campaign_id
-            and patterns.variant = list.variant
-        group by patterns.campaign_id, patterns.variant, patterns.pattern, patterns.messages
-        order by patterns.campaign_id, patterns.variant, patterns.pattern
-        """
-    )
+    rows = lists.rows(_sql("patterns", judged=judged))
     return [
         Pattern(campaign, variant, pattern, int(messages), values_of(pattern, values, fields))
         for campaign, variant, pattern, messages, values in rows
@@ -77,36 +63,21 @@ def pattern_query(
     lists: Lists,
     needed: Sequence[str],
     messages: str = "marts.send_list",
-    columns: Sequence[str] = ("messages.merge_values",),
-    aggregates: Sequence[str] = (),
-) -> str:
+    columns: Sequence[Sql] = (Sql("messages.merge_values"),),
+    aggregates: Sequence[Sql] = (),
+) -> Sql:
     """One row per message of `messages`: what it is, its pattern, and `columns`.
 
     The columns are of `messages`, or of `by_message`: `aggregates` over the merge values of one message.
     """
-    keys = [
-        f"coalesce(max(case when is_expected and merge_field = {lists.text(field)} then render_key end), '')"
-        for field in needed
-    ]
-    pattern = f" || '{_SEPARATOR}' || ".join(keys) or "''"
-    # a message without a merge field has none of its own
-    nothing = lists.text(_SEPARATOR * (len(needed) - 1))
-    message = ("dispatch_id", "user_id", "campaign_id", "variant")
-    # a message whose id is missing is one too
-    same = " and ".join(f"messages.{name} is not distinct from by_message.{name}" for name in message)
-    return f"""
-        with
-            by_message as (
-                select {", ".join((*message, f"{pattern} as pattern", *aggregates))}
-                from {lists.model("audit.audit_merge_values")}
-                group by {", ".join(message)}
-            )
-        select
-            coalesce(messages.campaign_id, '') as campaign_id,
-            coalesce(messages.variant, '') as variant,
-            messages.dispatch_id,
-            coalesce(by_message.pattern, {nothing}) as pattern,
-            {", ".join(columns)}
-        from {lists.model(messages)} as messages
-        left join by_message on {same}
-    """
+    return _sql(
+        "message_patterns",
+        messages=lists.model(messages),
+        merge_values=lists.model("audit.audit_merge_values"),
+        fields=[lists.text(field) for field in needed],
+        separator=lists.text(_SEPARATOR),
+        # a message without a merge field has none of its own
+        nothing=lists.text(_SEPARATOR * (len(needed) - 1)),
+        columns=columns,
+        aggregates=aggregates,
+    )

@@ -73,7 +73,7 @@ PATCHES = (
     Patch(
         "dbt.include.duckdb/macros/materializations/table.sql",
         "f216a2faed3f",
-        "writing aside, renaming and dropping costs more than most models: macros/engine/materializations.sql",
+        "writing a staging table, renaming and dropping costs more than most models: macros/engine/materializations.sql",
     ),
     Patch(
         "dbt.include.global_project/macros/materializations/models/view.sql",

@@ -16,9 +16,9 @@ from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.landing.file_checks import refuse_long_rows
 from sendworthy.settings.dbt_targets import Target, dbt_environment, read_target
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.list_reader import DuckdbLists, Lists
-from sendworthy.warehouse.personal_files import histories_beside
+from sendworthy.warehouse.personal_files import drops_beside
 
 
 class BuiltNight(Protocol):
@@ -34,9 +34,6 @@ class BuiltNight(Protocol):
     def gather(self, stages: Stages) -> None:
         """Bring everything that is published into the build file, where it is not there anyway."""
 
-    def staged(self) -> Mapping[str, str]:
-        """By name, a query of DuckDB for each relation of staged rows that folding reads; none where they are in the build file."""
-
 
 class Engine(Protocol):
     """Where the models of a night run. Whatever it is, the night ends up in the DuckDB file that was named as the build."""
@@ -50,8 +47,8 @@ class Engine(Protocol):
         """The packages whose versions the manifest names."""
 
     @property
-    def histories(self) -> Path:
-        """The folder of what its nights keep of old drops."""
+    def drops(self) -> Path | None:
+        """The folder of its typed drops; None where its nights read everything."""
 
     @property
     def program(self) -> Sequence[str]:
@@ -75,7 +72,7 @@ class DuckdbEngine:
 
     def __init__(self, target: Target, database: Path) -> None:
         self.target = target.name
-        self.histories = histories_beside(database)
+        self.drops = drops_beside(database)
 
     def check(self, raw: Path) -> None:
         """Nothing is needed that is not always there; dbt looks at the files, all but the rows that DuckDB would lose."""
@@ -95,8 +92,8 @@ class DuckdbNight:
 
     def __init__(self, build: Path) -> None:
         self._build = build
-        with warehouse.connect(build, read_only=True) as connection:
-            self.as_of = warehouse.read_night(connection)
+        with database_file.connect(build, read_only=True) as connection:
+            self.as_of = database_file.read_night(connection)
 
     def __enter__(self) -> DuckdbNight:
         return self
@@ -112,10 +109,6 @@ class DuckdbNight:
 
     def gather(self, stages: Stages) -> None:
         """Everything is in the file."""
-
-    def staged(self) -> Mapping[str, str]:
-        """Staged rows are in the file, too."""
-        return {}
 
 
 def choose_engine(project: Project, target: str | None, database: Path) -> Engine:

@@ -49,6 +49,7 @@ CAMPAIGN_COLUMNS = (
     "priority",
     "holdout_percent",
     "pilot_percent",
+    "arms",
     "send_hour_local",
     "valid_from",
     "valid_to",
@@ -69,6 +70,7 @@ CAMPAIGN_COLUMNS = (
 REQUIREMENT_COLUMNS = (
     "campaign_id",
     "variant",
+    "arm",
     "variant_rank",
     "printed_fields",
     "required_fields",
@@ -254,6 +256,7 @@ def _campaign_row(folder: CampaignFolder, campaign: Campaign) -> list[str]:
         campaign.priority.score,
         campaign.experiment.holdout_percent,
         campaign.experiment.pilot_percent,
+        [f"{arm}:{share}" for arm, share in campaign.experiment.arms.items()],
         campaign.send_hour_local,
         campaign.valid.from_,
         campaign.valid.to,
@@ -282,6 +285,7 @@ def _requirement_rows(folder: CampaignFolder, known: Known) -> list[list[str]]:
             for value in (
                 folder.campaign_id,
                 variant.name,
+                variant.analysis.arm,
                 variant.rank,
                 variant.analysis.needed,
                 variant.analysis.required,

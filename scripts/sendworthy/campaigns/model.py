@@ -48,7 +48,7 @@ from sendworthy.templates.parser import (
     read_partials,
     read_text,
 )
-from sendworthy.templates.placeholders import find_in_template, find_placeholder, letters_of
+from sendworthy.templates.placeholders import TO_WRITE, find_in_template, find_placeholder, letters_of
 from sendworthy.templates.same_text import Text, find_same_texts
 
 if TYPE_CHECKING:
@@ -64,9 +64,11 @@ PERSONALIZED, DEFAULT = "personalized", "default"
 
 _MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
 ALL_VARIANTS = "all"  # campaign_results: the row of a campaign's variants together
+GROUPS = ("send", "control")  # campaign_results: the arms of a campaign without arms
 _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _FOLDER = re.compile(r"[a-z0-9_]+")
+_LONGEST_ARM = 50
 # a reason says more than "not needed"
 _LEAST_REASON = 12
 
@@ -132,12 +134,21 @@ class Priority(_Strict):
 
 
 class Experiment(_Strict):
-    """Who stays without it, to measure it, and on how many it is tried first; percent, 0 to 100."""
+    """Who stays without it, to measure it, on how many it is tried first (percent, 0 to 100), and who gets which text."""
 
     holdout_percent: Percent = Field(
         Decimal(0), description="Percent that never gets it: the comparison group"
     )
     pilot_percent: Percent = Field(Decimal(100), description="Percent on whom it is tried")
+    # _check_arms judges them, all at once
+    arms: dict[str, object] = Field(
+        default_factory=dict,
+        description="Arms, which get texts of their own, and the share of each in whole percent",
+        json_schema_extra={
+            "propertyNames": {"pattern": _WORD},
+            "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 99},
+        },
+    )
 
 
 class Limits(_Strict):
@@ -188,9 +199,10 @@ class Brief(_Strict):
     def _is_an_evaluation(cls, value: object) -> object:
         if value == "variants":
             what = "variants cannot be compared: they go to different people"
-            raise wrong(what, "write evaluation: holdout, or none with an evaluation_reason")
-        if value not in ("holdout", "arms", "none"):
-            allowed = ("holdout", "none")
+            fix = "write evaluation: holdout, or none with an evaluation_reason; or split them into arms"
+            raise wrong(what, fix)
+        allowed = ("holdout", "arms", "none")
+        if value not in allowed:
             fix = did_you_mean(str(value or ""), allowed, f"write one of {', '.join(allowed)}")
             raise wrong(f"{shown(value)} is not allowed" if value else "empty", fix)
         return value
@@ -237,6 +249,11 @@ class Variant:
     text: str
     analysis: TemplateAnalysis
     rank: int = 0
+
+    @property
+    def role(self) -> str:
+        """`personalized`, `default`, or a name of its own: the name without the arm before it."""
+        return self.name.removeprefix(f"{self.analysis.arm}_")
 
 
 @dataclass
@@ -372,7 +389,9 @@ def _load_folder(
             folder.campaign = Campaign.model_validate(data)
         except ValidationError as error:
             mine.extend(_problem(folder, one) for one in error.errors(include_url=False))
-    _load_variants(path, folder, known, channel == "email", mine)
+    arms = _arms_of(data)
+    _load_variants(path, folder, known, channel == "email", arms, mine)
+    mine.extend(_check_arms_of_templates(folder, arms))
     if folder.campaign is not None:
         mine.extend(_check(folder, folder.campaign, ids, known))
         if is_written:
@@ -497,7 +516,8 @@ _EXAMPLES: Mapping[str, str] = {
     "brief.still_needed": "still_needed: one sentence that says what is missing, or that nothing is",
     "brief.success_event": "success_event: order_completed",
     "brief.success_window_days": "success_window_days: 7",
-    "brief.evaluation": "evaluation: holdout, or none with an evaluation_reason",
+    "brief.evaluation": "evaluation: holdout, arms, or none with an evaluation_reason",
+    "experiment.arms": "arms: {plain: 50, urgent: 50}",
     "waives": "waives: {has_open_ticket: why it does not apply here}",
 }
 
@@ -554,6 +574,7 @@ def _check(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Kno
         *_check_audience(folder, campaign, known),
         *_check_trigger(folder, campaign, ids, known),
         *_check_kind(folder, campaign, known),
+        *_check_arms(folder, campaign.experiment.arms),
         *_check_evaluation(folder, campaign),
         *_check_name(folder, campaign, known),
     ]
@@ -717,7 +738,8 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
     for key, text in answers:
         name = _dotted(key)
         if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
-            fix = f"write {_example(key)}"
+            # what the scaffold asks for there; an owner it has been given
+            fix = f"say here {TO_WRITE[name]}" if name in TO_WRITE else f"write {_example(key)}"
             problems.append(Problem(folder.at(*key), name, f"{placeholder!r} is a placeholder", fix))
         elif key[0] == "brief":
             before = said.setdefault(letters_of(text), name)
@@ -788,6 +810,92 @@ def _unknown_event(at: str, name: str, event: str, known: Known) -> Problem:
     return Problem(at, name, f"{event!r} is no event that seeds/events.csv declares", fix)
 
 
+def _arms_of(data: object) -> Sequence[str]:
+    """The arms that a campaign.yml names, whatever else is wrong in it."""
+    experiment = data.get("experiment") if isinstance(data, dict) else None
+    arms = experiment.get("arms") if isinstance(experiment, dict) else None
+    return [str(arm) for arm in arms] if isinstance(arms, dict) else []
+
+
+def _check_arms(folder: CampaignFolder, arms: Mapping[str, object]) -> list[Problem]:
+    """Names and shares: whole percents that add up."""
+    problems: list[Problem] = []
+    whole: dict[str, int] = {}
+    for arm, share in arms.items():
+        at, key = folder.at("experiment", "arms", arm), f"experiment.arms.{arm}"
+        if not re.fullmatch(_WORD, arm) or len(arm) > _LONGEST_ARM:
+            fix = f"rename it: lower-case letters, digits and _, a letter first; {_LONGEST_ARM} at most"
+            problems.append(Problem(at, key, f"{arm!r} cannot be the name of an arm", fix))
+        elif arm in (*GROUPS, ALL_VARIANTS):
+            what = f"{arm!r} cannot be the name of an arm: the results use it for something else"
+            problems.append(Problem(at, key, what, "choose another name"))
+        if isinstance(share, int) and not isinstance(share, bool) and share > 0:
+            whole[arm] = share
+        else:
+            what = f"{shown(share)} is no share"
+            fix = "write a whole number of percent, of at least 1; remove an arm that nobody is to get"
+            problems.append(Problem(at, key, what, fix))
+    at, key, total = folder.at("experiment", "arms"), "experiment.arms", sum(whole.values())
+    if len(arms) == 1:
+        fix = "add another arm and its templates, or remove arms"
+        problems.append(Problem(at, key, "there is one arm only, so nothing is compared", fix))
+    elif len(whole) == len(arms) and arms and total != 100:
+        what = f"the shares add up to {total}, not to 100"
+        problems.append(Problem(at, key, what, "change them so that each person is in one arm"))
+    return problems
+
+
+def _check_arms_of_templates(folder: CampaignFolder, arms: Sequence[str]) -> list[Problem]:
+    """Each template is of one arm that there is, and each arm has a template; without arms, no template names one."""
+    problems: list[Problem] = []
+    known = ", ".join(arms)
+    for variant in folder.variants:
+        analysis = variant.analysis
+        if analysis.arm is not None and analysis.arm not in arms:
+            otherwise = (
+                f"write one of {known}"
+                if arms
+                else "remove the line, or set experiment: {arms: {...}} in campaign.yml"
+            )
+            what = f"unknown arm {analysis.arm!r}" if arms else "the campaign has no arms"
+            fix = did_you_mean(analysis.arm, arms, otherwise)
+            problems.append(Problem(analysis.arm_at, "arm", what, fix))
+        elif analysis.arm is None and arms and not analysis.has_bad_front_matter:
+            what = "the campaign has arms, and this template does not say whose it is"
+            fix = f"add arm: to its front matter, one of {known}"
+            problems.append(Problem(f"{variant.path}:1", "arm", what, fix))
+    used = {variant.analysis.arm for variant in folder.variants}
+    for arm in arms:
+        if arm not in used:
+            at = folder.at("experiment", "arms", arm)
+            fix = f"write one with arm: {arm} in its front matter, or remove the arm"
+            problems.append(Problem(at, f"experiment.arms.{arm}", "no template is for this arm", fix))
+    return problems
+
+
+def _check_same_people(folder: CampaignFolder, at: str) -> list[Problem]:
+    """Arms can be compared with each other if whoever gets a message in one of them would get one in any of them."""
+    reach: dict[str, frozenset[frozenset[str]]] = {}
+    for variant in folder.variants:
+        arm, required = variant.analysis.arm or "", frozenset(variant.analysis.required)
+        reach[arm] = reach.get(arm, frozenset()) | {required}
+    # what a template requires beyond another one of its arm keeps nobody out
+    least = {
+        arm: frozenset(one for one in found if not any(other < one for other in found))
+        for arm, found in reach.items()
+    }
+    if len(set(least.values())) < 2:
+        return []
+    who = "; ".join(
+        f"{arm} those who have {' or '.join(sorted(', '.join(sorted(one)) for one in found))}"
+        if frozenset() not in found
+        else f"{arm} everybody"
+        for arm, found in least.items()
+    )
+    fix = "let the last template of each arm require the same merge fields, or evaluate it by holdout"
+    return [Problem(at, "brief.evaluation", f"the arms reach different people: {who}", fix)]
+
+
 def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
     brief, at = campaign.brief, folder.at("brief", "evaluation")
     if brief.evaluation == "none":
@@ -796,8 +904,10 @@ def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Proble
             return [Problem(at, "brief.evaluation_reason", "evaluation: none needs a reason", fix)]
         return []
     if brief.evaluation == "arms":
-        what = "arms cannot be split yet: experiment has no arms"
-        return [Problem(at, "brief.evaluation", what, "write holdout, or none with an evaluation_reason")]
+        if not campaign.experiment.arms:
+            fix = "set experiment: {arms: {plain: 50, urgent: 50}}, or write holdout, or none with a reason"
+            return [Problem(at, "brief.evaluation", "evaluation: arms, but there are no arms", fix)]
+        return _check_same_people(folder, at)
     if campaign.transactional:
         fix = "write evaluation: none, with an evaluation_reason"
         what = "a transactional message goes to everyone, so a holdout cannot evaluate it"
@@ -812,7 +922,12 @@ def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Proble
 
 
 def _load_variants(
-    path: Path, folder: CampaignFolder, known: Known, subject_required: bool, problems: list[Problem]
+    path: Path,
+    folder: CampaignFolder,
+    known: Known,
+    subject_required: bool,
+    arms: Sequence[str],
+    problems: list[Problem],
 ) -> None:
     for file in sorted(path.iterdir(), key=lambda p: p.name):
         where = f"{folder.path}/{file.name}"
@@ -843,7 +958,8 @@ def _load_variants(
             language=known.language,
         )
         problems.extend(analysis.problems)
-        if file.stem == DEFAULT:
+        variant = Variant(file.stem, where, text, analysis)
+        if variant.role == DEFAULT:
             for name in analysis.required:
                 what = (
                     f"the default variant prints {name} without a fallback, and default may require nothing"
@@ -852,20 +968,21 @@ def _load_variants(
                     f'write {{{{ {name} | default: "..." }}}}, or {{% if {name} %}}...{{% endif %}} around it'
                 )
                 problems.append(Problem(analysis.required_at.get(name, where), name, what, fix))
-        folder.variants.append(Variant(file.stem, where, text, analysis))
+        folder.variants.append(variant)
     if not folder.variants:
         fix = "add personalized.liquid or default.liquid; docs/add-a-campaign.md shows one"
         problems.append(Problem(folder.path, "template", "the campaign has no template", fix))
-    folder.variants.sort(key=_variant_order)
+    folder.variants.sort(key=lambda variant: _variant_order(variant, arms))
     for number, variant in enumerate(folder.variants, start=1):
         variant.rank = number
 
 
-def _variant_order(variant: Variant) -> tuple[int, int, str]:
-    """personalized, then the others by their rank (those without one after them) and name, then default."""
-    place = {PERSONALIZED: 0, DEFAULT: 2}.get(variant.name, 1)
+def _variant_order(variant: Variant, arms: Sequence[str]) -> tuple[int, int, int, str]:
+    """Arm by arm: personalized, then the others by their rank (those without one after them) and name, then default."""
+    arm = arms.index(variant.analysis.arm) if variant.analysis.arm in arms else len(arms)
+    place = {PERSONALIZED: 0, DEFAULT: 2}.get(variant.role, 1)
     rank = variant.analysis.rank if variant.analysis.rank is not None else 1000
-    return (place, rank, variant.name)
+    return (arm, place, rank, variant.name)
 
 
 def _check_texts(folder: CampaignFolder, known: Known) -> list[Problem]:
@@ -881,7 +998,7 @@ def _check_texts(folder: CampaignFolder, known: Known) -> list[Problem]:
             if text and (found := find_in_template(text, known.blank_values)):
                 path, line = analysis.places.get(part, (variant.path, 1))
                 what = f"{found[1]!r} is a placeholder: the {part} is still to be written"
-                fix = "write what the customer is to read"
+                fix = f"replace it with the {part} that the customer is to read"
                 problems.append(Problem(f"{path}:{line + found[0]}", part, what, fix))
     return problems
 
@@ -892,7 +1009,7 @@ def _check_partials(known: Known) -> list[Problem]:
             f"{partial.path}:{partial.first_line + found[0]}",
             name,
             f"{found[1]!r} is a placeholder: the shared text is still to be written",
-            "write what the customer is to read",
+            "replace it with the text that the customer is to read",
         )
         for name, partial in known.language.partials.items()
         if (found := find_in_template(partial.text, known.blank_values))

@@ -141,36 +141,37 @@ def validate(
         project = find_project(project_dir)
         check_settings(project)
         warnings = campaign_warnings(project.root)
-        told: dict[str, Any] = {"problems": [], "warnings": [asdict(warning) for warning in warnings]}
+        result: dict[str, Any] = {"problems": [], "warnings": [asdict(warning) for warning in warnings]}
         if not as_json:
             show_warnings(warnings)
             out.print("The settings are in order.")
         faults: Mapping[str, Any] = {}
         if render:
-            faults = show_rendering(project, project.resolve(db, "sendworthy.duckdb"), render, told, as_json)
+            faults = show_rendering(
+                project, project.resolve(db, "sendworthy.duckdb"), render, result, as_json
+            )
         if as_json:
-            print_json(told)
+            print_json(result)
     if faults:
         raise typer.Exit(EXIT_HELD_BACK)
 
 
 def show_rendering(
-    project: Project, database: Path, render: Render, told: dict[str, Any], as_json: bool
+    project: Project, database: Path, render: Render, result: dict[str, Any], as_json: bool
 ) -> Mapping[str, Any]:
-    """Render the published messages, print what came of it (or put it into `told`), and return the faults by campaign."""
+    """Render the published messages, print what came of it (or put it into `result`), and return the faults by campaign."""
     from sendworthy.audit.render_all import render_every
-    from sendworthy.audit.render_check import load_messages
-    from sendworthy.audit.render_check import told as in_words
+    from sendworthy.audit.render_check import describe_faults, load_messages
     from sendworthy.audit.render_patterns import prove_lists
-    from sendworthy.warehouse import database as warehouse
+    from sendworthy.warehouse import database_file
     from sendworthy.warehouse.list_reader import DuckdbLists
 
-    warehouse.open_published(database)
+    database_file.open_published(database)
     if render is Render.KINDS:
         with DuckdbLists(database) as lists:
             proof = prove_lists(lists, load_messages(project))
         faults: Mapping[str, Any] = proof.faults
-        told["rendered"] = {"kinds": proof.patterns, "messages": None}
+        result["rendered"] = {"kinds": proof.patterns, "messages": None}
     else:
         with new_bar(as_json) as bar:
             task = bar.add_task("rendering every message", total=None)
@@ -178,16 +179,18 @@ def show_rendering(
                 database, project, lambda done, count: bar.update(task, completed=done, total=count)
             )
         faults = rendered.faults
-        told["rendered"] = {"kinds": proof.patterns, "messages": rendered.messages}
-    told["faults"] = {campaign: in_words(found, len(found)) for campaign, found in sorted(faults.items())}
+        result["rendered"] = {"kinds": proof.patterns, "messages": rendered.messages}
+    result["faults"] = {
+        campaign: describe_faults(found, len(found)) for campaign, found in sorted(faults.items())
+    }
     if not as_json:
         many = (
             ""
-            if told["rendered"]["messages"] is None
-            else f" All {told['rendered']['messages']:,} were rendered."
+            if result["rendered"]["messages"] is None
+            else f" All {result['rendered']['messages']:,} were rendered."
         )
         out.print(f"The published messages are of {proof.patterns:,} kinds.{many}")
-        for lines in told["faults"].values():
+        for lines in result["faults"].values():
             for line in lines:
                 out.print(styled("fault", "red"), line)
         if not faults:

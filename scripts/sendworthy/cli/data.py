@@ -105,7 +105,7 @@ def ingest(
     """
     from sendworthy.cli.output_ingest import as_dict, show_ingested
     from sendworthy.ingest import ingest as ingest_files
-    from sendworthy.warehouse import database as warehouse
+    from sendworthy.warehouse import database_file
 
     with failures(as_json):
         project = find_project(project_dir)
@@ -116,7 +116,7 @@ def ingest(
                 source,
                 [path.expanduser().resolve() for path in files or []],
                 raw.expanduser().resolve(),
-                warehouse.open_published(database) if db or database.is_file() else None,
+                database_file.open_published(database) if db or database.is_file() else None,
                 parse_time(landed_on, "--landed-on").date() if landed_on else clock.date(),
                 clock,
                 dry_run=dry_run,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -24,6 +27,12 @@ from sendworthy.cli.output import (
 from sendworthy.foundation.clock import iso, parse_time
 from sendworthy.foundation.console import err
 from sendworthy.foundation.project import find_project
+
+if TYPE_CHECKING:
+    from sendworthy.inspect.coverage import Coverage
+    from sendworthy.inspect.report import Report
+
+Facts = TypeVar("Facts", "Coverage", "Report")
 
 
 def explain(
@@ -69,12 +78,7 @@ def coverage(
     """Show what keeps people from the personalized variant: how often each merge field is blank, and what filling it would do."""
     from sendworthy.inspect.coverage import coverage as coverage_of
 
-    with failures(as_json):
-        as_of, campaigns = coverage_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
-        if as_json:
-            print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
-        else:
-            show_coverage(as_of, campaigns)
+    _show_campaigns(coverage_of, show_coverage, campaign, project_dir, db, as_json)
 
 
 def report(
@@ -89,12 +93,24 @@ def report(
     from sendworthy.inspect.report import REASONS
     from sendworthy.inspect.report import report as report_of
 
+    _show_campaigns(report_of, partial(show_report, reasons=REASONS), campaign, project_dir, db, as_json)
+
+
+def _show_campaigns(
+    read: Callable[[Path, str | None], tuple[datetime, list[Facts]]],
+    show: Callable[[datetime, list[Facts]], None],
+    campaign: str | None,
+    project_dir: Path | None,
+    db: Path | None,
+    as_json: bool,
+) -> None:
+    """Read what the published file says of one campaign, or of all, and print it."""
     with failures(as_json):
-        as_of, campaigns = report_of(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
+        as_of, campaigns = read(find_project(project_dir).resolve(db, "sendworthy.duckdb"), campaign)
         if as_json:
             print_json({"as_of": iso(as_of), "campaigns": [asdict(item) for item in campaigns]})
         else:
-            show_report(as_of, campaigns, REASONS)
+            show(as_of, campaigns)
 
 
 def preview(
@@ -120,14 +136,14 @@ def preview(
     from sendworthy.inspect.preview import preview as preview_campaign
     from sendworthy.inspect.preview import verdicts
     from sendworthy.inspect.preview_page import write_page
-    from sendworthy.warehouse import database as warehouse
+    from sendworthy.warehouse import database_file
 
     with failures(as_json):
         project = find_project(project_dir)
         database = project.resolve(db, "sendworthy.duckdb")
         # a made-up user needs no night
         if user is not None or db is not None or database.is_file():
-            warehouse.open_published(database)
+            database_file.open_published(database)
         shown = preview_campaign(project, campaign, user, database if database.is_file() else None)
         page = project.resolve(output, f"target/preview/{campaign}.html")
         write_page(shown, page)

@@ -60,7 +60,7 @@ def nightly(
         bool,
         typer.Option(
             "--full-refresh",
-            help="Read every drop again, and delete what earlier nights kept of old drops.",
+            help="Read every file again, also those of which an earlier night has kept the rows.",
         ),
     ] = False,
     accept: Annotated[
@@ -112,7 +112,7 @@ def nightly(
                     "sources": result.sources,
                     "input_problems": result.input_problems,
                     "warnings": result.warnings,
-                    "alerts": [asdict(told) for told in result.alerts],
+                    "alerts": [asdict(alert) for alert in result.alerts],
                     "data_docs": str(result.docs) if result.docs else None,
                 }
             )

@@ -46,7 +46,7 @@ WIDE = 110
 def failures(
     as_json: bool, alert: Callable[[SendworthyError], Sequence[AlertResult]] = lambda error: ()
 ) -> Iterator[None]:
-    """Expected failures in words, with their exit code and without a stack trace; `alert` tells others of one."""
+    """Expected failures in words, with their exit code and without a stack trace; `alert` sends the alerts of one."""
     try:
         yield
     except (typer.Exit, typer.Abort, click.ClickException):
@@ -237,7 +237,8 @@ def show_explained(user: str, as_of: datetime, explained: Sequence[Explanation])
     table.add_column()
     for item in explained:
         words = Padding("\n".join(item.words), (0, 0, 1, 2))
-        table.add_row(coloured(item.decision), Group(styled(item.campaign_id, "bold"), words))
+        arm = f", arm {item.arm}" if item.arm else ""
+        table.add_row(coloured(item.decision), Group(Text.assemble((item.campaign_id, "bold"), arm), words))
     out.print(table)
 
 
@@ -322,7 +323,7 @@ def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[s
             verdict = item.verdict or ""
             rows.append(
                 (
-                    item.variant,
+                    item.variant if item.arm is None else f"arm {item.arm}",
                     f"{item.users:,}",
                     percent(item.rate),
                     f"{item.control_users:,}",
@@ -338,9 +339,10 @@ def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[s
     out.print()
     for reason, words in reasons.items():
         named = [
-            campaign.campaign_id
+            campaign.campaign_id if item.arm is None else f"{campaign.campaign_id}: arm {item.arm}"
             for campaign in campaigns
-            if any(item.variant == "all" and item.reason == reason for item in campaign.results)
+            for item in campaign.results
+            if item.variant == "all" and item.reason == reason
         ]
         if named:
             out.print(f"{words}:", *(f"\n    {name}" for name in named), sep="")

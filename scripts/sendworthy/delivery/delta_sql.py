@@ -1,4 +1,4 @@
-"""A destination's rows of changes: what a row of its list says, and the same with only what must be told.
+"""A destination's rows of changes: what a row of its list says, and the same with only what must be written.
 
 The queries are `sql/change_listed.sql` and `sql/changes.sql`; what a cell is, depends on the destination, and is put together here.
 """
@@ -94,7 +94,7 @@ class RecordSql:
         query = _sql(
             "changes",
             columns=self.columns if self.is_json else [*self.columns, *self._change_column()],
-            told=_cells(self._replaced() if is_replaced else self._told()),
+            on_list=_cells(self._replaced() if is_replaced else self._merged()),
             left=_cells(self._left()),
             is_in_members=is_in_members,
             blank=Sql(self.blank),
@@ -104,8 +104,8 @@ class RecordSql:
     def _change_column(self) -> Sequence[str]:
         return [self.destination.change] if self.destination.change else []
 
-    def _told(self) -> dict[str, str]:
-        """The columns of a row in which only what must be told is said, and who it is of."""
+    def _merged(self) -> dict[str, str]:
+        """The columns of a row that is merged into the record: only what must be written, and whose it is."""
         record = self.record
         if not self.is_json:
             return {
@@ -114,14 +114,14 @@ class RecordSql:
                     if column == record.person
                     else f"attributes[{literal(column)}]"
                     if column in (self.user, self.campaign, self.message)
-                    else f"case when list_contains(told_fields, {literal(column)}) then attributes[{literal(column)}] end"
+                    else f"case when list_contains(written_fields, {literal(column)}) then attributes[{literal(column)}] end"
                 )
                 for column in self.columns
             }
         return {self.columns[0]: self._item("members", "others")}
 
     def _replaced(self) -> dict[str, str]:
-        """The columns of a row that is told in full."""
+        """The columns of a row that replaces the whole record."""
         columns: dict[str, str] = {column: identifier(f"listed {column}") for column in self.columns}
         change = self.destination.change
         if change and self.is_json:
@@ -152,7 +152,7 @@ class RecordSql:
         return {record.person: "name", **user, self.campaign: literal(NOBODY), self.message: literal(NOBODY)}
 
     def _item(self, members: str, others: str) -> str:
-        """SQL: a JSON row of a person, with these members of what is told."""
+        """SQL: a JSON row of a person, with these members of its attributes."""
         record = self.record
         person = f"'{{{_quoted(record.person)}: ' || {_text('name')}"
         if not record.attributes:

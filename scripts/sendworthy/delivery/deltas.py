@@ -1,11 +1,10 @@
-"""What each destination must be told tonight, worked out against what it was told before (`ledger.deliveries`).
+"""Tonight's changes for each destination, worked out against what it may hold already (`ledger.deliveries`).
 
 The rules are the statements `sql/change_*.sql`, each of which makes the temporary table of its name from those before.
 
-
 A destination holds one record of a person (or, where `record.is_per_campaign`, one in each campaign's list). The ledger
 remembers of each field a hash of what the record may hold: one hash, or several, where a night was run more than once and
-nobody can say which run was loaded. A field is told unless all that the record may hold is what it must hold; so a file may
+nobody can say which run was loaded. A field is written unless all that the record may hold is what it must hold; so a file may
 also be loaded twice. Nothing here depends on what the same night has written but for that doubt, and a rerun gives the same.
 """
 
@@ -21,7 +20,7 @@ import duckdb
 from sendworthy.delivery.delta_sql import RecordSql, hash_of_address
 from sendworthy.foundation.clock import iso
 from sendworthy.settings.destinations import Destination
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import identifier, statements_in
 
 LEDGER = "ledger.deliveries"
@@ -35,33 +34,33 @@ Change = dict[str, Any]
 
 
 def changes_table(destination: Destination) -> str:
-    """The temporary table of what a destination must be told tonight: campaign, place, and the columns of its files."""
+    """The temporary table of a destination's changes tonight: campaign, place, and the columns of its files."""
     return identifier(f"changes_{destination.name}")
 
 
 def create_deliveries(connection: duckdb.DuckDBPyConnection) -> None:
-    """The ledger of what destinations were told, if it is not there yet."""
+    """The ledger of what was delivered to destinations, if it is not there yet."""
     connection.execute("create schema if not exists ledger")
     connection.execute(_sql("create_deliveries"))
 
 
-def tell(
+def record_changes(
     connection: duckdb.DuckDBPyConnection,
     destinations: Sequence[Destination],
     campaigns: Sequence[dict[str, Any]],
     as_of: datetime,
     resync: bool = False,
 ) -> list[str]:
-    """Work out tonight's changes and remember them; each campaign says under `changes` what of it is told. Returns warnings.
+    """Work out tonight's changes and record them in the ledger; each campaign gets its own under `changes`. Returns warnings.
 
     `resync`: nothing is taken for granted of what a destination holds.
     """
     create_deliveries(connection)
     warnings = []
     for destination in destinations:
-        told = work_out(connection, destination, campaigns, as_of, resync)
+        changes = work_out(connection, destination, campaigns, as_of, resync)
         for campaign in campaigns:
-            change = told.get(campaign["campaign_id"])
+            change = changes.get(campaign["campaign_id"])
             if change is None:
                 continue
             campaign.setdefault("changes", {})[destination.name] = change
@@ -69,8 +68,8 @@ def tell(
                 warnings.append(
                     f"{campaign['campaign_id']}: its changes for {destination.name} are held back: {change['held_back']}"
                 )
-        if told and not any("out_of_order" in change for change in told.values()):
-            _remember(connection, destination, as_of)
+        if changes and not any("out_of_order" in change for change in changes.values()):
+            _record(connection, destination, as_of)
     return warnings
 
 
@@ -80,7 +79,7 @@ def work_out_again(
     campaigns: Sequence[dict[str, Any]],
     as_of: datetime,
 ) -> None:
-    """Work out once more what a night has told, so that it can be written again; nothing is remembered."""
+    """Work out a night's changes once more, so that they can be written again; nothing is recorded."""
     for destination in destinations:
         if any(destination.name in campaign.get("changes", {}) for campaign in campaigns):
             work_out(connection, destination, campaigns, as_of)
@@ -93,9 +92,9 @@ def work_out(
     as_of: datetime,
     resync: bool = False,
 ) -> dict[str, Change]:
-    """Leave in `changes_table` what the destination must be told, and return per campaign what the manifest says of it.
+    """Leave a destination's changes in `changes_table`, and return per campaign what the manifest says of them.
 
-    A night that was told as a resync once, stays one.
+    A night that was a resync once stays one.
     """
     record = destination.record
     taken = [campaign for campaign in campaigns if destination.takes(campaign["channel"])]
@@ -139,7 +138,7 @@ def work_out(
         "select unnest($campaigns::varchar[]) as campaign_id",
         {"campaigns": open_campaigns},
     )
-    _make(connection, "change_told", _sql("change_told"), resyncs)
+    _make(connection, "change_messages", _sql("change_messages"), resyncs)
     by_address = destination.one_per_address
     leavers = _sql("change_leavers", is_by_address=by_address, hash_of_address=hash_of_address)
     _make(
@@ -169,7 +168,7 @@ def _make(
 def _history(
     connection: duckdb.DuckDBPyConnection, name: str, as_of: datetime
 ) -> tuple[datetime | None, datetime | None, bool]:
-    """The last night before this one that told the destination something, the newest of all, and whether this one was a resync."""
+    """The last night before this one with changes for the destination, the newest of all, and whether this one was a resync."""
     ((since, newest, was_resync),) = connection.execute(
         _sql("change_history"), {"name": name, "path": f'$.changes."{name}"', "as_of": as_of}
     ).fetchall()
@@ -193,7 +192,7 @@ def _held_back(connection: duckdb.DuckDBPyConnection, destination: Destination) 
 
 
 def _counts(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    """Per campaign that is told: how many were added, changed, removed, stayed as they are, and could not be named."""
+    """Per campaign whose changes go out: how many were added, changed, removed, stayed as they are, and could not be named."""
     found = rows(connection, _sql("change_counts"))
     return {
         row.pop("campaign_id"): {name: count for name, count in row.items() if count or name != "unknown"}
@@ -207,7 +206,7 @@ def _work_out_memory(
     of: Mapping[str, Any],
     resyncs: Mapping[str, Any],
 ) -> None:
-    """Leave in `change_memory` the night's rows of the ledger: of each record that was told something, all that it may hold now."""
+    """Leave in `change_memory` the night's rows of the ledger: of each record that changes were written for, all that it may hold now."""
     _make(connection, "change_records", _sql("change_records"), resyncs)
     _make(connection, "change_last", _sql("change_last"))
     _make(connection, "change_held", _sql("change_held"), {"emptied": list(emptied)})
@@ -223,7 +222,7 @@ def _work_out_memory(
     _make(connection, "change_memory", _sql("change_memory"), of)
 
 
-def _remember(connection: duckdb.DuckDBPyConnection, destination: Destination, as_of: datetime) -> None:
+def _record(connection: duckdb.DuckDBPyConnection, destination: Destination, as_of: datetime) -> None:
     """Put what was worked out last into the ledger; what the same night wrote before is replaced, and part of it."""
     connection.execute("begin")
     connection.execute(

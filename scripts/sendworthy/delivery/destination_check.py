@@ -16,7 +16,7 @@ from sendworthy.delivery.staging_folder import MANIFEST
 from sendworthy.delivery.verify_load import load_lists
 from sendworthy.foundation.errors import Problem, SettingsError
 from sendworthy.settings.destinations import FOLDER, Form, model_of
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -32,7 +32,7 @@ def check_described(folder: Path) -> None:
             "docs/add-a-destination.md has every key.",
             details=error.faults,
         ) from None
-    with warehouse.connect(Path(":memory:")) as connection:
+    with database_file.connect(Path(":memory:")) as connection:
         _, unreadable = load_lists(connection, folder, _one_list_each(manifest))
         problems = [
             _problem(file.partition("/")[0], "says", what.rstrip("."), "correct what is named here")
@@ -85,7 +85,9 @@ def _silent_places(
     connection: duckdb.DuckDBPyConnection, name: str, form: Form, night: str
 ) -> Iterator[Problem]:
     """The places where the rows of a destination do not say what its description promises."""
-    (counts,) = warehouse.rows(connection, _sql("count_silent_places"), {"destination": name, "night": night})
+    (counts,) = database_file.rows(
+        connection, _sql("count_silent_places"), {"destination": name, "night": night}
+    )
     pair = counts.pop("pair")
     for key, rows in counts.items():
         if rows:

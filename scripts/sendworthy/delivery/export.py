@@ -15,38 +15,38 @@ from sendworthy.delivery.staging_folder import (
     MANIFEST,
     manifest_bytes,
     night_folder,
-    writing_aside,
+    staged_folder,
 )
 from sendworthy.foundation.safe_files import MAX_LIST, open_file
 from sendworthy.settings.destinations import Destination, as_form
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
 
 
-def write_aside(
+def stage_lists(
     connection: duckdb.DuckDBPyConnection,
     destinations: Sequence[Destination],
     out: Path,
     run: Mapping[str, Any],
     campaigns: Sequence[Mapping[str, Any]],
 ) -> Path:
-    """Write `<destination>/<campaign_id>.<format>` for the released campaigns, and the manifest, into a folder aside; returns it.
+    """Write `<destination>/<campaign_id>.<format>` for the released campaigns, and the manifest, into a staging folder; returns it.
 
     A destination gets the campaigns of the channels that it takes. Nobody sees the folder before `promote`, and by
     then it outlives a power cut. `campaigns`: one mapping each with `campaign_id`, `channel`, `status` (released,
     held_back) and what else the manifest shall say of it. ListError where a list cannot be written as its destination
     takes it; SettingsError where it does not say what the destination's description promises.
     """
-    with writing_aside(out, night_folder(out, run).name) as aside:
-        _fill(aside, connection, destinations, run, campaigns)
-        check_described(aside)
-    return aside
+    with staged_folder(out, night_folder(out, run).name) as staged:
+        _fill(staged, connection, destinations, run, campaigns)
+        check_described(staged)
+    return staged
 
 
 def _fill(
-    aside: Path,
+    staged: Path,
     connection: duckdb.DuckDBPyConnection,
     destinations: Sequence[Destination],
     run: Mapping[str, Any],
@@ -63,19 +63,21 @@ def _fill(
                 for destination in destinations
                 if destination.takes(campaign["channel"])
                 for file in _write_list(
-                    connection, destination, campaign["campaign_id"], str(run["run_id"]), aside
+                    connection, destination, campaign["campaign_id"], str(run["run_id"]), staged
                 )
             ]
         if "changes" in campaign:
             entry["changes"] = {
-                destination.name: _write_changes(connection, destination, campaign, str(run["run_id"]), aside)
+                destination.name: _write_changes(
+                    connection, destination, campaign, str(run["run_id"]), staged
+                )
                 for destination in destinations
                 if destination.name in campaign["changes"]
             }
         listed.append({**entry, "files": files})
     forms = {destination.name: as_form(destination.form) for destination in destinations}
     manifest = {**run, "destinations": forms, "campaigns": listed}
-    (aside / MANIFEST).write_bytes(manifest_bytes(manifest))
+    (staged / MANIFEST).write_bytes(manifest_bytes(manifest))
 
 
 def _write_list(
@@ -112,12 +114,12 @@ def _write_changes(
     run_id: str,
     folder: Path,
 ) -> dict[str, Any]:
-    """One campaign's changes for one destination: what is told, and its files, where it is not held back."""
-    told: dict[str, Any] = campaign["changes"][destination.name]
-    if "held_back" in told:
-        return {**told, "files": []}
+    """One campaign's changes for one destination: its counts, and its files where they are not held back."""
+    changes: dict[str, Any] = campaign["changes"][destination.name]
+    if "held_back" in changes:
+        return {**changes, "files": []}
     parts = write_changes(connection, destination, campaign["campaign_id"], run_id, folder)
-    return {**told, "files": [describe_file(folder, destination.name, part) for part in parts]}
+    return {**changes, "files": [describe_file(folder, destination.name, part) for part in parts]}
 
 
 def _left_out(connection: duckdb.DuckDBPyConnection, destination: Destination, campaign_id: str) -> int:

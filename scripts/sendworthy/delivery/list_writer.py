@@ -83,7 +83,7 @@ def write_changes(
     run_id: str,
     folder: Path,
 ) -> list[Part]:
-    """Write what the destination must be told of a campaign (`changes.work_out`), as `write_parts` writes its list."""
+    """Write a campaign's changes for a destination (`deltas.work_out`), as `write_parts` writes its list."""
     table = changes_table(destination)
     relation = connection.execute(f"select * exclude (list_campaign, list_place) from {table} limit 0")
     columns = [column[0] for column in relation.description or []]

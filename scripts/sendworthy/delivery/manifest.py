@@ -78,9 +78,9 @@ class ListedFile(_Strict):
 
 
 class ListedChanges(_Strict):
-    """What a destination is told of a campaign, built on what the night `since` has told it; None: on nothing.
+    """A campaign's changes for a destination, built on what it has from the night `since`; None: on nothing.
 
-    `held_back` says why nothing is told, `resync` that nothing is taken for granted. `unknown`: people who left, and
+    `held_back` says why there are none, `resync` that nothing is taken for granted. `unknown`: people who left, and
     whose address nobody knows any more. `erased`: rows taken out since, because people asked to be forgotten.
     """
 
@@ -128,8 +128,8 @@ class ListedCampaign(_Strict):
     def everything(self) -> Iterator[ListedFile]:
         """Its lists, and its files of changes."""
         yield from self.files
-        for told in self.changes.values():
-            yield from told.files
+        for change in self.changes.values():
+            yield from change.files
 
     @property
     def is_released(self) -> bool:
@@ -176,8 +176,8 @@ class Manifest(_Strict):
         return (
             (campaign, file)
             for campaign in self.campaigns
-            for told in campaign.changes.values()
-            for file in told.files
+            for change in campaign.changes.values()
+            for file in change.files
         )
 
 
@@ -262,15 +262,15 @@ def _structural_faults(manifest: Manifest) -> Iterator[str]:
         if form.format == "jsonl" and len(form.file_columns or ()) != 1:
             yield f"the destination {name} has lines, and not one column that they come from"
     for campaign in manifest.campaigns:
-        named = campaign.files or any(told.files for told in campaign.changes.values())
+        named = campaign.files or any(change.files for change in campaign.changes.values())
         if named and not _FILE_STEM.fullmatch(campaign.campaign_id):
             yield f"the campaign {campaign.campaign_id} has files and no id that a file could be named after"
             continue
         yield from _misplaced(manifest, campaign, campaign.files, "")
-        for name, told in campaign.changes.items():
-            if any(file.destination != name for file in told.files):
+        for name, change in campaign.changes.items():
+            if any(file.destination != name for file in change.files):
                 yield f"the campaign {campaign.campaign_id} has changes for {name} that are of another destination"
-            yield from _misplaced(manifest, campaign, told.files, CHANGES)
+            yield from _misplaced(manifest, campaign, change.files, CHANGES)
 
 
 def _misplaced(

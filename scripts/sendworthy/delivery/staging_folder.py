@@ -56,7 +56,7 @@ def only_writer(out: Path) -> Iterator[None]:
 
 
 @contextmanager
-def writing_aside(out: Path, name: str) -> Iterator[Path]:
+def staged_folder(out: Path, name: str) -> Iterator[Path]:
     """Fill a folder for what is going to be `name`, which no reader looks at: the date of a night, or its cancellations.
 
     It is empty, outlives a power cut once it is filled, and is gone where filling it fails. What killed nights have left
@@ -66,35 +66,35 @@ def writing_aside(out: Path, name: str) -> Iterator[Path]:
     for left in _left_behind(out):
         if left.name == name or not is_cancellations(out / name):
             remove_folder(left.path)
-    aside = out / f".{name}.writing"
-    aside.mkdir()
+    staged = out / f".{name}.writing"
+    staged.mkdir()
     try:
-        yield aside
-        flush_tree(aside)
+        yield staged
+        flush_tree(staged)
     except BaseException:
         # half a night is of no use to anybody, and the disk may be full of it
-        remove_folder(aside, ignore_errors=True)
+        remove_folder(staged, ignore_errors=True)
         raise
 
 
 def _left_behind(out: Path) -> list[NightFolder]:
-    """What killed nights have left of writing a folder, or of putting it in place."""
+    """What killed nights have left of staging a folder, or of promoting it."""
     return [found for found in night_folders.walk(out) if found.state in ("writing", "retired")]
 
 
-def promote(aside: Path) -> Path:
+def promote(staged: Path) -> Path:
     """Promote a night that is written and flushed, replacing an older one of its date; returns the folder.
 
     It is never half of one and half of the other. Killed between the two renames, neither is there, and the night can
     be finished (`unfinished`).
     """
-    name = aside.name.removeprefix(".").removesuffix(".writing")
-    folder, retired = aside.with_name(name), aside.with_name(f".{name}.retired")
+    name = staged.name.removeprefix(".").removesuffix(".writing")
+    folder, retired = staged.with_name(name), staged.with_name(f".{name}.retired")
     night_folders.refuse_link(folder)
     remove_folder(retired)
     if folder.exists():
         folder.rename(retired)
-    swap_in(aside, folder)
+    swap_in(staged, folder)
     remove_folder(retired, ignore_errors=True)
     return folder
 

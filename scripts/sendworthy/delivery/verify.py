@@ -24,7 +24,7 @@ from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import EXIT_HELD_BACK, EXIT_OK
 from sendworthy.foundation.safe_files import files_below
 from sendworthy.settings.destinations import Form, model_of
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -99,7 +99,7 @@ class _Night:
 
     def ask(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """A query's rows."""
-        return warehouse.rows(self.connection, sql, parameters)
+        return database_file.rows(self.connection, sql, parameters)
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,12 @@ def verify(folder: Path, now: datetime, max_age: timedelta, database: Path | Non
     """
     night = find_night(folder)
     if database is not None:
-        warehouse.open_published(database)
+        database_file.open_published(database)
     try:
         manifest, plain = read_manifest(night / MANIFEST)
     except UnknownForm as error:
         return Verified(night, None, None, list(_without_manifest(error.faults)))
-    with warehouse.connect(database or Path(":memory:"), read_only=database is not None) as connection:
+    with database_file.connect(database or Path(":memory:"), read_only=database is not None) as connection:
         rows, unreadable = load_lists(connection, night, manifest)
         lying = _Night(
             night,
@@ -141,7 +141,7 @@ def verify(folder: Path, now: datetime, max_age: timedelta, database: Path | Non
         try:
             checks = [_judge(rule, lying, database is not None) for rule in RULES]
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise warehouse.other_version(database or night) from None
+            raise database_file.other_version(database or night) from None
     return Verified(night, manifest.night, manifest.run_id, [_FORM_HOLDS, *checks])
 
 
@@ -191,7 +191,8 @@ def _check_age(night: _Night) -> Iterator[Finding]:
     if age > night.max_age:
         hours, most = age.total_seconds() / 3600, night.max_age.total_seconds() / 3600
         yield Finding(
-            MANIFEST, f"the night of {iso(as_of)} is {hours:,.0f} hours old, and {most:g} are allowed"
+            MANIFEST,
+            f"the night of {iso(as_of)} is {hours:,.0f} hours old, and {most:g} are allowed (--max-age-hours)",
         )
     if age < -AHEAD:
         yield Finding(MANIFEST, f"the night of {iso(as_of)} lies in the future")
@@ -346,7 +347,7 @@ def _check_times(night: _Night) -> Iterator[Finding]:
 
 
 def _check_run(night: _Night) -> Iterator[Finding]:
-    audited = warehouse.audited_run(night.connection)
+    audited = database_file.audited_run(night.connection)
     if audited is None:
         yield Finding("database", "dbt alone has built it since: no audited run is in it")
         return
@@ -359,23 +360,23 @@ def _check_run(night: _Night) -> Iterator[Finding]:
         "select campaign_id, run, details from ops.runs where run_id = ? order by campaign_id", [audited]
     )
     run = json.loads(recorded[0]["run"]) if recorded else {}
-    known_forms, told_forms = run.pop("destinations", None), night.plain.get("destinations") or {}
-    for name in sorted(told_forms):
+    known_forms, listed_forms = run.pop("destinations", None), night.plain.get("destinations") or {}
+    for name in sorted(listed_forms):
         # an older run has not recorded them
-        if known_forms is not None and known_forms.get(name) != told_forms[name]:
+        if known_forms is not None and known_forms.get(name) != listed_forms[name]:
             yield Finding(MANIFEST, f"its destination {name} is not that of the run")
     for key in sorted(run):
         if night.plain.get(key) != run[key]:
             yield Finding(MANIFEST, f"its {key} is not that of the run")
     known = {row["campaign_id"]: json.loads(row["details"]) for row in recorded}
-    told = {item["campaign_id"]: {**item} for item in night.plain["campaigns"]}
-    for campaign_id in sorted(known.keys() | told.keys()):
-        entry = told.get(campaign_id, {})
+    listed = {item["campaign_id"]: {**item} for item in night.plain["campaigns"]}
+    for campaign_id in sorted(known.keys() | listed.keys()):
+        entry = listed.get(campaign_id, {})
         entry.pop("files", None)
         recorded_changes = without_files(known.get(campaign_id, {}).pop("changes", {}))
-        told_changes = without_files(entry.pop("changes", {}))
-        for name in sorted(told_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
-            if told_changes.get(name) != recorded_changes.get(name):
+        listed_changes = without_files(entry.pop("changes", {}))
+        for name in sorted(listed_changes.keys() | recorded_changes.keys() & set(night.manifest.used)):
+            if listed_changes.get(name) != recorded_changes.get(name):
                 yield Finding(campaign_id, f"the manifest and the run differ in its changes for {name}")
         wrong = sorted(
             key
@@ -387,7 +388,7 @@ def _check_run(night: _Night) -> Iterator[Finding]:
 
 
 def _needs_its_run(night: _Night) -> None:
-    if warehouse.audited_run(night.connection) != night.manifest.run_id:
+    if database_file.audited_run(night.connection) != night.manifest.run_id:
         raise _NotChecked("the database does not hold the run of these lists")
 
 
@@ -451,7 +452,7 @@ def _check_ledger(night: _Night) -> Iterator[Finding]:
                 yield Finding(where, f"{row['added']:,} messages are not so in the ledger of dispatches")
             if row["missing"] > 0:
                 yield Finding(where, f"{row['missing']:,} messages of the ledger are not so in the list")
-    if not warehouse.has_table(night.connection, "ledger", "cancellations"):
+    if not database_file.has_table(night.connection, "ledger", "cancellations"):
         return
     ((taken_back,),) = night.connection.execute(
         "select count(*) from ledger.cancellations where dispatch_id in (select dispatch_id from delivered)"
@@ -505,7 +506,8 @@ RULES = (
     _Rule(
         "age",
         "the night is young enough to be sent, and not of the future",
-        "do not send it: it greets people who have left. Run the night again; for an old night on purpose, give --max-age-hours.",
+        "do not send it: it greets people who have left. Run the night again. Where old data is meant, as with the sample, "
+        "allow more hours: --max-age-hours.",
         _check_age,
     ),
     _Rule(
@@ -538,7 +540,7 @@ RULES = (
     ),
     _Rule(
         "changes",
-        "what each destination is told of a campaign agrees with its counts and with its list",
+        "the changes for each destination agree with their counts and with its list",
         _AGAIN,
         lambda night: (
             Finding(where, what) for where, what in check_changes(night.connection, night.manifest)

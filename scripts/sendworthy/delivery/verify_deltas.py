@@ -10,7 +10,7 @@ import duckdb
 
 from sendworthy.delivery.delta_sql import NOBODY
 from sendworthy.delivery.manifest import ListedCampaign, ListedChanges, Manifest
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import statements_in
 
 # what stands in the place of a message, or of its campaign, in a row that takes somebody off
@@ -28,12 +28,12 @@ def without_files(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[st
 
 
 def check_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    """Where something does not hold, and what: of files that are loaded into `told` and `delivered`."""
+    """Where something does not hold, and what: of files that are loaded into `delivered_changes` and `delivered`."""
     counted = {
         (row["campaign_id"], row["destination"]): row
         for row in rows(connection, _sql("check_change_counts"), {"no_messages": _NO_MESSAGES})
     }
-    loaded = {file for (file,) in connection.execute("select file from told_loaded").fetchall()}
+    loaded = {file for (file,) in connection.execute("select file from loaded_changes").fetchall()}
     for campaign in manifest.campaigns:
         for name, change in campaign.changes.items():
             where = f"{campaign.campaign_id} for {name}"
@@ -43,12 +43,12 @@ def check_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> 
             # what could not be read is said elsewhere
             if change.erased or any(file.file not in loaded for file in change.files):
                 continue
-            seen = counted.get((campaign.campaign_id, name), {"told": 0, "removed": 0})
-            if (seen["told"], seen["removed"]) != (change.added + change.changed, change.removed):
+            seen = counted.get((campaign.campaign_id, name), {"messages": 0, "removed": 0})
+            if (seen["messages"], seen["removed"]) != (change.added + change.changed, change.removed):
                 yield (
                     where,
                     (
-                        f"its files tell of {seen['told']:,} messages and take off {seen['removed']:,}, and the manifest says "
+                        f"its files hold {seen['messages']:,} messages and take off {seen['removed']:,}, and the manifest says "
                         f"{change.added + change.changed:,} and {change.removed:,}"
                     ),
                 )
@@ -57,15 +57,15 @@ def check_changes(connection: duckdb.DuckDBPyConnection, manifest: Manifest) -> 
 
 def _counts_of(campaign: ListedCampaign, name: str, change: ListedChanges) -> Iterator[tuple[bool, str]]:
     """What must hold of a destination's entry in the manifest, and what to say where it does not."""
-    told = change.added + change.changed + change.removed
+    counted = change.added + change.changed + change.removed
     if change.held_back is not None:
-        yield not change.files and not told, "its changes are held back, and there are some"
+        yield not change.files and not counted, "its changes are held back, and there are some"
         return
     yield campaign.is_released, f"it is {campaign.status}, and its changes are not"
     listed = sum(file.rows for file in change.files)
     yield (
-        bool(change.files) and listed + change.erased == told,
-        f"its changes are {listed:,} rows, and should be {told:,}",
+        bool(change.files) and listed + change.erased == counted,
+        f"its changes are {listed:,} rows, and should be {counted:,}",
     )
     messages, most = change.added + change.changed + change.unchanged, campaign.erased
     on_list = sum(file.rows for file in campaign.files if file.destination == name)

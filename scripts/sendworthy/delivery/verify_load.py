@@ -19,7 +19,7 @@ from sendworthy.warehouse.statements import Sql, identifier, literal, statements
 _sql = statements_in(Path(__file__).with_name("sql"))
 
 # the tables of rows and of files (sql/create_list_rows.sql, sql/create_list_files.sql): of lists, and of files of changes
-_LISTS, _CHANGES = ("delivered", "loaded"), ("told", "told_loaded")
+_LISTS, _CHANGES = ("delivered", "loaded"), ("delivered_changes", "loaded_changes")
 
 
 class UnreadableList(Exception):
@@ -100,11 +100,11 @@ def _source(connection: duckdb.DuckDBPyConnection, path: Path, form: Form) -> tu
 def _parquet_text(column: str, kind: str) -> str:
     """A column as text, and once more as the other files have it, which matters for a time."""
     quoted = identifier(column)
-    told = f"strftime({quoted}, '%Y-%m-%dT%H:%M:%SZ')" if kind.startswith("TIMESTAMP") else quoted
-    return f"{quoted}::varchar as {quoted}, {told}::varchar as {identifier(_told(column))}"
+    as_text = f"strftime({quoted}, '%Y-%m-%dT%H:%M:%SZ')" if kind.startswith("TIMESTAMP") else quoted
+    return f"{quoted}::varchar as {quoted}, {as_text}::varchar as {identifier(_text_column(column))}"
 
 
-def _told(column: str) -> str:
+def _text_column(column: str) -> str:
     return f"{column} as text"
 
 
@@ -163,7 +163,7 @@ def _value(said: str, form: Form) -> Sql:
     names = said.split(".")
     if form.format == "jsonl":
         names = [*(form.file_columns or ()), *names]
-    value = identifier(_told(names[0]) if form.format == "parquet" else names[0])
+    value = identifier(_text_column(names[0]) if form.format == "parquet" else names[0])
     for name in names[1:]:
         value = Sql(f"json_extract_string({value}, {literal(f'$.{identifier(name)}')})")
     return value

@@ -33,7 +33,7 @@ def make_folder(folder: Path) -> None:
         flush(folder.parent)
 
 
-def swap_in(aside: Path, place: Path) -> None:
+def swap_in(staged: Path, place: Path) -> None:
     """Rename what is flushed and lies beside its place into it, and make that last."""
-    os.replace(aside, place)
+    os.replace(staged, place)
     flush(place.parent)

@@ -20,7 +20,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class NightFolder:
-    """One folder: the date of its night, whether it holds cancellations, and its `state` where it is not in place."""
+    """One folder: the date of its night, whether it holds cancellations, and its `state` where it is not promoted."""
 
     path: Path
     date: str
@@ -30,12 +30,12 @@ class NightFolder:
 
     @property
     def name(self) -> str:
-        """What it is, or is going to be, called when it is in place."""
+        """What it is, or is going to be, called once it is promoted."""
         return f"{self.date}.cancellations" if self.is_cancellations else self.date
 
     @property
     def is_night(self) -> bool:
-        """Whether it is a night's folder in its place."""
+        """Whether it is a night's folder, and promoted."""
         return not self.is_cancellations and not self.state
 
 

@@ -36,11 +36,13 @@ from sendworthy.ingest.drops import (
     promote_all,
 )
 from sendworthy.ingest.lookups import fill_lookups
-from sendworthy.warehouse.statements import literal
+from sendworthy.warehouse.statements import literal, statements_in
 
 HERE = Path(__file__).resolve().parent
 SOURCES = tuple(sorted(path.stem for path in (HERE / "sources").glob("*.sql")))
 EVENT_TYPES = HERE / "event_types.csv"
+
+_sql = statements_in(HERE / "sql")
 
 # an event's name is the provider's word; what does not look like one may be anything, a person's address too
 _NAME = r"[A-Za-z][A-Za-z0-9_. -]{0,59}"
@@ -200,7 +202,7 @@ class _Run:
                 self._land(path, drop, StagedFile(path, path.with_name(f".{path.name}")), 0)
 
     def promote(self) -> None:
-        """Put all in its place. Nothing is lost, whenever it ends: what is kept is there before its file counts as landed."""
+        """Promote all files. Nothing is lost, whenever it ends: what is kept is there before its file counts as landed."""
         promote_all(self._kept_now)
         promote_all(self._drops)
         promote_all(self._kept_before)
@@ -252,80 +254,30 @@ class _Run:
             report.state = "kept" if report.kept else "nothing_to_land"
         if report.kept:
             report.kept_file = self._below(kept)
-            kept.write(self._connection, _KEPT_SQL)
+            kept.write(self._connection, _sql("kept_reports"))
             (self._kept_before if kept.path == path else self._kept_now).append(kept)
         elif kept.is_there:
             self._settled.append(kept.path)
 
 
-# a report may stand there for two reasons
-_KEPT_SQL = """
-    select reason, numbered_reports.* exclude (report)
-    from numbered_reports
-    inner join (select report, min(reason) as reason from kept group by report) using (report)
-    order by all
-"""
-
-
 def count_reports(connection: duckdb.DuckDBPyConnection, path: Path, nulls: int) -> FileReport:
     """What became of the reports that resolve.sql has read."""
 
-    def counted(sql: str) -> Counter[str]:
-        return Counter({str(name): int(rows) for name, rows in connection.execute(sql).fetchall()})
+    def counted(sql: str, **given: str) -> Counter[str]:
+        found = connection.execute(sql, given).fetchall()
+        return Counter({str(name): int(rows) for name, rows in found})
 
-    name = f"case when regexp_full_match(event, '{_NAME}') then event else '{OTHER_NAMES}' end"
+    names = {"pattern": _NAME, "other": OTHER_NAMES}
     report = FileReport(str(path), "landed")
-    report.refused = counted(
-        """
-        select case when channels is null then 'no_channel' else 'no_time' end as reason, count(*)
-        from understood
-        where event_types is not null and (channels is null or (occurred_at is null and not is_about_an_address(event_types)))
-        group by reason
-        order by reason
-        """
-    )
+    report.refused = counted(_sql("count_refused"))
     if nulls:
         report.refused["no_object"] = nulls
-    report.unknown = counted(
-        f"select {name} as name, count(*) from understood where not is_known and why_it_may_stop is null group by name order by name"
-    )
-    report.ignored = counted(
-        f"""
-        select {name} as name, count(*)
-        from understood
-        where is_known and event_types is null and why_it_may_stop is null
-        group by name
-        order by name
-        """
-    )
-    report.kept = counted(
-        f"""
-        with each_once as (select report, min(reason) as reason, any_value(event) as event from kept group by report)
-        select case when reason = 'unknown_event' then '{UNKNOWN_EVENT}' || {name} else reason end as why, count(*)
-        from each_once
-        group by why
-        order by why
-        """
-    )
-    report.unmatched = counted(
-        """
-        select fate, count(*)
-        from outcomes
-        where fate <> 'duplicate' and not stops_messages(event_type)
-        group by fate
-        order by fate
-        """
-    )
+    report.unknown = counted(_sql("count_unknown"), **names)
+    report.ignored = counted(_sql("count_ignored"), **names)
+    report.kept = counted(_sql("count_kept"), unknown_event=UNKNOWN_EVENT, **names)
+    report.unmatched = counted(_sql("count_unmatched"))
     report.landed = counted("select event_type, count(*) from landed group by event_type order by event_type")
-    ((reports, duplicates, machine_opens, untimed),) = connection.execute(
-        """
-        select
-            (select count(*) from understood),
-            (select count(*) from outcomes where fate = 'duplicate'),
-            (select count(*) from landed where is_machine_open),
-            (select count(distinct report) from outcomes where is_untimed and fate is null)
-        """
-    ).fetchall()
+    ((reports, duplicates, machine_opens, untimed),) = connection.execute(_sql("count_reports")).fetchall()
     report.reports, report.duplicates = reports + nulls, duplicates
     report.machine_opens, report.untimed = machine_opens, untimed
     return report

@@ -8,14 +8,16 @@ import gzip
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 import duckdb
 
 from sendworthy.foundation.errors import SendworthyError, SettingsError
-from sendworthy.warehouse.statements import literal
+from sendworthy.warehouse.statements import Sql, literal, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 _GZIP, _AVRO, _BOM = b"\x1f\x8b", b"Obj\x01", b"\xef\xbb\xbf"
 
@@ -74,12 +76,7 @@ def read_documents(connection: duckdb.DuckDBPyConnection, source: str, path: Pat
             f"it is no JSON: it begins with neither {{ nor [. Of {source}, {'Avro and ' if source in AVRO_SOURCES else ''}JSON is read.",
             "see docs/ingest-reports.md for what to ask the provider for.",
         )
-    connection.execute(
-        """
-        create or replace temp table not_objects as
-        select cast(doc as varchar) as doc from documents where json_type(doc) not in ('OBJECT', 'NULL')
-        """
-    )
+    connection.execute(f"create or replace temp table not_objects as {_sql('not_objects')}")
     ((left_out,),) = connection.execute(
         "select count(*) from documents where coalesce(json_type(doc), 'NULL') = 'NULL'"
     ).fetchall()
@@ -96,18 +93,15 @@ def keep_not_objects(connection: duckdb.DuckDBPyConnection) -> None:
 
 def read_kept(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Make the table reports of what an earlier run has kept."""
-    texts = ", ".join(f"{literal(name)}: 'varchar'" for name in REPORT_COLUMNS)
+    reports = _sql(
+        "reports_kept_before",
+        columns=REPORT_COLUMNS,
+        types=_types({**dict.fromkeys(REPORT_COLUMNS, "varchar"), "read_at": "timestamp"}),
+        file=_exactly(path),
+        size=Sql(USUAL_OBJECT),
+    )
     try:
-        connection.execute(
-            f"""
-            create or replace temp table reports as
-            select {", ".join(REPORT_COLUMNS)}, read_at
-            from read_json(
-                {_exactly(path)}, format = 'newline_delimited', compression = 'uncompressed', auto_detect = false,
-                maximum_object_size = {USUAL_OBJECT}, columns = {{{texts}, 'read_at': 'timestamp'}}
-            )
-            """
-        )
+        connection.execute(f"create or replace temp table reports as {reports}")
     except (duckdb.DataError, duckdb.InvalidInputException):
         raise unreadable(
             path,
@@ -139,45 +133,15 @@ def _compression(path: Path) -> str:
 def _read_json(connection: duckdb.DuckDBPyConnection, named: Path, path: Path) -> None:
     """One object, many one after the other, an array of them, or many arrays: a batch of a webhook on each line."""
     for size in (USUAL_OBJECT, LARGEST_OBJECT):
+        documents = _sql(
+            "documents_in_json",
+            path=named,
+            file=_exactly(path),
+            size=Sql(size),
+            compression=_compression(path),
+        )
         try:
-            connection.execute(
-                f"""
-                create or replace temp table documents as
-                with
-                    found as (
-                        select json as doc
-                        from read_json_objects(
-                            {_exactly(path)}, format = 'auto', maximum_object_size = {size}, compression = '{_compression(path)}'
-                        )
-                    ),
-                    plain as (
-                        select doc from found where json_type(doc) <> 'ARRAY'
-                        union all
-                        select unnest(cast(doc as json[])) as doc from found where json_type(doc) = 'ARRAY'
-                    ),
-                    unpacked as (
-                        select
-                            doc,
-                            case when json_type(doc) = 'VARCHAR' then try_cast(doc ->> '$' as json) end as within
-                        from plain
-                    ),
-                    -- a batch that was written as a text in JSON once more
-                    single as (
-                        select doc from unpacked where json_type(within) is distinct from 'ARRAY'
-                        union all
-                        select unnest(cast(within as json[])) as doc from unpacked where json_type(within) = 'ARRAY'
-                    )
-                select
-                    {literal(named)} as file,
-                    -- an object that was written as a text in JSON once more
-                    case
-                        when json_type(doc) = 'VARCHAR' and json_type(try_cast(doc ->> '$' as json)) = 'OBJECT'
-                        then cast(doc ->> '$' as json)
-                        else doc
-                    end as doc
-                from single
-                """
-            )
+            connection.execute(f"create or replace temp table documents as {documents}")
             return
         except duckdb.InvalidInputException as error:
             # its words may hold a piece of the file
@@ -229,18 +193,15 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         raise unreadable(
             path, "line 1: a column of the header has no name, or has one twice.", "deliver it again."
         )
-    columns = ", ".join(f"{literal(name)}: 'varchar'" for name in names)
+    documents = _sql(
+        "documents_in_csv",
+        path=path,
+        file=_exactly(path),
+        types=_types(dict.fromkeys(names, "varchar")),
+        compression=_compression(path),
+    )
     try:
-        connection.execute(
-            f"""
-            create or replace temp table documents as
-            select {literal(path)} as file, to_json(delivered) as doc
-            from read_csv(
-                {_exactly(path)}, auto_detect = false, header = true, columns = {{{columns}}}, delim = ',', quote = '"', escape = '"',
-                comment = '', skip = 0, compression = '{_compression(path)}'
-            ) as delivered
-            """
-        )
+        connection.execute(f"create or replace temp table documents as {documents}")
     except duckdb.InvalidInputException as error:
         line = re.search(r"Line: (\d+)", str(error))
         where = f"line {line[1]}: it" if line else "it"
@@ -271,7 +232,12 @@ def _avro_as_json(source: str, path: Path, work: Path) -> Path:
     return target
 
 
-def _exactly(path: Path) -> str:
+def _types(columns: Mapping[str, str]) -> Sql:
+    """Columns and their types, as DuckDB's readers take them."""
+    return Sql("{" + ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in columns.items()) + "}")
+
+
+def _exactly(path: Path) -> Sql:
     """A path as a SQL text that is no pattern."""
     return literal(glob.escape(str(path)))
 

@@ -44,7 +44,7 @@ class StagedFile:
         flush(self.staged)
 
     def promote(self) -> None:
-        """Put what was written in its place, in one step."""
+        """Promote what was written, in one step."""
         self.path.parent.mkdir(exist_ok=True)
         swap_in(self.staged, self.path)
 
@@ -114,7 +114,7 @@ def kept_files(raw: Path, source: str) -> list[Path]:
 
 
 def promote_all(files: Sequence[StagedFile]) -> None:
-    """Put files in their places, one after the other, so that it lasts."""
+    """Promote files, one after the other; each outlives a power cut."""
     for file in files:
         file.promote()
     for folder in {file.path.parent.parent for file in files}:

@@ -12,7 +12,7 @@ from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import MAX_SEED, read_file
 from sendworthy.settings.seed_files import read_seed, validate_seed
-from sendworthy.warehouse.database import attach, cannot_open, other_version
+from sendworthy.warehouse.database_file import attach, cannot_open, other_version
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))

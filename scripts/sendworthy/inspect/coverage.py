@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -20,7 +20,7 @@ Fields = frozenset[str]
 
 @dataclass(frozen=True)
 class FieldCoverage:
-    """One merge field that a variant prints: for how many candidates it is blank, and why (a row of personalization_completeness)."""
+    """One merge field that a variant prints: for how many candidates (of the variant's arm) it is blank, and why (a row of personalization_completeness)."""
 
     variant: str
     merge_field: str
@@ -30,6 +30,7 @@ class FieldCoverage:
     unsafe_users: int
     placeholder_users: int
     blank_share: float | None
+    arm: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def coverage(database: Path, campaign_id: str | None = None) -> tuple[datetime, 
 
     SettingsError where nothing is published, where there is no such campaign, or where the file is of another version.
     """
-    warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    database_file.open_published(database)
+    with database_file.connect(database, read_only=True) as connection:
         try:
-            return warehouse.read_night(connection), _read(connection, campaign_id)
+            return database_file.read_night(connection), _read(connection, campaign_id)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise warehouse.other_version(database) from None
+            raise database_file.other_version(database) from None
 
 
 def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift]:
@@ -83,6 +84,10 @@ def lifts(variants: Sequence[Fields], blanks: Mapping[Fields, int]) -> list[Lift
             users[fields] += people
             if len(wanting) == len(variants):
                 without_variant[fields] += people
+    return _in_order(users, without_variant)
+
+
+def _in_order(users: Counter[Fields], without_variant: Counter[Fields]) -> list[Lift]:
     return [
         Lift(sorted(fields), people, without_variant[fields])
         for fields, people in sorted(
@@ -106,45 +111,60 @@ def _smallest(sets: Iterable[Fields]) -> set[Fields]:
 
 
 def _read(connection: duckdb.DuckDBPyConnection, campaign_id: str | None) -> list[Coverage]:
-    campaigns = warehouse.read_campaigns(connection, campaign_id)
+    campaigns = database_file.read_campaigns(connection, campaign_id)
     variants = _required_fields(connection)
     fields = _printed_fields(connection)
     found = []
     for campaign in campaigns:
         identifier = campaign["campaign_id"]
-        required = variants.get(identifier, [])
-        blanks = _blanks(connection, identifier, frozenset[str]().union(*required))
+        arms = variants.get(identifier, {})
+        required = frozenset[str]().union(*(one for found_in in arms.values() for one in found_in))
+        blanks = _blanks(connection, identifier, required)
         found.append(
             Coverage(
                 identifier,
                 campaign["name"],
-                blanks.total(),
+                sum(people.total() for people in blanks.values()),
                 fields.get(identifier, []),
-                lifts(required, blanks),
+                # each arm has people and variants of its own
+                _added(lift for arm, people in blanks.items() for lift in lifts(arms.get(arm, []), people)),
             )
         )
     return found
 
 
-def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Fields]]:
-    """By campaign: what each variant requires, the best variant first."""
-    found: dict[str, list[Fields]] = {}
-    for row in warehouse.rows(connection, _sql("required_fields")):
-        found.setdefault(row["campaign_id"], []).append(frozenset(row["required_fields"]))
+def _added(found: Iterable[Lift]) -> list[Lift]:
+    """The lifts of several arms as those of the campaign, most people first."""
+    users: Counter[Fields] = Counter()
+    without_variant: Counter[Fields] = Counter()
+    for lift in found:
+        users[frozenset(lift.fields)] += lift.users
+        without_variant[frozenset(lift.fields)] += lift.users_without_variant
+    return _in_order(users, without_variant)
+
+
+def _required_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, list[Fields]]]:
+    """By campaign and arm: what each variant requires, the best variant first."""
+    found: dict[str, dict[str | None, list[Fields]]] = {}
+    for row in database_file.rows(connection, _sql("required_fields")):
+        of_campaign = found.setdefault(row["campaign_id"], {})
+        of_campaign.setdefault(row["arm"], []).append(frozenset(row["required_fields"]))
     return found
 
 
 def _printed_fields(connection: duckdb.DuckDBPyConnection) -> dict[str, list[FieldCoverage]]:
     """By campaign: the fields that its variants print, the best variant first, its blankest field first."""
     found: dict[str, list[FieldCoverage]] = {}
-    for row in warehouse.rows(connection, _sql("printed_fields")):
+    for row in database_file.rows(connection, _sql("printed_fields")):
         found.setdefault(row.pop("campaign_id"), []).append(FieldCoverage(**row))
     return found
 
 
-def _blanks(connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields) -> Counter[Fields]:
-    """How many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
-    found: Counter[Fields] = Counter()
-    for row in warehouse.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
-        found[required & set(row["blank_fields"])] += row["users"]
+def _blanks(
+    connection: duckdb.DuckDBPyConnection, campaign_id: str, required: Fields
+) -> dict[str | None, Counter[Fields]]:
+    """By arm, how many candidates of a campaign have just these of its required fields blank; few patterns stand for many people."""
+    found: dict[str | None, Counter[Fields]] = {}
+    for row in database_file.rows(connection, _sql("blank_fields"), {"campaign_id": campaign_id}):
+        found.setdefault(row["arm"], Counter())[required & set(row["blank_fields"])] += row["users"]
     return found

@@ -12,7 +12,7 @@ import duckdb
 
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import SettingsError
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -30,6 +30,7 @@ class Explanation:
     variant: str | None = None
     send_at: datetime | None = None
     lost_to: list[str] | None = None
+    arm: str | None = None
 
 
 def explain(
@@ -39,14 +40,14 @@ def explain(
 
     Returns the night and one Explanation a campaign. SettingsError for a user, campaign or night that is not there.
     """
-    warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
-        settings = warehouse.read_campaigns(connection, campaign_id)
+    database_file.open_published(database)
+    with database_file.connect(database, read_only=True) as connection:
+        settings = database_file.read_campaigns(connection, campaign_id)
         words = Words(connection)
-        published = warehouse.read_night(connection)
+        published = database_file.read_night(connection)
         as_of = night or published
         decisions = _decisions(connection, user_id, as_of, of_tonight=as_of == published)
-        customer = warehouse.rows(
+        customer = database_file.rows(
             connection, "select user_id, segments from marts.customers where user_id = ?", [user_id]
         )
         if not customer and not decisions:
@@ -59,7 +60,7 @@ def explain(
         taken_back = _taken_back(connection, user_id, as_of)
         triggers = {
             row["trigger_event"]: row["trigger_at"]
-            for row in warehouse.rows(connection, _sql("newest_triggers"), {"user_id": user_id})
+            for row in database_file.rows(connection, _sql("newest_triggers"), {"user_id": user_id})
         }
     explained = []
     for campaign in settings:
@@ -79,20 +80,20 @@ def explain(
 def _decisions(
     connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime, of_tonight: bool
 ) -> dict[str, dict[str, Any]]:
-    columns = "campaign_id, channel, decision, reasons, variant, trigger_at, lost_to, send_at"
+    columns = "campaign_id, channel, decision, reasons, variant, trigger_at, lost_to, send_at, arm"
     if of_tonight:
-        found = warehouse.rows(
+        found = database_file.rows(
             connection, f"select {columns} from marts.campaign_decisions where user_id = ?", [user_id]
         )
     else:
-        nights = warehouse.rows(connection, "select distinct as_of from ledger.decisions order by as_of")
+        nights = database_file.rows(connection, "select distinct as_of from ledger.decisions order by as_of")
         if as_of not in [row["as_of"] for row in nights]:
             raise SettingsError(
                 f"the ledger holds no night {as_of}.",
                 f"choose one of its {len(nights)} nights"
                 + (f", the last being {nights[-1]['as_of']}." if nights else "."),
             )
-        found = warehouse.rows(
+        found = database_file.rows(
             connection,
             f"select {columns} from ledger.decisions where user_id = ? and as_of = ?",
             [user_id, as_of],
@@ -102,9 +103,9 @@ def _decisions(
 
 def _held_back(connection: duckdb.DuckDBPyConnection, as_of: datetime) -> set[str]:
     """The campaigns that were held back in the last run of a night."""
-    if warehouse.audited_run(connection) is None:
+    if database_file.audited_run(connection) is None:
         return set()
-    found = warehouse.rows(connection, _sql("held_back"), {"as_of": as_of})
+    found = database_file.rows(connection, _sql("held_back"), {"as_of": as_of})
     return {row["campaign_id"] for row in found}
 
 
@@ -112,9 +113,9 @@ def _taken_back(
     connection: duckdb.DuckDBPyConnection, user_id: str, as_of: datetime
 ) -> dict[str, dict[str, Any]]:
     """What was taken back of a user's messages of the date of a night, by campaign."""
-    if not warehouse.has_table(connection, "ledger", "cancellations"):
+    if not database_file.has_table(connection, "ledger", "cancellations"):
         return {}
-    found = warehouse.rows(connection, _sql("taken_back"), {"user_id": user_id, "as_of": as_of})
+    found = database_file.rows(connection, _sql("taken_back"), {"user_id": user_id, "as_of": as_of})
     return {row["campaign_id"]: row for row in found}
 
 
@@ -152,6 +153,7 @@ def _decided(
         decision["variant"],
         decision["send_at"],
         decision["lost_to"],
+        decision["arm"],
     )
 
 
@@ -159,7 +161,7 @@ class Words:
     """What the reasons mean, as the night's seeds/reasons.csv has it."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        found = warehouse.rows(connection, "select reason, words from settings.reasons")
+        found = database_file.rows(connection, "select reason, words from settings.reasons")
         self._words = {row["reason"]: row["words"] for row in found}
 
     def of(self, reason: str, campaign: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ from sendworthy.foundation.project import Project
 from sendworthy.inspect.explain import Explanation, explain
 from sendworthy.templates.liquid import Printed, line_of, names_in, walk_nodes
 from sendworthy.templates.parser import PARTS, Partial, TemplateAnalysis
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 
 COMPLETENESS = "personalization_completeness"
 
@@ -80,9 +80,13 @@ class FieldRow:
 
 @dataclass(frozen=True)
 class VariantPreview:
-    """One variant. `state` is `gets`, `later` or `missing` for a user, and empty for a made-up one; `words` say it."""
+    """One variant. `state` is `gets`, `later`, `missing` or `other_arm` for a user, and empty for a made-up one; `words` say it.
+
+    `may_get`: the first of its arm that fits, where no night says in which arm the user is.
+    """
 
     name: str
+    arm: str | None
     path: str
     rank: int
     source: str
@@ -102,6 +106,11 @@ class Person:
     night: datetime
     values: Values
     decision: Explanation | None
+
+    @property
+    def arm(self) -> str | None:
+        """The arm that the night put the user in, if the campaign had arms and the user was a candidate."""
+        return self.decision.arm if self.decision else None
 
 
 @dataclass(frozen=True)
@@ -158,6 +167,7 @@ def verdicts(shown: Preview) -> dict[str, Any]:
         "variants": [
             {
                 "variant": variant.name,
+                "arm": variant.arm,
                 "rank": variant.rank,
                 "missing": variant.missing,
                 "renderings": [
@@ -201,7 +211,7 @@ def _read_campaign(project: Project, campaign_id: str) -> tuple[CampaignFolder, 
 
 def _read_coverage(database: Path, campaign_id: str) -> dict[str, tuple[int, int]]:
     """How many of the campaign's candidates have a field, and of how many, by field; nothing where no night says so."""
-    with warehouse.connect(database, read_only=True) as connection:
+    with database_file.connect(database, read_only=True) as connection:
         if not _has_table(connection, COMPLETENESS):
             return {}
         found = connection.execute(
@@ -218,8 +228,8 @@ def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 
 
 def _read_person(database: Path, user_id: str, campaign_id: str) -> Person:
-    with warehouse.connect(database, read_only=True) as connection:
-        found = warehouse.rows(
+    with database_file.connect(database, read_only=True) as connection:
+        found = database_file.rows(
             connection, "select * from marts.merge_field_values where user_id = ?", [user_id]
         )
         if not found:
@@ -227,7 +237,7 @@ def _read_person(database: Path, user_id: str, campaign_id: str) -> Person:
                 "nothing is known of such a user in the published night.",
                 "check the id; somebody who asked to be erased, or whose profile is quarantined, is not there either.",
             )
-        night = warehouse.read_night(connection)
+        night = database_file.read_night(connection)
         query = "select count(*) from settings.campaigns where campaign_id = ?"
         is_known = connection.execute(query, [campaign_id]).fetchall() != [(0,)]
     values = {
@@ -256,16 +266,18 @@ class _Previewer:
         self._coverage = coverage
         self._subject_limit = int(project.variable(SUBJECT_LIMIT_VARIABLE))
         self._partials = partials
+        arms = {variant.analysis.arm for variant in folder.variants}
+        # one that is gone says nothing
+        self._arm = person.arm if person is not None and person.arm in arms else None
 
     def preview(self) -> Preview:
         """All variants, in the order in which they are tried."""
         campaign = self._folder.campaign
         assert campaign is not None
-        before: list[str] = []
         variants: list[VariantPreview] = []
         for variant in self._folder.variants:
-            variants.append(self._variant(variant, before, any(one.state == "gets" for one in variants)))
-            before.append(variant.name)
+            before = [one for one in variants if one.arm == variant.analysis.arm]
+            variants.append(self._variant(variant, before))
         shown = Preview(
             self._folder.campaign_id,
             campaign.name,
@@ -276,19 +288,24 @@ class _Previewer:
         )
         return shown if self._person is None else self._with_notes(shown, self._person)
 
-    def _variant(self, variant: Variant, before: Sequence[str], is_taken: bool) -> VariantPreview:
+    def _variant(self, variant: Variant, before: Sequence[VariantPreview]) -> VariantPreview:
+        """A variant, behind those of its arm that are tried before it."""
         analysis = variant.analysis
         if self._person is None:
             missing: list[str] = []
             shown = self._made_up(analysis)
-            state, words = "", _for_whom(analysis, before)
+            state, words = "", _for_whom(analysis, [one.name for one in before])
         else:
             values = {name: self._person.values.get(name) for name in analysis.needed}
             missing = [name for name in analysis.required if values[name] is None]
             shown = [self._show(analysis, "For this user", values)]
+            is_taken = any(one.state in ("gets", "may_get") for one in before)
             state, words = _who_gets(missing, is_taken, shown[0].aborted is not None)
+            if analysis.arm is not None:
+                state, words = _in_arm(state, words, analysis.arm, self._arm)
         return VariantPreview(
             variant.name,
+            analysis.arm,
             variant.path,
             variant.rank,
             "\n".join([analysis.body, *(self._partials[name].text for name in analysis.partials)]),
@@ -357,7 +374,8 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _for_whom(analysis: TemplateAnalysis, before: Sequence[str]) -> str:
-    order = f"Tried after {_listed(before)}" if before else "Tried first"
+    of_arm = f" in the arm {analysis.arm}" if analysis.arm else ""
+    order = f"Tried after {_listed(before)}" if before else f"Tried first{of_arm}"
     if not analysis.required:
         return f"{order}. It requires nothing, so everybody can get it."
     return f"{order}. It is for those who have {_listed(analysis.required)}."
@@ -373,6 +391,16 @@ def _who_gets(missing: Sequence[str], is_taken: bool, is_aborted: bool) -> tuple
     if is_aborted:
         return "gets", "The user's variant, and it ends itself: nothing is sent."
     return "gets", "The user's variant: the first one whose required fields are all there."
+
+
+def _in_arm(state: str, words: str, arm: str, of_person: str | None) -> tuple[str, str]:
+    """The same for a variant of an arm, which only the arm's people get."""
+    if of_person is None:
+        unknown = "; no night says in which arm the user is"
+        return ("may_get" if state == "gets" else state), f"In the arm {arm}{unknown}. {words}"
+    if of_person != arm:
+        return "other_arm", f"Not for this user, who is in the arm {of_person}: it is for the arm {arm}."
+    return state, words
 
 
 def _use(analysis: TemplateAnalysis, name: str) -> str:

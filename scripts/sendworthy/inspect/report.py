@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -17,6 +17,8 @@ _sql = statements_in(Path(__file__).with_name("sql"))
 REASONS = {
     "better_than_control": "better than no message, whichever night you look",
     "worse_than_control": "worse than no message, whichever night you look",
+    "better_than_first_arm": "better than the first arm, whichever night you look",
+    "worse_than_first_arm": "worse than the first arm, whichever night you look",
     "split_is_wrong": "control is not the promised share: find out why, do not believe the lift",
     "too_few_users": "too few people yet to check the split",
     "not_known_yet": "no difference can be told from chance yet",
@@ -25,12 +27,16 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Result:
-    """One variant of a campaign (`all`: the whole campaign) against its control; shares of 1, null where nobody is there.
+    """One variant of a campaign (`all`: the whole campaign), or an arm of it, against its control; shares of 1, null where nobody is there.
+
+    An arm's control are those of its own whom the holdout kept it from, or, where the campaign is judged by its arms, the
+    people of the first one: `compared_with` says which.
 
     `lift_low` to `lift_high` holds on all nights at once. `verdict` is ship, keep_going or stop, and null without control.
     """
 
     variant: str
+    arm: str | None
     users: int
     control_users: int
     waiting_users: int
@@ -41,6 +47,7 @@ class Result:
     lift_high: float | None
     verdict: str | None
     reason: str | None
+    compared_with: str | None
 
 
 @dataclass(frozen=True)
@@ -59,14 +66,14 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
 
     SettingsError where nothing is published, where there is no such campaign, or where the file is of another version.
     """
-    warehouse.open_published(database)
-    with warehouse.connect(database, read_only=True) as connection:
+    database_file.open_published(database)
+    with database_file.connect(database, read_only=True) as connection:
         try:
-            campaigns = warehouse.read_campaigns(connection, campaign_id)
+            campaigns = database_file.read_campaigns(connection, campaign_id)
             results = _read_results(connection)
-            as_of = warehouse.read_night(connection)
+            as_of = database_file.read_night(connection)
         except (duckdb.BinderException, duckdb.CatalogException):
-            raise warehouse.other_version(database) from None
+            raise database_file.other_version(database) from None
     return as_of, [
         Report(
             campaign["campaign_id"],
@@ -83,6 +90,6 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
 def _read_results(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Result]]:
     """By campaign, the row of each variant, that of the whole campaign first."""
     found: dict[str, list[Result]] = {}
-    for row in warehouse.rows(connection, _sql("results_of_campaigns")):
+    for row in database_file.rows(connection, _sql("results_of_campaigns")):
         found.setdefault(row.pop("campaign_id"), []).append(Result(**row))
     return found

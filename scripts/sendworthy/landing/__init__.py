@@ -1,1 +1,1 @@
-"""Delivered files: which ones cannot be read, what is kept of old drops, and replays."""
+"""Delivered files: which ones cannot be read, what is kept of what was read, and replays."""

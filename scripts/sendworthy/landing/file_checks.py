@@ -92,11 +92,11 @@ def find_faults(raw: Path) -> list[FileFault]:
 
 def as_setting(faults: Sequence[FileFault]) -> str:
     """The faults as `land` reads them: a JSON object of what is wrong and how to fix it, by path."""
-    told = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
+    shown = {fault.path: [fault.what, fault.fix] for fault in faults[:MOST_FAULTS]}
     if len(faults) > MOST_FAULTS:
-        last = told[faults[MOST_FAULTS - 1].path]
+        last = shown[faults[MOST_FAULTS - 1].path]
         last[0] += f" So are {len(faults) - MOST_FAULTS:,} more."
-    return json.dumps(told) if told else ""
+    return json.dumps(shown) if shown else ""
 
 
 def check_files(raw: Path) -> None:

@@ -11,7 +11,7 @@ import duckdb
 
 from sendworthy.audit.overrides import Acceptance
 from sendworthy.foundation.errors import BuildError, SettingsError
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -68,15 +68,15 @@ def find_replay(database: Path, as_of: datetime | None) -> Replay | None:
     if as_of is None or not database.is_file():
         return None
     try:
-        with warehouse.connect(database, read_only=True) as connection:
-            if not warehouse.has_table(connection, "ops", "runs"):
+        with database_file.connect(database, read_only=True) as connection:
+            if not database_file.has_table(connection, "ops", "runs"):
                 return None
             found = connection.execute(_sql("recorded_night"), {"as_of": as_of}).fetchall()
             # a run of an older version has not recorded what it had read
             if not found or found[0][1] is None:
                 return None
             started_at, landed_until, cancelled_until = found[0]
-            knows_files = warehouse.has_table(connection, "ledger", "files_read") and bool(
+            knows_files = database_file.has_table(connection, "ledger", "files_read") and bool(
                 connection.execute(
                     "select 1 from ledger.files_read where first_read_at <= ? limit 1", [started_at]
                 ).fetchall()

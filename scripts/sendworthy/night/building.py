@@ -18,7 +18,7 @@ from sendworthy.foundation.names import shown_path
 from sendworthy.landing.file_checks import as_setting, find_damaged, find_faults
 from sendworthy.night.preparation import refuse_stale
 from sendworthy.night.state import Night
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import UNNAMED_FILE
 from sendworthy.warehouse.resource_failures import (
     refuse_earlier_clock,
@@ -31,11 +31,9 @@ def build(night: Night) -> None:
     try:
         _build_and_audit(night)
     except BuildError as error:
-        if night.history and night.past.forget_damaged(night.history):
-            error.details.append(
-                f"what was kept of old drops in {night.history.folder} was damaged, and is removed."
-            )
-            error.fix = "run the night again: it reads all drops."
+        if night.drops is not None and night.drops.forget_damaged():
+            error.details.append(f"what was kept of the drops in {night.engine.drops} was damaged.")
+            error.fix = "run the night again: it reads all of them."
         raise
     night.run.update(_describe_run(night))
 
@@ -49,12 +47,16 @@ def _build_and_audit(night: Night) -> None:
             meanwhile.submit(load_messages, night.project),
         )
         with stages.step("build", "building the warehouse"):
-            night.build = warehouse.new_build(options.database, night.project.root)
+            night.build = database_file.new_build(options.database, night.project.root)
             if not options.allow_stale:
                 refuse_earlier_clock(night.build, started_at)
             night.warnings += build_warehouse(night)
+            if night.drops is not None:
+                night.drops.keep(night.build)
             built = opened.enter_context(night.engine.open(night.build, stages))
         night.as_of = built.as_of
+        if night.drops is not None:
+            night.drops.refuse_earlier(night.as_of)
         if options.as_of is None and not options.allow_stale:
             refuse_stale(night.as_of, started_at)
         with stages.step("audit", "auditing the lists"), built.lists() as lists:
@@ -62,7 +64,6 @@ def _build_and_audit(night: Night) -> None:
             docs = options.docs / night.as_of.date().isoformat()
             night.gate = judge_lists(lists, suites.result(), messages.result(), docs, stages.say)
         built.gather(stages)
-        night.staged = built.staged()
 
 
 def build_warehouse(night: Night) -> list[str]:
@@ -97,10 +98,17 @@ def build_warehouse(night: Night) -> list[str]:
 
 
 def _drops_to_read(night: Night) -> Mapping[str, str]:
-    """Which drops dbt reads, if it is not all of them."""
+    """Which drops dbt reads, if it is not all of them, and where it keeps what it reads."""
     if night.replay is not None:
         return night.replay.settings
-    return {"history": str(night.history.folder)} if night.history else {}
+    if night.drops is None:
+        return {}
+    try:
+        return {"drops": str(night.drops.begin())}
+    except OSError as error:
+        night.drops = None
+        night.warnings.append(f"drops are read and not kept, because {error.filename}: {error.strerror}.")
+        return {}
 
 
 def _describe_run(night: Night) -> dict[str, Any]:

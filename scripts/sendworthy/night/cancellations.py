@@ -21,12 +21,13 @@ from sendworthy.foundation.errors import BuildError, SettingsError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.landing.file_checks import as_setting, check_files, find_faults
+from sendworthy.landing.typed_drops import TABLES
 from sendworthy.night.removal_files import write_taken_off
 from sendworthy.settings.dbt_targets import read_target
 from sendworthy.settings.destinations import Destination, load_destinations, with_others
 from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import machine_failures, places_of
 from sendworthy.warehouse.statements import identifier, literal, statements_in
 
@@ -86,22 +87,22 @@ def take_back(project: Project, wanted: Wanted, stages: Stages) -> TakenBack:
     SettingsError or BuildError leave what was published as it was. Killed at any instant and run again, it does the rest.
     """
     with (
-        warehouse.only_night(wanted.database) as lock,
+        database_file.only_night(wanted.database) as lock,
         machine_failures(
             places_of(wanted.database, wanted.out, wanted.out, project.root),
-            lambda: warehouse.forget_build(wanted.database),
+            lambda: database_file.forget_build(wanted.database),
         ),
     ):
         with stages.step("settings", "checking the settings"):
             _check_settings(project, wanted)
             night = _read_night(wanted)
         with stages.step("look", "reading what has landed since"):
-            aside = _begin(project, wanted)
-            warnings = _judge(project, wanted, aside, lock, stages)
+            build = _begin(project, wanted)
+            warnings = _judge(project, wanted, build, lock, stages)
         with only_writer(wanted.out):
             folder = wanted.out / cancellations_of(iso(night.as_of)[:10])
             destinations = with_others(wanted.destinations, load_destinations(project.root), folder)
-            return _record(replace(wanted, destinations=destinations), night, aside, warnings, stages)
+            return _record(replace(wanted, destinations=destinations), night, build, warnings, stages)
 
 
 def _check_settings(project: Project, wanted: Wanted) -> None:
@@ -113,22 +114,22 @@ def _check_settings(project: Project, wanted: Wanted) -> None:
     if not wanted.raw.is_dir():
         raise SettingsError(f"the landing zone {wanted.raw} is no folder.", "name it with --raw.")
     check_files(wanted.raw)
-    warehouse.check_limits()
+    database_file.check_limits()
 
 
 def _read_night(wanted: Wanted) -> _Night:
     """The published night; SettingsError where there is none to take anything back from, BuildError where it is too old."""
-    database = warehouse.open_published(wanted.database)
-    with warehouse.connect(database, read_only=True) as connection:
-        run_id = warehouse.audited_run(connection)
+    database = database_file.open_published(wanted.database)
+    with database_file.connect(database, read_only=True) as connection:
+        run_id = database_file.audited_run(connection)
         if run_id is None:
             raise SettingsError(
                 f"{database} was built by dbt alone: nothing of it was sent.",
                 "run `sendworthy nightly`; only what a whole night has dispatched can be taken back.",
             )
-        if not warehouse.has_table(connection, "ledger", "cancellations"):
-            raise warehouse.other_version(database)
-        as_of = warehouse.read_night(connection)
+        if not database_file.has_table(connection, "ledger", "cancellations"):
+            raise database_file.other_version(database)
+        as_of = database_file.read_night(connection)
     if wanted.now < as_of:
         raise SettingsError(
             f"--now {iso(wanted.now)} lies before the published night of {iso(as_of)}.",
@@ -146,12 +147,12 @@ def _read_night(wanted: Wanted) -> _Night:
 
 def _begin(project: Project, wanted: Wanted) -> Path:
     """A build file for the models, with the settings of the night and the project's list of suppressions; returns its path."""
-    folder = warehouse.forget_build(wanted.database)
+    folder = database_file.forget_build(wanted.database)
     make_folder(folder)
     # where a night builds: another path would make dbt parse the whole project anew, each time
-    aside = folder / "build.duckdb"
-    with warehouse.connect(aside) as connection:
-        warehouse.attach(connection, wanted.database, "published")
+    build = folder / "build.duckdb"
+    with database_file.connect(build) as connection:
+        database_file.attach(connection, wanted.database, "published")
         connection.execute("create schema settings")
         tables = connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'settings'"
@@ -172,10 +173,10 @@ def _begin(project: Project, wanted: Wanted) -> Path:
         connection.execute(
             f"insert into settings.global_suppressions by name select * from read_csv({suppressions}, header = true, all_varchar = true)"
         )
-    return aside
+    return build
 
 
-def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Stages) -> list[str]:
+def _judge(project: Project, wanted: Wanted, build: Path, lock: int, stages: Stages) -> list[str]:
     """Let dbt run the night's models on what is new, into the build file; returns its warnings."""
     engine = DuckdbEngine(read_target(project, "duckdb", {}), wanted.database)
     run = run_dbt(
@@ -184,12 +185,13 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
         # what dbt would write about itself is for people who look at a night
         ["run", "--no-write-json", "--select", "+cancellations"],
         engine.target,
-        {**engine.prepare(aside), "SENDWORTHY_PUBLISHED": str(wanted.database)},
+        {**engine.prepare(build), "SENDWORTHY_PUBLISHED": str(wanted.database)},
         {
             "raw": str(wanted.raw),
             "as_of": wanted.now.isoformat(sep=" "),
             "wall_clock": wanted.now.isoformat(sep=" "),
             "file_faults": as_setting(find_faults(wanted.raw)),
+            "read_all": "" if _has_typed_rows(wanted.database) else "yes",
         },
         lambda node, done, total: stages.say(f"reading what has landed since … {done}/{total} {node}"),
         held=[lock],
@@ -197,12 +199,23 @@ def _judge(project: Project, wanted: Wanted, aside: Path, lock: int, stages: Sta
     return run.warnings
 
 
-def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], stages: Stages) -> TakenBack:
+def _has_typed_rows(database: Path) -> bool:
+    """Whether the files are there that the views of a published file read: it may be a copy, far from them."""
+    with database_file.connect(database, read_only=True) as connection:
+        try:
+            for table in TABLES:
+                connection.execute(f"select 1 from staging.base_landing__{table} limit 0")
+        except duckdb.Error:
+            return False
+    return True
+
+
+def _record(wanted: Wanted, night: _Night, build: Path, warnings: list[str], stages: Stages) -> TakenBack:
     """Write the ledger and the files; the ledger counts first, and the files follow from it."""
-    with warehouse.connect(aside, read_only=True) as connection:
-        warehouse.attach(connection, wanted.database, "published")
-        (counted,) = warehouse.rows(connection, _sql("counts_of_news"))
-        unreadable = warehouse.rows(
+    with database_file.connect(build, read_only=True) as connection:
+        database_file.attach(connection, wanted.database, "published")
+        (counted,) = database_file.rows(connection, _sql("counts_of_news"))
+        unreadable = database_file.rows(
             connection,
             "from landing.unreadable_news order by unreadable_rows desc, table_name, detail",
         )
@@ -212,18 +225,18 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
         "taken_back_at": iso(wanted.now),
     }
     if counted["cancelled"]:
-        build = aside.with_name("next.duckdb")
+        next_build = build.with_name("next.duckdb")
         with stages.step("ledger", "recording what is taken back"):
-            shutil.copyfile(wanted.database, build)
-            with warehouse.connect(build) as connection:
-                _append(connection, aside)
+            shutil.copyfile(wanted.database, next_build)
+            with database_file.connect(next_build) as connection:
+                _append(connection, build)
                 written = write_taken_off(connection, wanted.destinations, wanted.out, run)
         with stages.step("publish", "publishing"):
-            warehouse.publish(build, wanted.database)
+            database_file.publish(next_build, wanted.database)
     else:
-        with warehouse.connect(wanted.database, read_only=True) as connection:
+        with database_file.connect(wanted.database, read_only=True) as connection:
             written = write_taken_off(connection, wanted.destinations, wanted.out, run)
-        warehouse.forget_build(wanted.database)
+        database_file.forget_build(wanted.database)
     campaigns = json.loads((written / MANIFEST).read_bytes())["campaigns"]
     manifest = promote(written) / MANIFEST
     total = sum(campaign["cancelled"] for campaign in campaigns)
@@ -242,9 +255,9 @@ def _record(wanted: Wanted, night: _Night, aside: Path, warnings: list[str], sta
     )
 
 
-def _append(connection: duckdb.DuckDBPyConnection, aside: Path) -> None:
+def _append(connection: duckdb.DuckDBPyConnection, build: Path) -> None:
     """Append what was found to the ledger."""
-    warehouse.attach(connection, aside, "found")
+    database_file.attach(connection, build, "found")
     connection.execute(f"insert into ledger.cancellations by name {_sql('found_cancellations')}")
     connection.execute("detach found")
 

@@ -20,21 +20,16 @@ from sendworthy.foundation import night_folders
 from sendworthy.foundation.clock import parse_time
 from sendworthy.foundation.errors import BuildError, SettingsError, StaleData
 from sendworthy.foundation.project import Project
-from sendworthy.landing.drop_cache import (
-    Past,
-    check_history_settings,
-    forget_other_engines,
-)
 from sendworthy.landing.replay import find_replay
+from sendworthy.landing.typed_drops import TypedDrops
 from sendworthy.night.state import Night, NightOptions
 from sendworthy.privacy.erasure import read_key
 from sendworthy.settings.destinations import (
     load_destinations,
     refuse_foreign,
 )
-from sendworthy.settings.seed_files import validate_settings
 from sendworthy.settings.variables import check_variables
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     places_of,
 )
@@ -55,27 +50,26 @@ def prepare(night: Night) -> None:
             raise SettingsError(f"the landing zone {options.raw} is no folder.", "name it with --raw.")
         night.engine = choose_engine(project, options.target, options.database)
         night.engine.check(options.raw)
-        warehouse.check_limits()
+        database_file.check_limits()
         night.notes += finish_delivery(options, night.started_at)
         night.replay = find_replay(options.database, options.as_of)
         if night.replay is not None:
             night.replay.refuse(options.acceptance)
             night.notes.append(night.replay.words)
-        forget_other_engines(options.database, night.engine.histories)
-        night.past = Past(project, options.raw, night.engine.histories, night.engine.packages)
-        if options.full_refresh:
-            night.past.forget()
-        night.history = night.past.find(options.as_of) if night.replay is None else None
+        night.drops = None
+        if night.replay is None and night.engine.drops is not None:
+            night.drops = TypedDrops(project, options.raw, night.engine.drops, night.engine.packages)
+            if options.full_refresh:
+                night.drops.forget()
 
 
 def check_settings(project: Project) -> None:
     """SettingsError with everything that is wrong with the seeds, or where the compiled seeds are older than the campaigns."""
     problems = [
-        *validate_settings(project.root),
-        *check_variables(project),
-        *check_history_settings(project),
-        *check_channels(project),
+        # the seeds are among it: no campaign compiles without them
         *check_fresh(project.root),
+        *check_variables(project),
+        *check_channels(project),
     ]
     if problems:
         raise SettingsError(
@@ -111,19 +105,19 @@ def check_places(project: Project, options: NightOptions) -> None:
 
 
 def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
-    """Deliver the lists of a night that was killed when it was published and they were not in their place yet; says so."""
+    """Deliver the lists of a night that was killed when it was published and they were not promoted yet; says so."""
     if not options.database.is_file() or not options.out.is_dir():
         return []
     with only_writer(options.out):
         try:
-            with warehouse.connect(options.database, read_only=True) as connection:
-                left = unfinished(options.out, warehouse.audited_run(connection))
+            with database_file.connect(options.database, read_only=True) as connection:
+                left = unfinished(options.out, database_file.audited_run(connection))
         except BuildError:
             # it is said where the file is needed
             return []
         if left is None:
             return []
-        aside, manifest = left
+        staged, manifest = left
         night = str(manifest["as_of"])
         if manifest["as_of_source"] == "watermark" and not options.allow_stale:
             try:
@@ -133,7 +127,7 @@ def finish_delivery(options: NightOptions, now: datetime) -> list[str]:
                     f"the night of {night} was killed before its lists were in their place, and they are too old now: "
                     "its messages count as sent, and were not."
                 ]
-        folder = promote(aside)
+        folder = promote(staged)
     return [
         f"the night of {night} was killed before its lists were in their place: they are now, in {folder}."
     ]

@@ -1,81 +1,65 @@
-"""Publishes the database and the lists, and does what comes after: erasure and folding."""
+"""Publishes the database and the lists, and does what comes after: erasure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-
-import duckdb
 
 from sendworthy.delivery.staging_folder import (
     MANIFEST,
     promote,
 )
 from sendworthy.foundation.errors import BuildError
-from sendworthy.landing.drop_cache import (
-    forget_erased,
-)
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import Erased
 from sendworthy.privacy.rewrite_lists import Since, forget
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import fix_of, words_of
-from sendworthy.warehouse.personal_files import empty_lake, remove_previews
+from sendworthy.warehouse.personal_files import empty_lake, remove_drops, remove_folded_drops, remove_previews
 
 
 def publish(night: Night) -> None:
-    """Put the build file and the staged lists in their place: from here on, the messages count as sent."""
+    """Publish the build file and promote the staged lists: from here on, the messages count as sent."""
     with night.stages.step("publish", "publishing"):
-        warehouse.publish(night.build, night.options.database, anew=night.erased.rows > 0)
+        database_file.publish(night.build, night.options.database, anew=night.erased.rows > 0)
         night.manifest = deliver(night.staged_lists)
 
 
 def erase_elsewhere(night: Night) -> None:
-    """Take the erased people out of older lists, previews and histories; what could not be done is a warning, for the lists are good."""
+    """Take the erased people out of older lists and previews; what could not be done is a warning, for the lists are good."""
     if not night.erased.users:
         return
     with night.stages.step("erase", "erasing people from temporary files"):
         run_before, runs = night.before
         since = Since(night.run["run_id"], run_before, runs, night.erased.named, night.erased.ledgers_from)
         forgotten = forget(night.options.out, night.erased.users, since)
-        left = [*forgotten.problems, *forget_erased(night.options.database, night.erased)]
-        left = [*map(erasure_warning, left), *try_remove(lambda: remove_previews(night.project.root))]
+        left = [
+            *map(erasure_warning, forgotten.problems),
+            *try_remove(lambda: remove_previews(night.project.root)),
+        ]
         night.warnings += destination_warning(night.erased, no_list_names_them=not left) + left
 
 
-def compact(night: Night) -> None:
-    """Fold the drops that the next nights need not read; what could not be done is a warning, for the lists are out."""
-    if night.replay is None:
-        night.warnings += _fold(night)
+def remove_unused(night: Night) -> None:
+    """Remove what is kept of the drops and no longer published; what could not be done is a warning, for the lists are out."""
+    database = night.options.database
+    night.warnings += try_remove(lambda: remove_folded_drops(database))
+    if night.drops is not None:
+        night.warnings += try_remove(partial(night.drops.commit, night.as_of))
+    elif night.replay is None:
+        night.warnings += try_remove(lambda: remove_drops(database))
     if night.erased.users:
-        # after the fold, which reads it
-        night.warnings += try_remove(lambda: empty_lake(night.options.database))
+        night.warnings += try_remove(lambda: empty_lake(database))
 
 
-def _fold(night: Night) -> list[str]:
-    history = night.history
-    horizon = night.past.next_horizon(history)
-    if history is not None and not history.folder.is_dir():
-        # somebody was in it who is erased: it is made anew, without them
-        horizon = horizon or history.horizon
-    if horizon is None:
-        return []
+def deliver(staged: Path) -> Path:
+    """Promote the lists of the published run; returns the manifest's path."""
     try:
-        with night.stages.step("fold", "folding old drops"):
-            night.past.write(night.options.database, horizon, night.staged, night.erased)
-    except (OSError, duckdb.Error, BuildError) as error:
-        why = error.strerror if isinstance(error, OSError) else type(error).__name__
-        return [f"old drops could not be folded ({why}): the next night reads all of them, and tries again."]
-    return []
-
-
-def deliver(aside: Path) -> Path:
-    """Put the lists of the run that is published in their place; returns the manifest's path."""
-    try:
-        return promote(aside) / MANIFEST
+        return promote(staged) / MANIFEST
     except OSError as error:
         raise BuildError(
-            f"the night is published and its messages count as sent, but its lists, which are written, are still in {aside}: {words_of(error)}.",
+            f"the night is published and its messages count as sent, but its lists, which are written, are still in {staged}: {words_of(error)}.",
             f"{fix_of(error) or 'see what is wrong with the folder'}. Then run `sendworthy export`; the night need not run again.",
         ) from None
 
@@ -98,7 +82,7 @@ def destination_warning(erased: Erased, no_list_names_them: bool) -> list[str]:
     """What no list can do: name the people who asked to be erased where a destination still knows them."""
     nowhere = " No list names them any more." if no_list_names_them else ""
     return [
-        f"{people:,} people who asked to be erased were told to {destination} on earlier nights: delete them there by their "
+        f"{people:,} people who asked to be erased were delivered to {destination} on earlier nights: delete them there by their "
         f"ids, which are those of your erasure requests.{nowhere}"
-        for destination, people in erased.told
+        for destination, people in erased.delivered_to
     ]

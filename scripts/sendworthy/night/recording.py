@@ -15,10 +15,11 @@ from sendworthy.audit.alerts import (
 )
 from sendworthy.audit.gate import GateResult
 from sendworthy.audit.limits import judge_limits, read_landed
-from sendworthy.audit.overrides import hold_back
-from sendworthy.delivery.deltas import tell
+from sendworthy.audit.missing_fields import find_missing_fields
+from sendworthy.audit.overrides import hold_back, keep_back
+from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.export import list_changes
-from sendworthy.foundation.clock import utc_now
+from sendworthy.foundation.clock import iso, utc_now
 from sendworthy.landing.replay import read_cancelled_until, read_landed_until
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import erase
@@ -26,47 +27,52 @@ from sendworthy.settings.destinations import (
     Destination,
     as_form,
 )
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
 
 
-def release(night: Night, connection: duckdb.DuckDBPyConnection) -> None:
-    """Decide which campaigns go out: what the audit said, the limits, and what a person accepts."""
-    night.before = warehouse.last_run(connection), warehouse.runs_in_ledgers(connection, night.as_of)
+def release(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
+    """Decide which campaigns go out: what the audit said, what destinations lack, the limits, and what a person accepts."""
+    night.before = database_file.last_run(connection), database_file.runs_in_ledgers(connection, night.as_of)
     night.campaigns = judge_campaigns(connection, night.gate)
+    missing = find_missing_fields(connection, destinations)
+    for campaign in night.campaigns:
+        if failed := missing.get(campaign["campaign_id"]):
+            keep_back(campaign, failed)
+    night.notes += note_changed_arms(connection, night.campaigns)
     night.run["landed"] = read_landed(connection)
     night.run["landed_until"] = read_landed_until(connection)
     night.run["cancelled_until"] = read_cancelled_until(connection)
-    # of the drops before it, only what earlier nights have kept was read
-    night.run["folded_before"] = night.history.horizon.isoformat() if night.history else None
     if night.replay is not None:
         night.run["is_replay"] = True
     found = judge_limits(connection, night.campaigns)
     night.warnings += hold_back(
         connection, night.campaigns, found, night.options.acceptance, night.as_of, night.started_at
     )
-    warehouse.hold_back(
+    database_file.hold_back(
         connection, [item["campaign_id"] for item in night.campaigns if item["status"] == "released"]
     )
 
 
 def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Sequence[Destination]) -> None:
     """Write the ledgers and the run into the build file, without whom an erasure takes out."""
-    warehouse.write_ledgers(connection, night.as_of)
-    warehouse.write_files_read(connection, night.started_at)
+    database_file.write_ledgers(connection, night.as_of)
+    database_file.write_files_read(connection, night.started_at)
+    if night.drops is not None:
+        night.drops.erase(connection, night.key)
     night.erased = erase(connection, night.key)
     changes = list_changes(connection)
     for campaign in night.campaigns:
         campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))
-    night.warnings += tell(connection, destinations, night.campaigns, night.as_of)
+    night.warnings += record_changes(connection, destinations, night.campaigns, night.as_of)
     forms = {name: as_form(destination.form) for name, destination in night.known.items()}
     record_run(
         connection, {**night.run, "destinations": forms}, night.campaigns, night.as_of, night.started_at
     )
-    warehouse.mark_audited(connection, night.run["run_id"])
-    if note := warehouse.ambiguous_name(connection, night.options.database):
+    database_file.mark_audited(connection, night.run["run_id"])
+    if note := database_file.ambiguous_name(connection, night.options.database):
         night.notes.append(note)
     night.sources, night.input_problems = read_sources(connection), read_input_problems(connection)
     night.alerts = alerts_of(connection, night.run, night.campaigns)
@@ -74,8 +80,11 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
 
 def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> list[dict[str, Any]]:
     """Every campaign with its counts, its status (released, held_back) and what the audit said of it."""
-    counted = warehouse.rows(connection, _sql("counts_of_campaigns"))
-    top = warehouse.rows(connection, _sql("top_reasons"))
+    counted = database_file.rows(connection, _sql("counts_of_campaigns"))
+    top = database_file.rows(connection, _sql("top_reasons"))
+    arms: dict[str, list[dict[str, Any]]] = {}
+    for row in database_file.rows(connection, _sql("counts_of_arms")):
+        arms.setdefault(row.pop("campaign_id"), []).append(row)
     # a message of a campaign that the settings do not know is nobody's: it is named, and it stays
     strays = set(gate.campaigns) - {campaign["campaign_id"] for campaign in counted}
     counted += [
@@ -85,11 +94,32 @@ def judge_campaigns(connection: duckdb.DuckDBPyConnection, gate: GateResult) -> 
     for campaign in counted:
         name = campaign["campaign_id"]
         audit = gate.campaigns.get(name)
+        if name in arms:
+            campaign["arms"] = arms[name]
         campaign["top_reasons"] = [[row["reason"], row["users"]] for row in top if row["campaign_id"] == name]
         campaign["status"] = "released" if audit is None or audit.passed else "held_back"
         campaign["rows"] = campaign["send"] if campaign["status"] == "released" else 0
         campaign["gate"] = audit.as_dict() if audit else {"passed": True, "messages": 0, "failed": []}
     return counted
+
+
+def note_changed_arms(
+    connection: duckdb.DuckDBPyConnection, campaigns: Sequence[dict[str, Any]]
+) -> list[str]:
+    """What to say of campaigns whose arms or shares are not those of their last night; each keeps it as `arms_changed`."""
+    changed = {row.pop("campaign_id"): row for row in database_file.rows(connection, _sql("changed_arms"))}
+    notes: list[str] = []
+    for campaign in campaigns:
+        name = campaign["campaign_id"]
+        if (change := changed.get(name)) is None:
+            continue
+        since = iso(change.pop("as_of"))
+        campaign["arms_changed"] = {"since": since, **change}
+        notes.append(
+            f"{name}: the shares of its arms are {change['now'] or 'none'} now, and were {change['before'] or 'none'} on "
+            f"{since}; {change['moved']:,} of {change['users']:,} people have changed arms. Results count each in their first."
+        )
+    return notes
 
 
 def record_run(
@@ -100,7 +130,7 @@ def record_run(
     started_at: datetime,
 ) -> None:
     """Write the run into ops.runs, one row a campaign."""
-    warehouse.record_run(
+    database_file.record_run(
         connection,
         {
             "run_id": run["run_id"],
@@ -129,8 +159,8 @@ def record_run(
 
 def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """Each landing table with its rows, those quarantined, and why: [{table, rows, quarantined, reasons}]."""
-    counted = warehouse.rows(connection, _sql("counts_of_sources"))
-    why = warehouse.rows(
+    counted = database_file.rows(connection, _sql("counts_of_sources"))
+    why = database_file.rows(
         connection,
         "select table_name, reason, count(*) as rows from ops.quarantine group by all order by rows desc, reason",
     )
@@ -143,4 +173,4 @@ def read_sources(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 def read_input_problems(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """What could not be read, matched or known tonight, most harmful first: the rows of ops.input_problems."""
-    return warehouse.rows(connection, "from ops.input_problems order by place")
+    return database_file.rows(connection, "from ops.input_problems order by place")

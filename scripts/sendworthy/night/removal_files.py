@@ -12,9 +12,9 @@ import duckdb
 from sendworthy.delivery.delta_sql import NOBODY
 from sendworthy.delivery.export import describe_file
 from sendworthy.delivery.list_writer import write_rows
-from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, manifest_bytes, writing_aside
+from sendworthy.delivery.staging_folder import MANIFEST, cancellations_of, manifest_bytes, staged_folder
 from sendworthy.settings.destinations import Destination, Form, Places, as_form
-from sendworthy.warehouse.database import rows
+from sendworthy.warehouse.database_file import rows
 from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -39,13 +39,13 @@ def write_taken_off(
     It follows from the ledger alone, so that whoever missed a file before has it in the next ones. `run` has `run_id` (of
     the night), `as_of` and `taken_back_at`. Nothing personal is in the manifest.
     """
-    with writing_aside(out, cancellations_of(str(run["as_of"])[:10])) as aside:
-        _fill(aside, connection, destinations, run)
-    return aside
+    with staged_folder(out, cancellations_of(str(run["as_of"])[:10])) as staged:
+        _fill(staged, connection, destinations, run)
+    return staged
 
 
 def _fill(
-    aside: Path,
+    staged: Path,
     connection: duckdb.DuckDBPyConnection,
     destinations: Sequence[Destination],
     run: Mapping[str, Any],
@@ -56,7 +56,7 @@ def _fill(
     for destination in destinations:
         form, columns = _make_rows(connection, destination)
         for campaign in campaigns:
-            files = _write(connection, destination, columns, campaign["campaign_id"], run, aside)
+            files = _write(connection, destination, columns, campaign["campaign_id"], run, staged)
             if files:
                 forms[destination.name] = as_form(form)
                 removed = sum(file["rows"] for file in files)
@@ -65,7 +65,7 @@ def _fill(
                     **{"removed": removed, "files": files},
                 }
     manifest = {**run, "destinations": forms, "campaigns": campaigns}
-    (aside / MANIFEST).write_bytes(manifest_bytes(manifest))
+    (staged / MANIFEST).write_bytes(manifest_bytes(manifest))
 
 
 def _counted(connection: duckdb.DuckDBPyConnection, since: str) -> list[dict[str, Any]]:

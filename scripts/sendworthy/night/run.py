@@ -14,7 +14,7 @@ from sendworthy.audit.alerts import (
     SentAlerts,
     send_alerts,
 )
-from sendworthy.delivery.export import write_aside
+from sendworthy.delivery.export import stage_lists
 from sendworthy.delivery.manifest import UnknownForm, read_manifest
 from sendworthy.delivery.staging_folder import (
     MANIFEST,
@@ -29,14 +29,14 @@ from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
 from sendworthy.night.building import build
 from sendworthy.night.preparation import prepare
-from sendworthy.night.publishing import compact, erase_elsewhere, publish
+from sendworthy.night.publishing import erase_elsewhere, publish, remove_unused
 from sendworthy.night.recording import record, release
 from sendworthy.night.state import Night, NightOptions, NightResult
 from sendworthy.settings.destinations import (
     refuse_foreign,
     with_others,
 )
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.resource_failures import (
     machine_failures,
     places_of,
@@ -49,8 +49,8 @@ def run_night(project: Project, options: NightOptions, stages: Stages) -> NightR
     with interruptions(options, run):
         places = places_of(options.database, options.out, options.docs, project.root)
         with (
-            warehouse.only_night(options.database) as lock,
-            machine_failures(places, lambda: warehouse.forget_build(options.database)),
+            database_file.only_night(options.database) as lock,
+            machine_failures(places, lambda: database_file.forget_build(options.database)),
         ):
             night = Night(project, options, stages, lock, run, utc_now())
             result = _run(night)
@@ -71,17 +71,20 @@ def _run(night: Night) -> NightResult:
         folder = night_folder(night.options.out, night.run)
         refuse_foreign(folder, night.known)
         destinations = with_others(night.options.destinations, night.known, folder)
-        with night.stages.step("export", "writing the lists"), warehouse.connect(night.build) as connection:
-            release(night, connection)
+        with (
+            night.stages.step("export", "writing the lists"),
+            database_file.connect(night.build) as connection,
+        ):
+            release(night, connection, destinations)
             record(night, connection, destinations)
             # in full, into the staging folder, before anything counts as sent: a full disk ends the night here
-            told = {**night.run, "sources": night.sources}
-            night.staged_lists = write_aside(
-                connection, destinations, night.options.out, told, night.campaigns
+            run = {**night.run, "sources": night.sources}
+            night.staged_lists = stage_lists(
+                connection, destinations, night.options.out, run, night.campaigns
             )
         publish(night)
         erase_elsewhere(night)
-    compact(night)
+    remove_unused(night)
     return _result(night)
 
 
@@ -127,16 +130,16 @@ def _interrupted(options: NightOptions, run: Mapping[str, Any]) -> Interrupted:
             "run `sendworthy export`, or the next night: either puts them there.",
         )
     return Interrupted(
-        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists, "
-        "folding old drops and alerts may not have been done.",
+        f"interrupted: the night is published and its lists are in {folder}; they may be sent. Erasing people from older lists "
+        "and alerts may not have been done.",
         "the next night does what is missing, but for alerts: the manifest says which campaigns are held back.",
     )
 
 
 def _is_published(database: Path, run_id: str) -> bool:
     try:
-        with warehouse.connect(database, read_only=True) as connection:
-            return warehouse.audited_run(connection) == run_id
+        with database_file.connect(database, read_only=True) as connection:
+            return database_file.audited_run(connection) == run_id
     except (BuildError, duckdb.Error):
         return False
 

@@ -18,11 +18,8 @@ from sendworthy.build.engines import Engine
 from sendworthy.foundation.errors import EXIT_HELD_BACK, EXIT_OK
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
-from sendworthy.landing.drop_cache import (
-    History,
-    Past,
-)
 from sendworthy.landing.replay import Replay
+from sendworthy.landing.typed_drops import TypedDrops
 from sendworthy.privacy.erasure import Erased
 from sendworthy.settings.destinations import (
     Destination,
@@ -93,14 +90,13 @@ class Night:
     key: bytes | None = field(init=False)
     engine: Engine = field(init=False)
     replay: Replay | None = field(init=False)
-    past: Past = field(init=False)
-    history: History | None = field(init=False)
+    # None where all is read, and nothing is kept of it
+    drops: TypedDrops | None = field(init=False)
 
-    # the build and its audit; `staged` are rows that are not in the build file
+    # the build and its audit
     build: Path = field(init=False)
     as_of: datetime = field(init=False)
     gate: GateResult = field(init=False)
-    staged: Mapping[str, str] = field(init=False)
 
     # what is released, and what goes where
     campaigns: list[dict[str, Any]] = field(init=False)

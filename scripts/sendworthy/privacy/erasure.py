@@ -36,8 +36,8 @@ class Erased:
     # those that only they have, or had
     addresses: frozenset[str] = frozenset()
     rows: int = 0
-    # destinations that were told of them, and of how many
-    told: tuple[tuple[str, int], ...] = ()
+    # destinations that hold some of them from earlier nights, and how many
+    delivered_to: tuple[tuple[str, int], ...] = ()
     # of whom the ledgers have said something by name until now, and since which night they say anything
     named: frozenset[str] = frozenset()
     ledgers_from: date | None = None
@@ -68,24 +68,14 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     Without a key, one is made up for this build and forgotten: then nobody can say whose pseudonym it is.
     The bytes of deleted rows stay in the file until it is written anew.
     """
-    found = connection.execute(
-        "select user_id from intermediate.int_users__erased order by user_id"
-    ).fetchall()
-    users = [user_id for (user_id,) in found]
+    users = create_erased(connection, key)
     if not users:
         return Erased()
-    key = key or secrets.token_bytes(32)
     connection.execute("begin")
-    connection.execute("create or replace temp table erased (user_id varchar, pseudonym varchar)")
-    connection.execute(
-        "insert into erased select unnest(?), unnest(?)",
-        [users, [pseudonym(user_id, key) for user_id in users]],
-    )
     addresses = connection.execute("select address from intermediate.int_users__erased_addresses").fetchall()
-    create_addresses(connection, [address for (address,) in addresses])
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
-    told = _count_told(connection)
+    delivered_to = _count_delivered(connection)
     ledgers = _tables_with(connection, "user_id", in_ledgers=True)
     in_ledgers, ledgers_from = _named_in_ledgers(connection, ledgers)
     changed = _rename_in_ledgers(connection, ledgers)
@@ -105,10 +95,28 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         frozenset(users),
         frozenset(address for (address,) in addresses),
         changed,
-        told,
+        delivered_to,
         in_ledgers,
         ledgers_from,
     )
+
+
+def create_erased(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> list[str]:
+    """Make the temporary tables of the erased people of a build and of their addresses; returns their ids. None where there are none."""
+    found = connection.execute(
+        "select user_id from intermediate.int_users__erased order by user_id"
+    ).fetchall()
+    users = [user_id for (user_id,) in found]
+    if users:
+        key = key or secrets.token_bytes(32)
+        connection.execute("create or replace temp table erased (user_id varchar, pseudonym varchar)")
+        connection.execute(
+            "insert into erased select unnest(?), unnest(?)",
+            [users, [pseudonym(user_id, key) for user_id in users]],
+        )
+        addresses = connection.execute("select address from intermediate.int_users__erased_addresses")
+        create_addresses(connection, [address for (address,) in addresses.fetchall()])
+    return users
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, object] | None = None) -> int:
@@ -151,14 +159,14 @@ def _name(schema: str, table: str) -> str:
     return f"{schema}.{table}"
 
 
-def _count_told(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
-    """How many of the erased people each destination was told of."""
+def _count_delivered(connection: duckdb.DuckDBPyConnection) -> tuple[tuple[str, int], ...]:
+    """How many of the erased people were delivered to each destination."""
     create_deliveries(connection)
-    return tuple(connection.execute(_sql("count_told")).fetchall())
+    return tuple(connection.execute(_sql("count_delivered")).fetchall())
 
 
 def _forget_deliveries(connection: duckdb.DuckDBPyConnection) -> int:
-    """What destinations were told of them is not remembered; where somebody else has the address now, it is theirs."""
+    """Forget what was delivered of them; where somebody else has the address now, it is theirs."""
     return sum(
         _count(connection, _sql(statement, hash_of_address=hash_of_address))
         for statement in ("leave_deliveries_to_others", "forget_deliveries")

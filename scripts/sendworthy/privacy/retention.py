@@ -19,10 +19,10 @@ from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.privacy.rewrite_lists import nights_in
 from sendworthy.settings.seed_files import read_retention, validate_settings
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.personal_files import PREVIEWS
 
-# each with a row a night in the published file; what destinations were told, and what was taken back, is kept as long as what was dispatched
+# each with a row a night in the published file; what was delivered to destinations, and what was taken back, is kept as long as what was dispatched
 TABLES = (
     ("decisions", "ledger.decisions"),
     ("dispatches", "ledger.dispatches"),
@@ -67,8 +67,8 @@ def retain(places: Places, now: datetime | None, clock: datetime, dry_run: bool 
         )
     _refuse_links(places.out, places.docs)
     keep = read_retention(places.project.root)
-    warehouse.open_published(places.database)
-    with warehouse.only_night(places.database):
+    database_file.open_published(places.database)
+    with database_file.only_night(places.database):
         nights = _nights_to_stay(places.database)
         newest = max(nights)
         before = {
@@ -103,27 +103,27 @@ def _refuse_links(*folders: Path) -> None:
 
 def _nights_to_stay(database: Path) -> set[datetime]:
     """The newest night and the published one; SettingsError where no whole night is in the file."""
-    with warehouse.connect(database, read_only=True) as connection:
+    with database_file.connect(database, read_only=True) as connection:
         try:
             nights = connection.execute(
                 "select max(as_of) from ops.runs union select as_of from intermediate.int_nights__as_of"
             ).fetchall()
         except duckdb.CatalogException:
-            raise warehouse.other_version(database) from None
+            raise database_file.other_version(database) from None
     return {night for (night,) in nights if night is not None}
 
 
 def _remove_rows(
     database: Path, before: dict[str, datetime], stay: set[datetime], dry_run: bool
 ) -> dict[str, int]:
-    """Delete old rows from a copy of the published file, write it anew without their bytes, and put it in its place."""
+    """Delete old rows from a copy of the published file, write it anew without their bytes, and publish that."""
     old = "as_of < ? and not list_contains(?, as_of)"
 
     counts: Counter[str] = Counter()
-    with warehouse.connect(database, read_only=True) as connection:
+    with database_file.connect(database, read_only=True) as connection:
         # an older version has written fewer of them
         tables = [
-            (what, table) for what, table in TABLES if warehouse.has_table(connection, *table.split("."))
+            (what, table) for what, table in TABLES if database_file.has_table(connection, *table.split("."))
         ]
         for what, table in tables:
             ((rows,),) = connection.execute(
@@ -132,11 +132,11 @@ def _remove_rows(
             counts[what] += int(rows)
     if dry_run or not any(counts.values()):
         return counts
-    build = warehouse.copy_published(database)
-    with warehouse.connect(build) as connection:
+    build = database_file.copy_published(database)
+    with database_file.connect(build) as connection:
         for what, table in tables:
             connection.execute(f"delete from {table} where {old}", [before[what], sorted(stay)])
-    warehouse.publish(build, database, anew=True)
+    database_file.publish(build, database, anew=True)
     return counts
 
 
@@ -155,9 +155,9 @@ def _remove_nights(folder: Path, before: datetime, stay: set[str], dry_run: bool
     ]
     if not dry_run:
         for night in old:
-            aside = night.with_name(f".{night.name}.removing")
-            night.rename(aside)
-            remove_folder(aside)
+            retired = night.with_name(f".{night.name}.removing")
+            night.rename(retired)
+            remove_folder(retired)
         _remove_cancellations(folder)
         flush(folder)
     return len(old)

@@ -37,7 +37,7 @@ from sendworthy.foundation.safe_files import (
     write_file,
 )
 from sendworthy.settings.destinations import Envelope, Form
-from sendworthy.warehouse.database import closing
+from sendworthy.warehouse.database_file import closing
 from sendworthy.warehouse.statements import identifier, literal
 
 # which nights were searched, see `Since`; it says nothing about anybody
@@ -163,11 +163,11 @@ def _read_searched(out: Path, run: str) -> dict[str, str]:
 
 
 def _write_searched(out: Path, searched: Mapping[str, Any]) -> None:
-    aside = out / f"{SEARCHED}.writing"
+    staged = out / f"{SEARCHED}.writing"
     with suppress(OSError):  # then the next night searches once more
-        write_file(aside, (json.dumps(searched, indent=2, sort_keys=True) + "\n").encode())
-        flush(aside)
-        swap_in(aside, out / SEARCHED)
+        write_file(staged, (json.dumps(searched, indent=2, sort_keys=True) + "\n").encode())
+        flush(staged)
+        swap_in(staged, out / SEARCHED)
 
 
 def _finish_swaps(out: Path) -> None:
@@ -180,11 +180,11 @@ def _finish_swaps(out: Path) -> None:
         if found.is_link:
             remove_folder(found.path)
     for name in sorted({found.date for found in left if not found.is_link}):
-        folder, aside, replaced = out / name, out / f".{name}.erasing", out / f".{name}.replaced"
-        whole = aside if (aside / MANIFEST).is_file() else replaced
+        folder, staged, replaced = out / name, out / f".{name}.erasing", out / f".{name}.replaced"
+        whole = staged if (staged / MANIFEST).is_file() else replaced
         if not folder.exists() and whole.exists():
             swap_in(whole, folder)
-        remove_folder(aside, ignore_errors=True)
+        remove_folder(staged, ignore_errors=True)
         remove_folder(replaced, ignore_errors=True)
 
 
@@ -212,12 +212,12 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
                 changed[file.file] = (kept, taken)
     if not changed:
         return 0
-    aside = night.with_name(f".{night.name}.erasing")
-    remove_folder(aside)
+    staged = night.with_name(f".{night.name}.erasing")
+    remove_folder(staged)
     written = {*changed, MANIFEST}
     shutil.copytree(
         night,
-        aside,
+        staged,
         symlinks=True,
         copy_function=_link,
         ignore=lambda place, names: [
@@ -225,14 +225,14 @@ def _forget_in_night(night: Path, users: Collection[str]) -> int:
         ],
     )
     for name, (kept, _) in changed.items():
-        _write_like(night / name, aside / name, kept)
+        _write_like(night / name, staged / name, kept)
     for entry in plain["campaigns"]:
         _recount(entry, changed)
-    _write_like(night / MANIFEST, aside / MANIFEST, manifest_bytes(plain))
-    flush_tree(aside)
+    _write_like(night / MANIFEST, staged / MANIFEST, manifest_bytes(plain))
+    flush_tree(staged)
     replaced = night.with_name(f".{night.name}.replaced")
     night.rename(replaced)
-    swap_in(aside, night)
+    swap_in(staged, night)
     remove_folder(replaced, ignore_errors=True)
     return sum(taken for _, taken in changed.values())
 
@@ -264,10 +264,10 @@ def _recount(entry: dict[str, Any], changed: dict[str, tuple[bytes, int]]) -> No
         # who was left out there because somebody else has the address, was nowhere in its files
         if missing := min(most - taken_of[file["destination"]], file.get("left_out", 0)):
             file["left_out"] -= missing
-    for told in entry.get("changes", {}).values():
-        for file in told["files"]:
+    for change in entry.get("changes", {}).values():
+        for file in change["files"]:
             if file["file"] in changed:
-                told["erased"] = told.get("erased", 0) + _recount_file(file, *changed[file["file"]])
+                change["erased"] = change.get("erased", 0) + _recount_file(file, *changed[file["file"]])
     if most:
         entry["rows"] -= most
         entry["erased"] = entry.get("erased", 0) + most
@@ -384,12 +384,12 @@ def _parquet_without(path: Path, form: Form, ids: Collection[str]) -> tuple[byte
         ).fetchall()
         if not taken:
             return b"", 0
-        aside = Path(folder) / "list.parquet"
+        staged = Path(folder) / "list.parquet"
         connection.execute(
-            f"copy (select * from {source} where not {theirs}) to {literal(aside)} (format parquet)",
+            f"copy (select * from {source} where not {theirs}) to {literal(staged)} (format parquet)",
             [sorted(ids)],
         )
-        return aside.read_bytes(), int(taken)
+        return staged.read_bytes(), int(taken)
 
 
 def csv_rows(content: bytes) -> Iterator[tuple[bytes, list[str]]]:

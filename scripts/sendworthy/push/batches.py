@@ -123,20 +123,20 @@ def _values(file: BinaryIO, form: Form) -> Iterator[dict[str, Any]]:
         yield from csv.DictReader(io.TextIOWrapper(file, encoding="utf-8", newline=""), strict=True)
         return
     for line in file:
-        told = json.loads(line)
-        yield from told[form.envelope.items] if form.envelope else [told]
+        item = json.loads(line)
+        yield from item[form.envelope.items] if form.envelope else [item]
 
 
 def _row(place: int, values: dict[str, Any], form: Form) -> Row:
-    until = told(values, form.says.valid_until)
+    until = look_up(values, form.says.valid_until)
     try:
         valid_until = parse_time(until, "valid_until") if until else None
     except SettingsError:
         raise ValueError("valid_until") from None
-    return Row(place, told(values, form.says.message) or "", valid_until, values)
+    return Row(place, look_up(values, form.says.message) or "", valid_until, values)
 
 
-def told(values: dict[str, Any], place: str | None) -> str | None:
+def look_up(values: dict[str, Any], place: str | None) -> str | None:
     """What a row says in a place of its description; JSON may be a text in a cell."""
     value: Any = values
     for name in place.split(".") if place else ():
@@ -161,8 +161,8 @@ class Shape:
 
     def body(self, rows: Sequence[Row]) -> bytes:
         """A request of these rows."""
-        told = {self.envelope.items: [self.item(row) for row in rows], **self.envelope.rest}
-        return json.dumps(told, ensure_ascii=self.is_ascii).encode()
+        body = {self.envelope.items: [self.item(row) for row in rows], **self.envelope.rest}
+        return json.dumps(body, ensure_ascii=self.is_ascii).encode()
 
 
 def batches(

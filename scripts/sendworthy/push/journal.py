@@ -105,8 +105,8 @@ class Journal:
     def _take(self, record: dict[str, Any]) -> None:
         event, campaign = record["event"], record["campaign"]
         if event == "pushed":
-            told = {key: record[key] for key in ("night", "files", "refused", "expired")}
-            self._pushed[campaign] = Pushed(**told)
+            values = {key: record[key] for key in ("night", "files", "refused", "expired")}
+            self._pushed[campaign] = Pushed(**values)
         elif event == "anew":
             self._pushed.pop(campaign, None)
             self._states.pop((campaign, record["night"]), None)
@@ -119,17 +119,17 @@ class Journal:
     def begin(self) -> None:
         """Make the file, without what a campaign's later list has made useless."""
         make_folder(self.path.parent)
-        aside = self.path.with_suffix(".writing")
-        aside.unlink(missing_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
+        staged = self.path.with_suffix(".writing")
+        staged.unlink(missing_ok=True)
+        with staged.open("w", encoding="utf-8") as file:
             for campaign, pushed in sorted(self._pushed.items()):
                 file.write(_line({"event": "pushed", "campaign": campaign, **asdict(pushed)}))
             for (campaign, night), state in self._states.items():
                 last = self._pushed.get(campaign)
                 for record in state.records if last is None or last.night <= night else ():
                     file.write(_line(record))
-        flush(aside)
-        swap_in(aside, self.path)
+        flush(staged)
+        swap_in(staged, self.path)
 
     # what is known
 
@@ -181,7 +181,7 @@ class Journal:
     def refusals(self, campaign: str) -> list[Refusal]:
         """Every row of a campaign's list that was refused tonight."""
         ended = self._of(campaign).ended
-        return [Refusal(**told) for record in ended for told in record["refused"]]
+        return [Refusal(**refusal) for record in ended for refusal in record["refused"]]
 
     def counts(self, campaign: str) -> Counts:
         """What has become of a campaign's list so far."""
@@ -220,8 +220,14 @@ class Journal:
         """A batch is done with: taken, but for the refused rows, or refused whole, or it had expired."""
         rows = len(batch.rows) - sum(refusal.rows for refusal in refused if refusal.code != TOO_LARGE)
         event = "taken" if rows > 0 else "refused" if refused else "expired"
-        told = [asdict(refusal) for refusal in refused]
-        self._write(event, campaign, batch, rows=max(rows, 0), expired=batch.expired, refused=told)
+        self._write(
+            event,
+            campaign,
+            batch,
+            rows=max(rows, 0),
+            expired=batch.expired,
+            refused=[asdict(refusal) for refusal in refused],
+        )
 
     def pushed(self, campaign: str, files: list[str]) -> None:
         """All files of a campaign are done with."""

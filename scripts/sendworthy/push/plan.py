@@ -29,7 +29,7 @@ from sendworthy.foundation import night_folders
 from sendworthy.foundation.clock import parse_time
 from sendworthy.foundation.errors import EXIT_HELD_BACK, SendworthyError, SettingsError, did_you_mean
 from sendworthy.foundation.safe_files import MAX_MANIFEST, read_file
-from sendworthy.push.batches import Row, Source, batches, told
+from sendworthy.push.batches import Row, Source, batches, look_up
 from sendworthy.push.journal import Journal, Pushed
 from sendworthy.push.redact import masked
 from sendworthy.push.retry import seconds_for
@@ -154,7 +154,7 @@ def make_plan(destination: Destination, options: Options) -> Plan:
         raise MayNotGo(
             f"the lists in {verified.folder} must not be sent; nothing was sent.",
             "`sendworthy verify` says the same, and what to do.",
-            details=[line for check in failed for line in _told(check)],
+            details=[line for check in failed for line in _lines_of(check)],
         )
     form = manifest.forms.get(destination.name)
     if form is None:
@@ -225,8 +225,8 @@ def _plan_taking_back(destination: Destination, vendor: Vendor, options: Options
     }
     faults = [
         f"{name}: it has changes that do not lie in {destination.name}/"
-        for name, told in taken.items()
-        if not all(_lies_in(file.file, destination.name) for file in told.files)
+        for name, changes in taken.items()
+        if not all(_lies_in(file.file, destination.name) for file in changes.files)
     ]
     if options.now - as_of > options.max_age:
         faults.append(f"{folder.name}: its night lies further behind the clock than --max-age-hours allows")
@@ -264,7 +264,7 @@ def _say_what_was_taken_back(campaigns: Sequence[Planned], night: Path) -> None:
             )
 
 
-def _told(check: Check) -> Iterator[str]:
+def _lines_of(check: Check) -> Iterator[str]:
     for finding in check.findings:
         if not finding.is_note:
             yield f"{check.name}: {finding.where}: {finding.what}"
@@ -337,7 +337,7 @@ class _Planner:
         changes = campaign.changes.get(self._destination)
         whole = [self._source(file) for file in campaign.files if file.destination == self._destination]
         notes = []
-        if changes is None or not self._is_told(changes):
+        if changes is None or not self._go_as_changes(changes):
             sources, is_changes = whole, False
         else:
             sources, is_changes = [self._source(file) for file in changes.files], True
@@ -358,7 +358,7 @@ class _Planner:
         is_anew = self._is_out(last, sources)
         return self._counted(Planned(name, sources, is_changes, notes=notes), is_anew)
 
-    def _is_told(self, changes: ListedChanges) -> bool:
+    def _go_as_changes(self, changes: ListedChanges) -> bool:
         """Whether the changes go, and not the whole list: those of a resync do, and those that build on a night."""
         # the changes since no night are the whole list, which also clears what the vendor may have from elsewhere
         return changes.resync or (changes.since is not None and not self._options.resync)
@@ -374,7 +374,9 @@ class _Planner:
         if pushed_until >= since:
             return ""
         missed = [
-            night for night, telling in self._nights if campaign in telling and pushed_until < night <= since
+            night
+            for night, campaigns in self._nights
+            if campaign in campaigns and pushed_until < night <= since
         ]
         if missed:
             return (
@@ -391,10 +393,10 @@ class _Planner:
         for folder in night_folders.nights(self._folder.resolve().parent):
             with suppress(UnknownForm, OSError):
                 manifest, _ = read_manifest(folder / MANIFEST)
-                telling = {
+                campaigns = {
                     campaign.campaign_id for campaign in manifest.campaigns if self._had_anything(campaign)
                 }
-                nights.append((manifest.as_of, telling))
+                nights.append((manifest.as_of, campaigns))
         return nights
 
     def _had_anything(self, campaign: ListedCampaign) -> bool:
@@ -403,12 +405,12 @@ class _Planner:
         files = changes.files if changes else campaign.files
         return any(file.rows for file in files if file.destination == self._destination)
 
-    def plan_taking_back(self, name: str, told: _TakenOff) -> Planned:
+    def plan_taking_back(self, name: str, changes: _TakenOff) -> Planned:
         """What of a campaign's cancellations is to be sent."""
-        sources = [self._source(file) for file in told.files]
+        sources = [self._source(file) for file in changes.files]
         is_out = self._is_out(self._journal.last(name), sources)
         if is_out and not self._options.resync:
-            return Planned(name, sources, True, True, rows=told.removed, taken=told.removed)
+            return Planned(name, sources, True, True, rows=changes.removed, taken=changes.removed)
         return self._counted(Planned(name, sources, True), is_out)
 
     def _is_out(self, last: Pushed | None, sources: Sequence[Source]) -> bool:
@@ -436,7 +438,7 @@ class _Planner:
                 to_send += len(batch.rows)
                 count += 1 if batch.rows else 0
                 for row in batch.rows[:1]:
-                    self._look_at(row)
+                    self._keep_example(row)
         unconfirmed = len(self._journal.unconfirmed(planned.campaign_id, planned.files))
         again = (
             [f"{unconfirmed:,} rows of an earlier push were not confirmed: they are sent once more"]
@@ -456,7 +458,7 @@ class _Planner:
             notes=[*planned.notes, *again],
         )
 
-    def _look_at(self, row: Row) -> None:
+    def _keep_example(self, row: Row) -> None:
         if not self._columns:
             self._columns = list(row.values)
             self._example = self._masked(row)
@@ -465,7 +467,8 @@ class _Planner:
         """A row as it would be sent, with every value masked but for what is the same for many."""
         says = self._form.says
         shown = {
-            told(row.values, place) for place in (says.campaign, says.variant, says.send_at, says.valid_until)
+            look_up(row.values, place)
+            for place in (says.campaign, says.variant, says.send_at, says.valid_until)
         }
         return _but_for(self._vendor.shape.item(row), {text for text in shown if text})
 

@@ -38,7 +38,7 @@ JOB_PAUSES = (1.0, 15.0, 900.0)
 SETTLE_SECONDS = 60.0
 
 # a campaign, how many of its rows have gone, and how many are to go
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def push(
     destination: Destination,
     options: Options,
     environment: Mapping[str, str],
-    told: Told = lambda campaign, gone, rows: None,
+    progress: Progress = lambda campaign, gone, rows: None,
     clock: Clock | None = None,
 ) -> Result:
     """Plan and push, alone: another push to the destination is waited for, and what it has sent is not sent again.
@@ -105,13 +105,13 @@ def push(
     with hold(folder / LOCK, str(folder), wait=True):
         plan = make_plan(destination, options)
         plan.vendor.connect(account)
-        return _push(plan, account, told, clock or Clock())
+        return _push(plan, account, progress, clock or Clock())
 
 
-def _push(plan: Plan, account: Account, told: Told, clock: Clock) -> Result:
+def _push(plan: Plan, account: Account, progress: Progress, clock: Clock) -> Result:
     plan.journal.begin()
     caller = Caller(plan.destination.label, plan.destination.limits.rates, clock)
-    worker = _Worker(plan, caller, account.secrets, told)
+    worker = _Worker(plan, caller, account.secrets, progress)
     stopped: Stopped | None = None
     try:
         if plan.columns:
@@ -140,9 +140,9 @@ def _outcome(plan: Plan, campaign: Planned) -> Outcome:
 class _Worker:
     """Sends batches; knows the campaign that it is at."""
 
-    def __init__(self, plan: Plan, caller: Caller, secrets: Collection[str], told: Told) -> None:
+    def __init__(self, plan: Plan, caller: Caller, secrets: Collection[str], progress: Progress) -> None:
         self._plan, self._journal, self._vendor = plan, plan.journal, plan.vendor
-        self._caller, self._secrets, self._told = caller, secrets, told
+        self._caller, self._secrets, self._progress = caller, secrets, progress
         self._label, self._now = plan.destination.label, plan.now
         self._halvings = 0
 
@@ -153,14 +153,14 @@ class _Worker:
         if last is not None and last.night == self._plan.night and last.files == campaign.files:
             journal.anew(name)
         gone = 0
-        self._told(name, gone, campaign.to_send)
+        self._progress(name, gone, campaign.to_send)
         for source in campaign.sources:
             done = journal.done(name, source.sha256)
             limits = self._vendor.destination.limits
             for batch in batches(source, self._vendor.shape, limits, self._now, done):
                 self._send(name, batch)
                 gone += len(batch.rows)
-                self._told(name, gone, campaign.to_send)
+                self._progress(name, gone, campaign.to_send)
         if not journal.unconfirmed(name, campaign.files):
             journal.pushed(name, campaign.files)
 
@@ -258,10 +258,10 @@ class _Worker:
         self._journal.returned(name, batch)
         named = [item for item in refused.named if item.index is not None and item.index < len(batch.rows)]
         if named and len({item.index for item in named}) < len(batch.rows):
-            for told, item in zip(self._refusals(batch, named), named, strict=True):
+            for refusal, item in zip(self._refusals(batch, named), named, strict=True):
                 row = batch.rows[item.index or 0]
                 one = Batch(batch.sha256, (row.place, row.place + 1), [row])
-                self._journal.ended(name, one, [told])
+                self._journal.ended(name, one, [refusal])
             without = {item.index for item in named}
             rest = [row for index, row in enumerate(batch.rows) if index not in without]
             self._send(name, replace(batch, rows=rest))
@@ -276,14 +276,14 @@ class _Worker:
 
     def _refusals(self, batch: Batch, refused: list[Refused]) -> list[Refusal]:
         """The same with the message instead of the place, and with words that show nobody."""
-        told = []
+        refusals = []
         for item in refused:
             is_named = item.index is not None and 0 <= item.index < len(batch.rows)
             row = batch.rows[item.index] if is_named and item.index is not None else None
             code = clean(item.code, self._secrets)
             words = clean(item.words, self._secrets, row.values if row else None)
-            told.append(Refusal(row.dispatch_id if row else None, code, words, item.rows))
-        return told
+            refusals.append(Refusal(row.dispatch_id if row else None, code, words, item.rows))
+        return refusals
 
 
 def _write_refused(plan: Plan) -> Path | None:

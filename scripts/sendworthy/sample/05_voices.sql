@@ -54,7 +54,7 @@ with
         from versioned
     ),
 
-    told as (
+    reported as (
         select
             i,
             version,
@@ -81,7 +81,7 @@ with
             updated_at,
             solved_at,
             satisfaction,
-        from told
+        from reported
         union all
         -- rows that no one can use, each beside its good twin
         select
@@ -93,7 +93,7 @@ with
             case mess when 18 then 'last Tuesday' when 19 then null when 20 then '2099-05-05 05:05:05' else updated_at end,
             case mess when 21 then 'soon' else solved_at end,
             case mess when 22 then 'meh' else satisfaction end,
-        from told
+        from reported
         where mess between 10 and 24
     )
 
@@ -112,7 +112,7 @@ with
         select *, h(i || '-' || n, 'mention') as hm from listed
     ),
 
-    told as (
+    said as (
         select
             i,
             'sm' || i || '-' || n as mention_id,
@@ -134,7 +134,7 @@ with
                 when 'neutral' then pick(['Anyone tried their backpacks?', '¿Hacen envíos a Canarias?', 'My order, part 2', 'これはどこで買えますか'], u_words)
                 else pick(['Two weeks, still no parcel. Not ok.', 'Nie wieder, dreimal falsch geliefert', 'Charged twice; nobody answers', 'Сломалось через день', 'Le service client ne répond pas, "désolé" c''est tout'], u_words)
             end as body,
-        from told
+        from said
     ),
 
     messed as (

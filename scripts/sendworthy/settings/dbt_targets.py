@@ -71,7 +71,7 @@ def read_target(project: Project, wanted: str | None, environment: Mapping[str, 
             Problem("profiles.yml", ".".join(map(str, (PROFILE, *one["loc"]))), *in_words(one, _Profile))
             for one in error.errors(include_url=False)
         ]
-        raise SettingsError("profiles.yml is not in order.", "mend what is named above.", problems) from None
+        raise SettingsError("profiles.yml is not in order.", "fix what is named above.", problems) from None
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
         why = getattr(error, "strerror", None) or getattr(error, "problem", None) or type(error).__name__
         raise SettingsError(

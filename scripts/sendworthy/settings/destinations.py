@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from sendworthy.foundation.errors import Problem, SettingsError, did_you_mean
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.settings.error_texts import in_words, key_of, wrong
+from sendworthy.settings.seed_files import read_names
 
 FOLDER = Path("models") / "exports"
 
@@ -144,7 +145,7 @@ class Blank(_Strict):
 class Record(_Strict):
     """What the destination keeps of a person, and where a row of a file says it: what `sendworthy.delivery.deltas` goes by.
 
-    `attributes` is the JSON object that holds what is told, where that is not the whole row; `is_text` where it is a text
+    `attributes` is the JSON object that holds the attributes, where that is not the whole row; `is_text` where it is a text
     in JSON. `is_replaced`: an import leaves nothing of the record that was there. `is_per_campaign`: each campaign has a
     list of its own, so that a row of one campaign leaves those of the others alone.
     """
@@ -179,7 +180,7 @@ class Description(Form):
         return self
 
     @model_validator(mode="after")
-    def _can_tell_changes(self) -> Description:
+    def _can_write_changes(self) -> Description:
         record = self.record
         if record is None:
             return self
@@ -189,7 +190,7 @@ class Description(Form):
         if self.format != "jsonl" and not record.is_replaced:
             if self.blank.says != "empty_keeps":
                 what = "an empty cell clears, so a row cannot leave a value alone"
-                raise wrong(what, "say is_replaced: true, so that rows are told in full", "record")
+                raise wrong(what, "say is_replaced: true, so that rows are written in full", "record")
             if record.blank_fields is None:
                 what = "blank_fields is missing: an empty cell does not say whether the field is blank or not printed"
                 raise wrong(what, "name the column that says which fields are blank", "record")
@@ -238,6 +239,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
     """Every destination of the project, by name; SettingsError with everything that is wrong with the descriptions."""
     problems: list[Problem] = []
     found: dict[str, Destination] = {}
+    merge_fields = read_names(root, "merge_fields")
     for path in sorted((root / FOLDER).glob("*.yml")):
         where = path.relative_to(root).as_posix()
         try:
@@ -249,7 +251,7 @@ def load_destinations(root: Path) -> dict[str, Destination]:
             )
             continue
         for model, described in models:
-            for key, what, fix in _describe(path.parent, model, described, found):
+            for key, what, fix in _describe(path.parent, model, described, merge_fields, found):
                 problems.append(Problem(where, f"{model}.{key}" if key else model, what, fix))
     for path in sorted((root / FOLDER).glob(f"{_PREFIX}*.sql")):
         if path.stem.removeprefix(_PREFIX) not in found and not problems:
@@ -271,12 +273,16 @@ def load_destinations(root: Path) -> dict[str, Destination]:
 
 
 def _describe(
-    folder: Path, model: str, described: Any, found: dict[str, Destination]
+    folder: Path,
+    model: str,
+    described: Any,
+    merge_fields: Collection[str],
+    found: dict[str, Destination],
 ) -> Iterator[tuple[str, str, str]]:
     """Add a model's destination to those found, or say what is wrong with it: the key, what, and what to do."""
     name = model.removeprefix(_PREFIX)
     try:
-        told = described["config"]["meta"]["destination"]
+        destination = described["config"]["meta"]["destination"]
     except (KeyError, TypeError):
         fix = "say what the destination takes; docs/add-a-destination.md shows how."
         yield "", "config.meta.destination is not there.", fix
@@ -291,7 +297,7 @@ def _describe(
         yield "", what, "name the model and its two files alike."
     else:
         try:
-            description = Description.model_validate(told)
+            description = Description.model_validate(destination)
         except ValidationError as error:
             for item in error.errors(include_url=False):
                 what, fix = in_words(item, Description)
@@ -300,10 +306,25 @@ def _describe(
             return
         unknown = list(_unknown_columns(description, described.get("columns")))
         for key, column, columns in unknown:
-            fix = did_you_mean(column, columns, f"name one of {', '.join(columns)}.")
-            yield key, f"there is no column {column!r}.", fix
-        if not unknown:
+            yield key, *_no_column(key, column, columns)
+        # nothing is known where the seed cannot be read
+        strange = [field for field in description.fields if merge_fields and field not in merge_fields]
+        for field in strange:
+            fix = did_you_mean(field, merge_fields, "name one of seeds/merge_fields.csv.")
+            yield f"fields.{field}", f"there is no merge field {field!r}.", fix
+        if not unknown and not strange:
             found[name] = Destination(name=name, **dict(description))
+
+
+def _no_column(key: str, column: str, columns: Sequence[str]) -> tuple[str, str]:
+    """In words, that a key names a column that is not there, and what to do."""
+    what = f"there is no column {column!r}"
+    if key != "columns":
+        return f"{what}.", did_you_mean(column, columns, f"name one of {', '.join(columns)}.")
+    return (
+        f"{what}: with file_columns, campaigns, changes and what is taken back are found by it.",
+        f"add {column} to the model and to its columns here; the file keeps to file_columns.",
+    )
 
 
 def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[str, str, list[str]]]:
@@ -315,7 +336,7 @@ def _unknown_columns(description: Description, listed: Any) -> Iterator[tuple[st
         if name not in columns:
             yield "file_columns", name, columns
     if description.file_columns is not None:
-        for name in ("campaign_id", "dispatch_id"):
+        for name in ("campaign_id", "dispatch_id", "user_id"):
             if name not in columns:
                 yield "columns", name, columns
     if description.format == "jsonl":

@@ -37,7 +37,6 @@ from sendworthy.templates.dialects import DIALECTS
 SEEDS_DIR = "seeds"
 SEGMENT_FLAGS_SQL = "models/intermediate/customers/int_customers__segment_flags.sql"
 LANDING_CONTRACT = "models/staging/landing/_landing__sources.yml"
-CHANNELS = ("email", "sms", "push")
 TAG_DIALECTS = tuple(dialect for dialect in DIALECTS if dialect != "liquid")
 """Those that have merge tags; Liquid names its merge fields."""
 
@@ -46,9 +45,6 @@ _TAG_FORMS = {
     "mailchimp": (r"[^*|{}%]+", "FNAME, without *| and |*"),
     "handlebars": (r"[A-Za-z_][\w-]*(?:\.[\w-]+)*", "firstName, without braces"),
 }
-
-IGNORED = "ignored"
-"""Stands in a vocabulary for a word that means nothing here."""
 
 # an address of each channel, as macros/rules/addresses.sql has it; whoever writes `all` has no number in mind that is no number
 _EMAIL = (

@@ -27,7 +27,7 @@ _TEXTS = {
 
 
 class Variables(BaseModel):
-    """Those of `vars` that docs/contract.md names, but for those of alerts, destinations and history, which have checks of their own."""
+    """Those of `vars` that docs/contract.md names, but for those of alerts and destinations, which have checks of their own."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 

@@ -41,7 +41,6 @@ from liquid.builtin.expressions.logical import (
     GtExpression,
     LeExpression,
     LogicalAndExpression,
-    LogicalNotExpression,
     LogicalOrExpression,
     LtExpression,
     NeExpression,
@@ -560,9 +559,6 @@ class FieldFlow:
         """True, False, or None when it can be either."""
         if isinstance(expression, BooleanExpression):
             return self._truth(expression.expression, state)
-        if isinstance(expression, LogicalNotExpression):
-            truth = self._truth(expression.right, state)
-            return None if truth is None else not truth
         if isinstance(expression, LogicalAndExpression):
             sides = (self._truth(expression.left, state), self._truth(expression.right, state))
             return False if False in sides else None if None in sides else True

@@ -1,6 +1,6 @@
 """Reads one template file: its front matter, what it prints, and which merge fields it requires.
 
-A template is YAML front matter between two `---` lines (subject, preheader, rank, dialect) and a body. The three
+A template is YAML front matter between two `---` lines (subject, preheader, arm, rank, dialect) and a body. The three
 texts (subject, preheader, body) make one message: a field that any of them prints is printed, a field that any of
 them requires is required. Each dialect is turned into Liquid first, line by line, so that all are analysed and
 rendered alike.
@@ -61,7 +61,7 @@ MAX_TEMPLATE_BYTES = 64 * 1024
 MAX_PROBLEMS = 100
 # that one text may set
 MAX_NAMES = 200
-FRONT_MATTER_KEYS = ("subject", "preheader", "rank", "dialect")
+FRONT_MATTER_KEYS = ("subject", "preheader", "arm", "rank", "dialect")
 PARTIAL_KEYS = ("dialect",)
 PARTS = ("subject", "preheader", "body")
 PARTIALS_DIR = "campaigns/_partials"
@@ -78,7 +78,7 @@ _BLOCK_TAG = re.compile(
     r"\{%-?\s*(?P<name>(?:end)?(?:if|unless|case|for|tablerow|capture|comment|ifchanged))\b"
 )
 _MARKER = re.compile(r"^---[ \t]*$")
-_PARTIAL_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,9 @@ class TemplateAnalysis:
     subject: str | None = None
     preheader: str | None = None
     body: str = ""
+    arm: str | None = None
+    # the line that says it
+    arm_at: str = ""
     rank: int | None = None
     dialect: str = "liquid"
     problems: list[Problem] = field(default_factory=list)
@@ -134,6 +137,11 @@ class TemplateAnalysis:
     def needed(self) -> list[str]:
         """Every field that the renderer must be given: printed or tested, sorted."""
         return sorted({*self.printed, *self.tested})
+
+    @property
+    def has_bad_front_matter(self) -> bool:
+        """Whether its keys could not be read, all or some."""
+        return any(problem.key in ("template", "front matter", "arm") for problem in self.problems)
 
     @property
     def defended(self) -> list[str]:
@@ -197,7 +205,7 @@ def read_partials(
         where = f"{PARTIALS_DIR}/{file.name}"
         if file.name.startswith(".") or file.name.lower() == "readme.md":
             continue
-        if file.suffix != ".liquid" or not file.is_file() or not _PARTIAL_NAME.fullmatch(file.stem):
+        if file.suffix != ".liquid" or not file.is_file() or not _NAME.fullmatch(file.stem):
             fix = "name it <name>.liquid: lower-case letters, digits and _, a letter first"
             problems.append(Problem(where, "partial", "not a partial", fix))
             continue
@@ -379,6 +387,12 @@ def _front_matter(
                 result.problems.append(Problem(at, key, f"{value!r} is not a rank", fix))
             else:
                 result.rank = int(value)
+        elif key == "arm":
+            if not _NAME.fullmatch(value):
+                fix = "write the name of an arm of campaign.yml: lower-case letters, digits and _, a letter first"
+                result.problems.append(Problem(at, key, f"{value!r} cannot be the name of an arm", fix))
+            else:
+                result.arm, result.arm_at = value, at
         elif key == "dialect":
             if value not in DIALECTS:
                 fix = did_you_mean(value, DIALECTS, f"the dialects are {', '.join(DIALECTS)}")

@@ -136,6 +136,11 @@ _FIXES = (
     ),
     (("File name too long",), "name a shorter path"),
     (("Too many open files",), "let the process open more files (`ulimit -n`)"),
+    (
+        ("No files found that match the pattern",),
+        "the typed files that the published file reads are not beside it: name the published file itself, and no copy "
+        "of it, or run a night, which makes them anew",
+    ),
     (("No such file or directory",), "see that it is there: it was removed, or its disk is not mounted"),
     (("Catalog Error", "Binder Error"), _OTHER_VERSION),
 )
@@ -300,8 +305,8 @@ def _spark_cause(said: str) -> Cause | None:
     states = _SPARK_STATE.findall(said)
     is_first = own[0] == errors[0] and _SPARK_BEGINS.match(said)
     is_of_names = is_first and all(state[:2] in _SPARK_OF_NAMES for state in states)
-    told = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
-    return Cause(told, int(line[1]) if line else None)
+    text = f"{kind}: {_one_line(words)}" if is_of_names else f"{kind} ({_WITHHELD})"
+    return Cause(text, int(line[1]) if line else None)
 
 
 def _duckdb_cause(said: str) -> Cause | None:

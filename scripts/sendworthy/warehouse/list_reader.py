@@ -14,9 +14,11 @@ from typing import Any, Protocol
 import duckdb
 
 from sendworthy.foundation.errors import BuildError
-from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse import statements
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import find_fix
+from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
+
+_sql = statements_in(Path(__file__).with_name("sql"))
 
 
 class Lists(Protocol):
@@ -30,25 +32,25 @@ class Lists(Protocol):
     def as_of(self) -> datetime:
         """The night's logical time, naive UTC."""
 
-    def name(self, identifier: str) -> str:
+    def name(self, column: str) -> Sql:
         """A quoted column name."""
 
-    def text(self, value: str) -> str:
+    def text(self, value: str) -> Sql:
         """A quoted text."""
 
-    def model(self, name: str) -> str:
+    def model(self, name: str) -> Sql:
         """What to select from in order to read a model; asked for once, it is evaluated once."""
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A query's rows."""
 
-    def keep(self, name: str, query: str) -> str:
+    def keep(self, name: str, query: Sql) -> Sql:
         """Evaluate the query once and for all; returns the table that holds its rows, for later queries."""
 
-    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sql:
         """Make a table of texts; returns what to select from."""
 
-    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: Sql) -> None:
         """Make a query's rows, and nothing else, known to Great Expectations; `campaigns` are all that there are.
 
         Its column `campaign_id` is never null, and every other one is a number.
@@ -104,10 +106,10 @@ class DuckdbLists:
         self._numbers: dict[str, int] = {}
         try:
             self._connection = duckdb.connect(str(self._snapshot))
-            self._opened.enter_context(warehouse.closing(self._connection))
-            warehouse.prepare(self._connection)
+            self._opened.enter_context(database_file.closing(self._connection))
+            database_file.prepare(self._connection)
             self._connection.execute("set preserve_insertion_order = false")
-            warehouse.attach(self._connection, database, "build")
+            database_file.attach(self._connection, database, "build")
             self._connection.execute("use build")
         except duckdb.Error as error:
             self.close()
@@ -128,17 +130,17 @@ class DuckdbLists:
         assert isinstance(as_of, datetime)
         return as_of
 
-    def name(self, identifier: str) -> str:
+    def name(self, column: str) -> Sql:
         """A quoted column name."""
-        return statements.identifier(identifier)
+        return identifier(column)
 
-    def text(self, value: str) -> str:
+    def text(self, value: str) -> Sql:
         """A quoted text."""
-        return statements.literal(value)
+        return literal(value)
 
-    def model(self, name: str) -> str:
+    def model(self, name: str) -> Sql:
         """The model itself."""
-        return name
+        return Sql(name)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A query's rows."""
@@ -156,21 +158,21 @@ class DuckdbLists:
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None
 
-    def keep(self, name: str, query: str) -> str:
+    def keep(self, name: str, query: Sql) -> Sql:
         """Evaluate the query once and for all, in memory: what it holds may be personal."""
         self.rows(f"create temp table {name} as {query}")
-        return name
+        return Sql(name)
 
-    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sql:
         """Make a table of texts."""
         query, values = table_of_texts(columns, rows)
         try:
             self._connection.execute(f"create temp table {name} as {query}", values)
         except duckdb.Error as error:
             raise unreadable(self._database.name, _in_words(error)) from None
-        return name
+        return Sql(name)
 
-    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: Sql) -> None:
         """Write the table `messages` (campaign_number, one column per check) and close the build file."""
         self._numbers = {campaign: number for number, campaign in enumerate(campaigns, start=1)}
         connection = self._connection
@@ -180,15 +182,8 @@ class DuckdbLists:
             [(name, str(number)) for name, number in self._numbers.items()],
         )
         try:
-            connection.execute(
-                f"""
-                create table snapshot.messages as
-                select cast(numbers.campaign_number as bigint) as campaign_number, judged.* exclude (campaign_id)
-                from ({query}) as judged
-                inner join {numbers} as numbers on judged.campaign_id = numbers.campaign_id
-                order by campaign_number
-                """
-            )
+            messages = _sql("numbered_messages", judged=query, numbers=numbers)
+            connection.execute(f"create table snapshot.messages as {messages}")
             connection.execute("use snapshot")
             connection.execute("detach build")
         except duckdb.Error as error:

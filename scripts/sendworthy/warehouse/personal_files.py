@@ -13,8 +13,15 @@ LAKE_MARK = ".sendworthy-lake"
 
 PREVIEWS = "target/preview"
 
-# in a lake, what nights on Spark keep of old drops: it outlives the lake's tables
-_HISTORIES = "history"
+
+def remove_drops(database: Path) -> None:
+    """Remove the typed drops, for a night that keeps none: nobody would see that files are gone, or who is in them. OSError where it cannot."""
+    remove_folder(drops_beside(database))
+
+
+def remove_folded_drops(database: Path) -> None:
+    """Remove what nights of version 0.1 kept of old drops in its place. OSError where it cannot."""
+    remove_folder(database.parent / ".sendworthy" / f"{database.name}.history")
 
 
 def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path:
@@ -27,27 +34,14 @@ def lake_of(database: Path, environment: Mapping[str, str] = os.environ) -> Path
     )
 
 
-def histories_beside(database: Path) -> Path:
-    """Where nights on DuckDB keep what can still matter of old drops."""
-    return database.parent / ".sendworthy" / f"{database.name}.history"
-
-
-def histories_in(lake: Path) -> Path:
-    """Where nights on Spark keep the same: where all of a cluster sees it."""
-    return lake / _HISTORIES
-
-
-def places_of_histories(database: Path) -> list[Path]:
-    """Where nights of any engine may have kept something of old drops; a lake that no night has made is somebody's own."""
-    lake = lake_of(database)
-    return [histories_beside(database), *([histories_in(lake)] if (lake / LAKE_MARK).is_file() else [])]
+def drops_beside(database: Path) -> Path:
+    """Where nights on DuckDB keep typed drops."""
+    return database.parent / ".sendworthy" / f"{database.name}.drops"
 
 
 def wipe_lake(lake: Path) -> None:
-    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster, and so does what is kept of old drops."""
+    """Empty a lake of its tables; the folder itself stays, for it may belong to a cluster."""
     for old in lake.iterdir():
-        if old == histories_in(lake):
-            continue
         if old.is_dir():
             remove_folder(old)
         else:

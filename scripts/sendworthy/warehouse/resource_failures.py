@@ -15,7 +15,7 @@ import duckdb
 from sendworthy.foundation.clock import iso
 from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import WHERE_DBT_WRITES
-from sendworthy.warehouse import database as warehouse
+from sendworthy.warehouse import database_file
 from sendworthy.warehouse.failure_causes import NO_MEMORY, NO_ROOM, find_fix, fix_of, words_of
 from sendworthy.warehouse.list_reader import Lists
 from sendworthy.warehouse.statements import statements_in
@@ -108,8 +108,8 @@ def room_left(places: Mapping[str, Path]) -> list[str]:
 
 def refuse_earlier_clock(build: Path, now: datetime) -> None:
     """BuildError where the clock shows a time before the end of an earlier run, which the published file remembers."""
-    with warehouse.connect(build, read_only=True) as connection:
-        last = warehouse.last_finished(connection)
+    with database_file.connect(build, read_only=True) as connection:
+        last = database_file.last_finished(connection)
     if last is not None and now < last - JUMP:
         raise BuildError(
             f"the clock of this machine shows {iso(now.replace(microsecond=0))}, and a night has already ended at "

@@ -1,22 +1,18 @@
-{#- What one source row is known by: an id may stand for rows of several people, because sources number their rows anew. -#}
-{%- set keys = ["event_id", "event_name", "user_id"] -%}
+{{ config(materialized="typed_drops" if target.type == "duckdb" else "table", landing_table="events") }}
+
+{%- set keys = delivery_keys("events") -%}
 
 with
-    history as (select * from {{ source("history", "events") }}),
-
-    settled_ids as (select * from {{ source("history", "settled_ids") }}),
-
-    known as ({{ known_ids("events", keys) }}),
+    -- of the kept files, what tonight's deliver again
+    known as ({{ kept_deliveries("events") }}),
 
     -- delivery is at least once: the first delivery of an id and a name counts
     {{
         numbered_rows(
             source("landing", "events"),
-            [from_the_future("occurred_at"), settled_duplicate(keys)],
+            [from_the_future("occurred_at"), kept_delivery(keys)],
             keys,
-            "judged.received_at nulls last, judged.occurred_at nulls last, "
-            ~ contract_columns_as_text("events", "judged")
-            ~ ", judged.file",
+            delivery_order("events", "judged") ~ ", " ~ contract_columns_as_text("events", "judged"),
         )
     }},
 
@@ -66,7 +62,6 @@ with
             occurred_at,
             occurred_until,
             received_at,
-            properties,
             product_name,
             {{ identifier("product_id") }} as product_id,
             dwell_seconds,
@@ -88,38 +83,7 @@ with
         from found
     ),
 
-    kept as (
-        {{
-            judged_again(
-                [
-                    "event_id",
-                    "user_id",
-                    "event_name",
-                    "occurred_at",
-                    "occurred_until",
-                    "received_at",
-                    "properties",
-                    "product_name",
-                    "product_id",
-                    "dwell_seconds",
-                    "order_id",
-                    "order_total",
-                    "feedback_score",
-                    "latitude",
-                    "longitude",
-                ],
-                "occurred_at",
-            )
-        }}
-    ),
-
-    final as (
-        select *
-        from typed
-        union all
-        select *
-        from kept
-    )
+    final as (select * from typed)
 
 select *
 from final

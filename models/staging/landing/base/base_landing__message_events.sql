@@ -1,22 +1,24 @@
-{#- What one source row is known by: an id may stand for rows of several people, because sources number their rows anew. -#}
-{%- set keys = ["message_event_id", "event_type", "user_id", "channel"] -%}
+{{
+    config(
+        materialized="typed_drops" if target.type == "duckdb" else "table", landing_table="message_events"
+    )
+}}
+
+{%- set keys = delivery_keys("message_events") -%}
 
 with
-    history as (select * from {{ source("history", "message_events") }}),
-
-    settled_ids as (select * from {{ source("history", "settled_ids") }}),
-
-    known as ({{ known_ids("message_events", keys) }}),
+    -- of the kept files, what tonight's deliver again
+    known as ({{ kept_deliveries("message_events") }}),
 
     -- delivery is at least once: the first report of an id and a type counts
     {{
         numbered_rows(
             source("landing", "message_events"),
-            [from_the_future("occurred_at"), settled_duplicate(keys)],
+            [from_the_future("occurred_at"), kept_delivery(keys)],
             keys,
-            "judged.occurred_at nulls last, "
-            ~ contract_columns_as_text("message_events", "judged")
-            ~ ", judged.file",
+            delivery_order("message_events", "judged")
+            ~ ", "
+            ~ contract_columns_as_text("message_events", "judged"),
         )
     }},
 
@@ -37,34 +39,7 @@ with
         from numbered
     ),
 
-    kept as (
-        {{
-            judged_again(
-                [
-                    "message_event_id",
-                    "user_id",
-                    "campaign_id",
-                    "channel",
-                    "variant",
-                    "event_type",
-                    "occurred_at",
-                    "occurred_until",
-                    "dispatch_id",
-                    "address",
-                    "is_machine_open",
-                ],
-                "occurred_at",
-            )
-        }}
-    ),
-
-    final as (
-        select *
-        from typed
-        union all
-        select *
-        from kept
-    )
+    final as (select * from typed)
 
 select *
 from final

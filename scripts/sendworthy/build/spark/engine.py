@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from sendworthy.build.spark.gather import gather, rows_in_lake
+from sendworthy.build.spark.gather import gather
 from sendworthy.build.spark.lists import SparkLists
 from sendworthy.build.spark.session import close_session, in_words, open_session
 from sendworthy.build.spark.setup import (
@@ -24,10 +24,9 @@ from sendworthy.build.spark.watchdog import Watchdog, cancel_jobs, count_executo
 from sendworthy.foundation.errors import SettingsError
 from sendworthy.foundation.progress import Stages
 from sendworthy.foundation.project import Project
-from sendworthy.landing.compaction import STAGED
 from sendworthy.settings.dbt_targets import Target, dbt_environment, read_target
-from sendworthy.warehouse import database as warehouse
-from sendworthy.warehouse.personal_files import LAKE_MARK, histories_in, lake_of, wipe_lake
+from sendworthy.warehouse import database_file
+from sendworthy.warehouse.personal_files import LAKE_MARK, lake_of, wipe_lake
 
 
 class SparkEngine:
@@ -49,7 +48,8 @@ class SparkEngine:
                 "name a folder that every worker sees under the same path.",
             )
         self.lake = lake_of(database)
-        self.histories = histories_in(self.lake)
+        # its nights read all drops
+        self.drops = None
 
     def check(self, raw: Path) -> None:
         """SettingsError where the packages, Java, the cluster or a lake that all of it sees are missing; BuildError for empty files."""
@@ -80,9 +80,9 @@ class SparkEngine:
         else:
             self.lake.mkdir(parents=True, mode=0o700)
         (self.lake / LAKE_MARK).touch()
-        with warehouse.connect(build) as connection:
-            warehouse.create_ledgers(connection, self._project.root)
-            warehouse.copy_ledgers(connection, self._project.root, self.lake / "ledger")
+        with database_file.connect(build) as connection:
+            database_file.create_ledgers(connection, self._project.root)
+            database_file.copy_ledgers(connection, self._project.root, self.lake / "ledger")
         return {
             **quiet_environment(self.lake, self._master),
             "SENDWORTHY_LEDGER": str(self.lake / "ledger"),
@@ -143,13 +143,6 @@ class SparkNight:
         with (
             stages.step("gather", "gathering the tables"),
             in_words("the tables could not be gathered", self._log, self._watchdog),
-            warehouse.connect(self._build) as connection,
+            database_file.connect(self._build) as connection,
         ):
             gather(self._session, connection, self._lake / "copies", stages.say)
-
-    def staged(self) -> Mapping[str, str]:
-        """Staged rows stay in the lake."""
-        with in_words("the staged rows are not there", self._log, self._watchdog):
-            return {
-                name: rows_in_lake(self._session, name, self._lake / "copies") for name in STAGED.values()
-            }

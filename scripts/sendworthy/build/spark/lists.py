@@ -16,7 +16,7 @@ from sendworthy.build.spark.session import in_words
 from sendworthy.build.spark.watchdog import Watchdog
 from sendworthy.foundation.errors import BuildError
 from sendworthy.warehouse.list_reader import table_of_texts, unreadable
-from sendworthy.warehouse.statements import literal
+from sendworthy.warehouse.statements import Sql, literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,34 +46,34 @@ class SparkLists:
     ) -> None:
         self.close()
 
-    def name(self, identifier: str) -> str:
+    def name(self, column: str) -> Sql:
         """A quoted column name."""
-        return "`" + identifier.replace("`", "``") + "`"
+        return Sql("`" + column.replace("`", "``") + "`")
 
-    def text(self, value: str) -> str:
+    def text(self, value: str) -> Sql:
         """A quoted text."""
-        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return Sql("'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'")
 
-    def model(self, name: str) -> str:
+    def model(self, name: str) -> Sql:
         """The files of a copy of the model, which the published file takes later."""
         with self._reading():
-            return f"parquet.`{write_copy(self._session, name, self._copies)}`"
+            return Sql(f"parquet.`{write_copy(self._session, name, self._copies)}`")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """A query's rows."""
         with self._reading():
             return [tuple(row) for row in self._session.sql(query).collect()]
 
-    def keep(self, name: str, query: str) -> str:
+    def keep(self, name: str, query: Sql) -> Sql:
         """Evaluate the query once and for all."""
         with self._reading():
             # through files: else every later query would plan anew all that leads up to these rows
             folder = (self._copies / f"{PREFIX}{name}").as_uri()
             self._session.sql(query).coalesce(PARTS).write.mode("overwrite").parquet(folder)
             self._session.read.parquet(folder).createOrReplaceTempView(f"{PREFIX}{name}")
-        return f"{PREFIX}{name}"
+        return Sql(f"{PREFIX}{name}")
 
-    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def bring(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Sql:
         """Make a table of texts."""
         # through a file: with the session's own way, the workers would have to start Python
         file = self._copies / f"{PREFIX}{name}.parquet"
@@ -83,9 +83,9 @@ class SparkLists:
             with duckdb.connect() as connection:
                 connection.execute(f"copy ({query}) to {literal(file)} (format parquet)", values)
             self._session.read.parquet(file.as_uri()).createOrReplaceTempView(f"{PREFIX}{name}")
-        return f"{PREFIX}{name}"
+        return Sql(f"{PREFIX}{name}")
 
-    def hand_over(self, context: Any, campaigns: Sequence[str], query: str) -> None:
+    def hand_over(self, context: Any, campaigns: Sequence[str], query: Sql) -> None:
         """Keep the query's rows in memory, and add the source of the data frames."""
         self._kept = self._session.table(self.keep("messages", query)).cache()
         # the rows are in memory as it is

@@ -39,13 +39,13 @@ def check_java(environment: Mapping[str, str]) -> int:
     if java is None:
         raise SettingsError("Spark needs Java, and there is none on the PATH.", _GET_JAVA)
     try:
-        told = subprocess.run(
+        answer = subprocess.run(
             [java, "-version"], capture_output=True, text=True, errors="replace", timeout=60, env=environment
         )
     except (OSError, subprocess.TimeoutExpired):
         where = f"JAVA_HOME is {home}, but" if home else "the Java on the PATH is no use:"
         raise SettingsError(f"{where} {java} does not run.", _GET_JAVA) from None
-    version = java_version(told.stderr + told.stdout)
+    version = java_version(answer.stderr + answer.stdout)
     if version is None:
         raise SettingsError(f"{java} does not say which version of Java it is.", _GET_JAVA)
     if version < JAVA_AT_LEAST:
@@ -56,9 +56,9 @@ def check_java(environment: Mapping[str, str]) -> int:
     return version
 
 
-def java_version(told: str) -> int | None:
+def java_version(printed: str) -> int | None:
     """The major version in what `java -version` prints: 17 of `openjdk version "17.0.15"`, 8 of `version "1.8.0_292"`."""
-    found = re.search(r'\bversion "(\d+)(?:\.(\d+))?', told)
+    found = re.search(r'\bversion "(\d+)(?:\.(\d+))?', printed)
     if not found:
         return None
     major = int(found[1])

@@ -1,4 +1,4 @@
--- One row a record: what it may hold before the night, which is what it was told last. Given:
+-- One row a record: what it may hold before the night, which is what was last written to it. Given:
 -- $destination, $as_of.
 select *
 from ledger.deliveries

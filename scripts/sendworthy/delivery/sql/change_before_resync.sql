@@ -1,4 +1,4 @@
--- One row a record: what it may hold before a resync, which is whatever it was ever told, or nothing.
+-- One row a record: what it may hold before a resync, which is whatever was ever written to it, or nothing.
 -- Given: $destination, $as_of.
 with
     lines as (select * from ledger.deliveries where destination = $destination and as_of <= $as_of),

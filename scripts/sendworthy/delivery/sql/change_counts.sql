@@ -1,12 +1,12 @@
--- One row a campaign that is told: how many were added, changed, removed, stayed as they are, and could
--- not be named.
+-- One row a campaign whose changes go out: how many were added, changed, removed, stayed as they are,
+-- and could not be named.
 with
-    told as (
+    messages as (
         select
             campaign_id,
             count(*) filter (where change = 'added') as added,
             count(*) filter (where change = 'changed') as changed
-        from change_told
+        from change_messages
         group by all
     ),
 
@@ -26,6 +26,6 @@ select
     coalesce(listed, 0) - coalesce(added, 0) - coalesce(changed, 0) as unchanged,
     coalesce(unknown, 0) as unknown
 from change_open
-left join told using (campaign_id)
+left join messages using (campaign_id)
 left join leavers using (campaign_id)
 left join listed using (campaign_id)

@@ -1,5 +1,5 @@
 -- One row a message and field that it prints: the hash of the value ('' is blank), and whether the
--- field must be told, because the record may hold another value. Given: $is_resync, and $can_remove:
+-- field must be written, because the record may hold another value. Given: $is_resync, and $can_remove:
 -- the destination can clear.
 with
     entries as (
@@ -17,7 +17,7 @@ with
             case
                 when entry.value is null
                 then ''
-                -- of the person too: nobody can tell who else is called alike
+                -- of the person too: nobody knows who else is called alike
                 else left(sha256(concat_ws(chr(31), person, entry.key, entry.value)), 20)
             end as hash
         from entries
@@ -58,8 +58,8 @@ with
 
 select
     wanted.*,
-    -- a resync clears whatever may be there; what cannot clear anything is asked only for what was ever
-    -- told
-    spread.is_open or ($is_resync and ($can_remove or wanted.hash <> '')) as is_told
+    -- a resync clears whatever may be there; where nothing can be cleared, a blank matters only if a
+    -- value was ever written
+    spread.is_open or ($is_resync and ($can_remove or wanted.hash <> '')) as is_written
 from wanted
 inner join spread using (scope, person, field)

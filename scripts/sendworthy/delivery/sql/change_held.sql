@@ -59,7 +59,7 @@ with
             and same_night.entry.key = before.entry.key
     )
 
--- behind what earlier runs of the night have told; joined and not gathered in lists, which DuckDB keeps
+-- behind what earlier runs of the night have written; joined and not gathered in lists, which DuckDB keeps
 -- in memory
 select
     after.scope,

@@ -2,5 +2,5 @@
 -- many people, and which fields.
 select campaign_id, count(distinct person) as people, list_sort(list(distinct field)) as fields
 from change_fields
-where hash = '' and is_told
+where hash = '' and is_written
 group by campaign_id

@@ -1,17 +1,17 @@
--- One row: the last night before $as_of that told the destination $name something, the newest night of
--- all that did, and whether the night of $as_of was a resync. $path is the place in a run's details
+-- One row: the last night before $as_of with changes for the destination $name, the newest night of
+-- all that had some, and whether the night of $as_of was a resync. $path is the place in a run's details
 -- that says it.
 with
     recorded as (
-        select as_of, json_extract(details, $path) as told
+        select as_of, json_extract(details, $path) as changes
         from ops.runs
         where json_extract(details, $path) is not null
     ),
 
     nights as (
-        select as_of, coalesce((told ->> 'resync') = 'true', false) as is_resync
+        select as_of, coalesce((changes ->> 'resync') = 'true', false) as is_resync
         from recorded
-        where coalesce((told ->> 'out_of_order') <> 'true', true)
+        where coalesce((changes ->> 'out_of_order') <> 'true', true)
         union all
         select distinct as_of, false as is_resync
         from ledger.deliveries

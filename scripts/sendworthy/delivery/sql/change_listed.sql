@@ -2,7 +2,7 @@
 -- ledger does), and what it says (`attributes`, a map of texts, null for what is blank; `others`, the
 -- members of a JSON row beside it, as text). Of a record that is replaced whole, a hash stands for what it
 -- says, and what it says follows as "listed <column>". Given: destination; its record; columns, of its
--- files; user_column; person, SQL for the name; place, SQL for the JSON object that says what is told.
+-- files; user_column; person, SQL for the name; place, SQL for the JSON object that holds its attributes.
 {% set item = columns[0] %}
 select
     {{ destination.campaign_column | identifier }} as campaign_id,

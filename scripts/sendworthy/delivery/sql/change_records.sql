@@ -1,6 +1,6 @@
 -- The records that the ledger has a row of for this night. Given: $is_resync.
 select scope, person
-from change_told
+from change_messages
 union
 select scope, person
 from change_leavers

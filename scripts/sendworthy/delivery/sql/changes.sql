@@ -1,18 +1,18 @@
 -- One row a row of tonight's files of changes, leavers first: the campaign, the place in its file, and the
--- columns of the file. Given: columns; told and left, SQL for each column of a row that tells something,
--- and of one that takes somebody off; always, the members of a JSON row that are said whatever is told;
--- blank, SQL for a blank value in JSON.
+-- columns of the file. Given: columns; on_list and left, SQL for each column of a row of a message on
+-- the list, and of one that takes somebody off; always, the members that every JSON row has; blank, SQL for
+-- a blank value in JSON.
 with
-    told as (
+    messages as (
         select
             *,
             {% if is_in_members %}
-                -- only what must be told is said, and who it is of
+                -- only what must be written, and whose it is
                 array_to_string(
                     list_transform(
                         list_filter(
                             map_entries(attributes),
-                            lambda entry:list_contains(told_fields, entry.key)
+                            lambda entry:list_contains(written_fields, entry.key)
                             or list_contains($always, entry.key)
                         ),
                         lambda entry:to_json(entry.key)::varchar
@@ -22,7 +22,7 @@ with
                     ', '
                 ) as members,
             {% endif %}
-        from change_told
+        from change_messages
     ),
 
     rows_to_write as (
@@ -38,8 +38,8 @@ with
             campaign_id as list_campaign,
             2 as list_part,
             message as list_key,
-            {% for column, cell in told.items() %} {{ cell }} as {{ column | identifier }}, {% endfor %}
-        from told
+            {% for column, cell in on_list.items() %} {{ cell }} as {{ column | identifier }}, {% endfor %}
+        from messages
     )
 
 select

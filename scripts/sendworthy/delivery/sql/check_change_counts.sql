@@ -1,10 +1,10 @@
--- One row a campaign and destination with files of changes: how many messages they tell of, and how
+-- One row a campaign and destination with files of changes: how many messages they hold, and how
 -- many people they take off. Given: $no_messages, what stands in the place of the message of who is
 -- taken off.
 select
     campaign_id,
     destination,
-    count(*) filter (where not list_contains($no_messages, dispatch_id)) as told,
+    count(*) filter (where not list_contains($no_messages, dispatch_id)) as messages,
     count(*) filter (where list_contains($no_messages, dispatch_id)) as removed
-from told
+from delivered_changes
 group by all

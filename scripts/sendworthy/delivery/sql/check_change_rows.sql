@@ -3,7 +3,7 @@
 -- the campaign, of who is taken off; $whole_lists, as '<destination> <campaign_id>', which alone can
 -- say who is on them.
 with
-    rows_told as (select *, list_contains($no_messages, dispatch_id) as is_removal from told),
+    changes as (select *, list_contains($no_messages, dispatch_id) as is_removal from delivered_changes),
 
     judged as (
         select
@@ -15,7 +15,7 @@ with
             and (destination, campaign_id, dispatch_id)
             not in (select (destination, campaign_id, dispatch_id) from delivered) as is_unlisted,
             not is_removal and count(*) over (partition by destination, dispatch_id) > 1 as is_repeated
-        from rows_told
+        from changes
     )
 
 select

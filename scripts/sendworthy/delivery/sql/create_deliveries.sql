@@ -1,5 +1,5 @@
--- The ledger of what destinations were told. One row per destination, record and night that told it
--- something: `campaigns` whose message the record may hold ('' is none), and of each field the hashes
+-- The ledger of what was delivered to destinations. One row per destination, record and night with
+-- changes for it: `campaigns` whose message the record may hold ('' is none), and of each field the hashes
 -- of what it may hold ('' is nothing), that of the last run last. `scope` is the campaign where each
 -- has a list of its own, else ''. `person` is the destination's own key: the user, or the hash of an
 -- address.

@@ -3,6 +3,7 @@
 select
     campaign_id,
     variant,
+    arm,
     merge_field,
     is_required,
     users,

@@ -1,5 +1,4 @@
--- What destinations were told of the people of `erased`, or of an address that only they have, is not
--- remembered.
+-- Forgets what was delivered of the people of `erased`, or of an address that only they have.
 delete from ledger.deliveries
 where
     user_id in (select user_id from erased)

@@ -1,5 +1,4 @@
--- What a destination was told of an address that somebody else has now, is theirs: it names nobody of
--- `erased`.
+-- What was delivered of an address that somebody else has now is theirs: it names nobody of `erased`.
 update ledger.deliveries
 set user_id = null
 where

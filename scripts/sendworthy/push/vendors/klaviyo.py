@@ -175,10 +175,10 @@ class Klaviyo(Vendor):
             judge(self, answer)
             found_on: _ErrorPage = answer.data
             for error in found_on.data:
-                told = _inside(error, "attributes")
-                index = _index(told, places)
+                attributes = _inside(error, "attributes")
+                index = _index(attributes, places)
                 if index is not None:
-                    found.setdefault(index, _refused(told, index))
+                    found.setdefault(index, _refused(attributes, index))
             following = urlsplit(found_on.links.next or "").query
             cursor = next(iter(parse_qs(following).get("page[cursor]", [])), None)
             if not cursor:

@@ -133,15 +133,15 @@ class Listmonk(Vendor):
             return None
         logs = ask(self._logs)
         judge(self, logs)
-        told: _Logs = logs.data
-        skipped = _lines(_SKIPPED, told.data)
+        parsed: _Logs = logs.data
+        skipped = _lines(_SKIPPED, parsed.data)
         if not _is_whole(last, skipped, batch):
             raise NotConfirmed(
                 f"an import of {len(batch.rows):,} lines is {last.status}, with {last.imported:,} imported and {len(skipped):,} skipped "
                 "(its logs under Subscribers, Import say why)",
                 may_divide=False,
             )
-        found = {**_lines(_WITHOUT_ATTRIBUTES, told.data), **skipped}
+        found = {**_lines(_WITHOUT_ATTRIBUTES, parsed.data), **skipped}
         return Sent([Refused(index, "skipped", words) for index, words in found.items()])
 
     def _may_be_whole(self, last: _Import, batch: Batch) -> bool:

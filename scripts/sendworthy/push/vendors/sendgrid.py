@@ -211,8 +211,8 @@ def _answer(call: Callable[..., Any], **more: Any) -> Answer:
         raise unanswered(error, False) from None
 
 
-def _headers(told: Mapping[str, str] | None) -> dict[str, str]:
-    return {name.lower(): value for name, value in (told or {}).items()}
+def _headers(given: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (given or {}).items()}
 
 
 def _json(body: bytes) -> Any:

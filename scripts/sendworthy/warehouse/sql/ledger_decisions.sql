@@ -11,6 +11,7 @@ select
     trigger_at,
     priority,
     lost_to,
-    send_at
+    send_at,
+    arm
 from marts.campaign_decisions
 order by campaign_id, user_id

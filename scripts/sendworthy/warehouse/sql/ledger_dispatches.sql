@@ -9,6 +9,7 @@ select
     send_at,
     valid_until,
     journey_started_at,
-    address_hash
+    address_hash,
+    arm
 from marts.send_list
 order by campaign_id, user_id

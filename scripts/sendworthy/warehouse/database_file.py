@@ -440,7 +440,7 @@ def publish(build: Path, published: Path, anew: bool = False) -> None:
     with connect(build) as connection:
         # views on files that need not be there for those who query
         connection.execute("drop schema if exists landing cascade")
-        connection.execute("drop schema if exists history cascade")
+        connection.execute("drop schema if exists drops cascade")
         connection.execute("checkpoint")
         if anew:
             fresh = build.with_name("fresh.duckdb")

@@ -1,5 +1,5 @@
--- One row a message of which something must be told: which fields, and what became of it on the
--- campaign's list. Given: $is_resync.
+-- One row a message with changes: which fields must be written, and what became of it on the campaign's
+-- list. Given: $is_resync.
 with
     placed as (
         select
@@ -9,13 +9,13 @@ with
         semi join change_open using (campaign_id)
     ),
 
-    told as (
+    written as (
         select campaign_id, message, list(field) as fields
         from placed
         where
             case
                 when $is_resync or earlier is null
-                then is_told
+                then is_written
                 -- after an earlier campaign of the night a record holds what that one says, whatever it
                 -- held before
                 else earlier <> hash
@@ -25,12 +25,12 @@ with
 
 select
     listed.*,
-    told.fields as told_fields,
+    written.fields as written_fields,
     case
         when not $is_resync and coalesce(list_contains(before.campaigns, listed.campaign_id), false)
         then 'changed'
         else 'added'
     end as change
 from change_listed as listed
-inner join told using (campaign_id, message)
+inner join written using (campaign_id, message)
 left join change_before as before on listed.scope = before.scope and listed.person = before.person
