@@ -494,7 +494,10 @@ def load_landing(raw: Path, wall_clock: datetime, settings: Settings | None = No
                 # A negative opinion first, then the earliest; what is not known comes last; then the row as text.
                 row = item[1]
                 first = [(row[name] is None, row[name] or "") for name in table.first_by]
-                return (row.get("sentiment") != "negative", *first, row_text(row, table.name), row["_file"])
+                text = row_text(row, table.name)
+                # of events and reports on messages that came in one moment, the one of the first file by its name
+                rest = (text, row["_file"]) if table.name == "social_mentions" else (row["_file"], text)
+                return (row.get("sentiment") != "negative", *first, *rest)
 
             same = sorted(same, key=order) if len(same) > 1 else same
             landing.rows[table.name].append(same[0][1])
