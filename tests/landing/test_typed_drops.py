@@ -149,6 +149,7 @@ def test_a_row_from_the_future_counts_when_its_time_has_come(zone: Zone) -> None
     zone.reads(*(drop("events", day) for day in (3, 4, 5)))
 
 
+@pytest.mark.hard
 def test_a_kept_file_that_cannot_be_read_again_ends_the_night(zone: Zone) -> None:
     path = zone.raw / drop("events", 1)
     before = path.stat()

@@ -59,6 +59,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     return place
 
 
+@pytest.mark.hard
 def test_decisions_lists_and_ledgers_have_the_arm_of_the_bucket(place: Place) -> None:
     for night, shares in zip(NIGHTS[1:], SHARES, strict=True):
         campaign = Campaign(campaign_id=ID, kind="newsletter", channel="email", arms=shares)
@@ -88,6 +89,7 @@ def test_decisions_lists_and_ledgers_have_the_arm_of_the_bucket(place: Place) ->
         assert b"arm" not in lists[f"braze/{ID}.csv"].split(b"\n")[0]
 
 
+@pytest.mark.hard
 def test_a_campaign_without_arms_has_none_anywhere(place: Place) -> None:
     for table in ("marts.campaign_decisions", "marts.send_list", "ledger.decisions", "ledger.dispatches"):
         ((others, of_older),) = place.query(
@@ -100,6 +102,7 @@ def test_a_campaign_without_arms_has_none_anywhere(place: Place) -> None:
         assert ("arms" in campaign) == ("arms_changed" in campaign) == (campaign["campaign_id"] == ID)
 
 
+@pytest.mark.hard
 def test_a_change_of_shares_is_said_once_and_recorded(place: Place) -> None:
     began, changed = (json.loads((place.root / f"{night}.json").read_text()) for night in NIGHTS[1:])
     (note,) = [words for words in began["warnings"] if words.startswith(f"{ID}:")]
@@ -207,6 +210,7 @@ def test_tonight_is_compared_with_the_last_night_before(tmp_path: Path) -> None:
     assert "ended: the shares of its arms are none now, and were plain 50, urgent 50 on" in notes[3]
 
 
+@pytest.mark.hard
 def test_the_commands_say_the_arm(place: Place) -> None:
     ((user, arm),) = place.query(
         "select user_id, arm from marts.campaign_decisions where campaign_id = ? and decision = 'send' limit 1",
