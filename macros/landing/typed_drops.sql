@@ -5,6 +5,8 @@
 
     Which of several deliveries of an id counts is settled when they are typed. Where a file that came or went since would have
     settled it otherwise, the kept files that it concerns are read anew, with tonight's.
+
+    Only nights on DuckDB keep anything (the materialization typed_drops): nothing here that reads files is dispatched.
 #}
 {% macro typed_tables() %}
     {#- the tables of which each file is typed once -#}
@@ -150,7 +152,7 @@
 {% macro typed_rows(table_name, folders) %}
     {#- what stands behind `from` for the rows in folders of Parquet files; a file without rows has no folder -#}
     {% set folders = folders | select | list %}
-    {% if folders %} {{ return(adapter.dispatch("typed_rows", "sendworthy")(folders)) }} {% endif %}
+    {% if folders %} {{ return(duckdb__typed_rows(folders)) }} {% endif %}
     {{ return("(select " ~ nothing_of(typed_columns(table_name)) ~ " where false) as nothing") }}
 {% endmacro %}
 
@@ -183,7 +185,7 @@
             {% do columns.update({column.name: engine_type(column.data_type)}) %}
         {% endfor %}
     {% endfor %}
-    {% if drops_folder() %} {{ return(adapter.dispatch("known_files", "sendworthy")(columns)) }} {% endif %}
+    {% if drops_folder() %} {{ return(duckdb__known_files(columns)) }} {% endif %}
     {{ return("select " ~ nothing_of(columns) ~ " where false") }}
 {% endmacro %}
 
