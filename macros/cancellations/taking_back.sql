@@ -115,19 +115,6 @@
 {% endmacro %}
 
 
-{% macro identifying_columns(table) %}
-    {#-
-        the columns by which a row of a file that is read once more is known, where it has them all; none: all of its columns, because
-        it is a version
-    -#}
-    {{ return({
-        "events": ["event_id", "event_name", "user_id"],
-        "message_events": ["message_event_id", "event_type", "user_id", "channel"],
-        "social_mentions": ["mention_id", "user_id"],
-    }.get(table, [])) }}
-{% endmacro %}
-
-
 {% macro restrict_to_affected_users(tables) %}
     {#- after the files with news are views landing.landed_<table>: makes landing.<table> of the people whose messages something new may stop -#}
     {% do find_people_with_news(tables) %}
@@ -353,7 +340,7 @@
     {% set same = [] %}
     {#- a row that has not all of what it is known by is known by all of its columns #}
     {% set has_no_id = [] %}
-    {% for column in identifying_columns(table.name) %}
+    {% for column in delivery_keys(table.name) %}
         {% do same.append("landed." ~ column ~ " = known." ~ column) %}
         {% do has_no_id.append(column ~ " is null") %}
     {% endfor %}

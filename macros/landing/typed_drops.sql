@@ -21,18 +21,26 @@
 
 
 {% macro delivery_keys(table_name) %}
-    {#- what one delivery is known by: an id may stand for rows of several people, because sources number their rows anew -#}
+    {#-
+        what one delivery is known by: an id may stand for rows of several people, because sources number their rows anew; none: each
+        row is a version
+    -#}
     {{ return({
         "events": ["event_id", "event_name", "user_id"],
         "message_events": ["message_event_id", "event_type", "user_id", "channel"],
-    }[table_name]) }}
+        "social_mentions": ["mention_id", "user_id"],
+    }.get(table_name, [])) }}
+{% endmacro %}
+
+
+{% macro delivery_times(table_name) %}
+    {#- of several deliveries of one, the first counts by these, then by file -#}
+    {{ return({"events": ["received_at", "occurred_at"], "message_events": ["occurred_at"]}[table_name]) }}
 {% endmacro %}
 
 
 {% macro delivery_order(table_name, relation) %}
-    {#- of several deliveries of one, the first counts -#}
-    {%- set times = {"events": ["received_at", "occurred_at"], "message_events": ["occurred_at"]}[table_name] -%}
-    {%- for time in times %} {{ relation }}.{{ time }} nulls last, {% endfor -%}
+    {%- for time in delivery_times(table_name) %} {{ relation }}.{{ time }} nulls last, {% endfor -%}
     {{ relation }}.file
 {%- endmacro %}
 
@@ -78,21 +86,22 @@
         was from the future whose time has come, and it is not the only one, or what it says is not kept (it is of an erased person).
     -#}
     {% set keys = delivery_keys(table_name) %}
+    {% set columns = (keys + delivery_times(table_name) + ["file"]) | join(", ") %}
     {% set sql %}
         with
             tonight as (
-                select {{ keys | join(", ") }}, {{ delivery_times(table_name) }}, file, false as is_kept, false as was_due
+                select {{ columns }}, false as is_kept, false as was_due
                 from landing.{{ table_name }}
                 where problem is null and {{ from_the_future("occurred_at") }} is null
                 union all
-                select {{ keys | join(", ") }}, {{ delivery_times(table_name) }}, file, true as is_kept, true as was_due
+                select {{ columns }}, true as is_kept, true as was_due
                 from drops.{{ table_name }}
                 where is_due
             ),
             rivals as (
                 select * from tonight
                 union all
-                select {{ keys | join(", ") }}, {{ delivery_times(table_name) }}, file, true as is_kept, false as was_due
+                select {{ columns }}, true as is_kept, false as was_due
                 from drops.{{ table_name }}
                 where quarantine_reason is null and not is_due and {{ keys[0] }} in (select {{ keys[0] }} from tonight)
             ),
@@ -106,11 +115,6 @@
         select distinct file from ranked where is_kept and (place > 1 or (was_due and (deliveries > 1 or {{ keys[0] }} is null)))
     {% endset %}
     {{ return(run_query(sql).columns[0].values() | list) }}
-{% endmacro %}
-
-
-{% macro delivery_times(table_name) %}
-    {{- return({"events": "received_at, occurred_at", "message_events": "occurred_at"}[table_name]) -}}
 {% endmacro %}
 
 
@@ -151,17 +155,14 @@
 
 {% macro typed_rows(table_name, folders) %}
     {#- what stands behind `from` for the rows in folders of Parquet files; a file without rows has no folder -#}
-    {% set folders = folders | select | list %}
-    {% if folders %} {{ return(duckdb__typed_rows(folders)) }} {% endif %}
-    {{ return("(select " ~ nothing_of(typed_columns(table_name)) ~ " where false) as nothing") }}
-{% endmacro %}
-
-{% macro duckdb__typed_rows(folders) %}
     {% set files = [] %}
-    {% for folder in folders %}
+    {% for folder in folders | select %}
         {% do files.append(sql_text(duckdb__no_pattern(folder) ~ "/*.parquet")) %}
     {% endfor %}
-    {{ return("read_parquet([" ~ files | join(", ") ~ "], hive_partitioning = false)") }}
+    {% if files %}
+        {{ return("read_parquet([" ~ files | join(", ") ~ "], hive_partitioning = false)") }}
+    {% endif %}
+    {{ return("(select " ~ nothing_of(typed_columns(table_name)) ~ " where false) as nothing") }}
 {% endmacro %}
 
 
@@ -179,14 +180,14 @@
 
 {% macro known_files() %}
     {#- a query: what earlier nights have kept -#}
-    {% set columns = {} %}
-    {% for source in graph.sources.values() if source.source_name == "drops" and source.name == "files" %}
-        {% for column in source.columns.values() %}
-            {% do columns.update({column.name: engine_type(column.data_type)}) %}
-        {% endfor %}
-    {% endfor %}
-    {% if drops_folder() %} {{ return(duckdb__known_files(columns)) }} {% endif %}
-    {{ return("select " ~ nothing_of(columns) ~ " where false") }}
+    {% set columns = typed_columns("files") %}
+    {% if not drops_folder() %} {{ return("select " ~ nothing_of(columns) ~ " where false") }} {% endif %}
+    {% set types = [] %}
+    {% for name, type in columns.items() %} {% do types.append(name ~ ": " ~ sql_text(type)) %} {% endfor %}
+    {{ return(
+        "select " ~ columns.keys() | join(", ") ~ " from read_json(" ~ sql_text(duckdb__no_pattern(drops_folder() ~ "/known.json"))
+        ~ ", format = 'newline_delimited', columns = {" ~ types | join(", ") ~ "})"
+    ) }}
 {% endmacro %}
 
 
@@ -197,16 +198,6 @@
         {% do nothing.append("cast(null as " ~ type ~ ") as " ~ name) %}
     {% endfor %}
     {{ return(nothing | join(", ")) }}
-{% endmacro %}
-
-
-{% macro duckdb__known_files(columns) %}
-    {% set types = [] %}
-    {% for name, type in columns.items() %} {% do types.append(name ~ ": " ~ sql_text(type)) %} {% endfor %}
-    {{ return(
-        "select " ~ columns.keys() | join(", ") ~ " from read_json(" ~ sql_text(duckdb__no_pattern(drops_folder() ~ "/known.json"))
-        ~ ", format = 'newline_delimited', columns = {" ~ types | join(", ") ~ "})"
-    ) }}
 {% endmacro %}
 
 

@@ -13,6 +13,7 @@ import duckdb
 from sendworthy.build.engines import DuckdbEngine
 from sendworthy.foundation.project import Project
 from sendworthy.landing.typed_drops import TABLES, TypedDrops
+from sendworthy.privacy.erasure import Erased
 from sendworthy.warehouse import database_file
 
 from tests.oracle.world import AS_OF
@@ -63,8 +64,7 @@ class TypedNights:
         drops.keep(build)
         if erased:
             with database_file.connect(build) as connection:
-                _make_erased(connection, erased)
-                drops.erase(connection, b"a key of the pseudonyms")
+                drops.erase(connection, Erased(frozenset(erased), frozenset(erased.values())))
         drops.commit(AS_OF)
         with duckdb.connect(str(build), read_only=True) as connection:
             self.read = {
@@ -107,16 +107,6 @@ class TypedNights:
             )
             assert dbt.wait() == 0, (self.root / "dbt.txt").read_text(encoding="utf-8")
         return build
-
-
-def _make_erased(connection: duckdb.DuckDBPyConnection, erased: Mapping[str, str]) -> None:
-    """What erasing asks of the models after staging."""
-    connection.execute("create schema intermediate")
-    connection.execute("create table intermediate.int_users__erased (user_id varchar)")
-    connection.execute("create table intermediate.int_users__erased_addresses (address varchar)")
-    for user_id, address in erased.items():
-        connection.execute("insert into intermediate.int_users__erased values (?)", [user_id])
-        connection.execute("insert into intermediate.int_users__erased_addresses values (?)", [address])
 
 
 def rows_of(build: Path) -> Rows:

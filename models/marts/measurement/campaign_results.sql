@@ -49,8 +49,15 @@ with
             others.campaign_id,
             others.arm as campaign_arm,
             first_arms.arm as first_arm,
-            cast(first_arms.share_percent as double)
-            / (first_arms.share_percent + others.share_percent) as expected_control_share
+            -- the first one is compared with nobody
+            case when others.arm_number > 1 then first_arms.arm end as compared_arm,
+            case
+                when others.arm_number > 1
+                then
+                    cast(first_arms.share_percent as double)
+                    / (first_arms.share_percent + others.share_percent)
+                else 0
+            end as expected_control_share
         from campaign_arms as others
         inner join campaign_arms as first_arms on others.campaign_id = first_arms.campaign_id
         inner join campaigns on others.campaign_id = campaigns.campaign_id
@@ -76,25 +83,16 @@ with
             case
                 when against_first.campaign_arm is null
                 then sides.control_users
-                -- it is compared with nobody
-                when against_first.campaign_arm = against_first.first_arm
-                then 0
                 else coalesce(first_sides.send_users, 0)
             end as control_users,
             case
                 when against_first.campaign_arm is null
                 then sides.control_converted
-                when against_first.campaign_arm = against_first.first_arm
-                then 0
                 else coalesce(first_sides.send_converted, 0)
             end as control_converted,
-            case
-                when against_first.campaign_arm is null
-                then shares.expected_control_share
-                when against_first.campaign_arm <> against_first.first_arm
-                then against_first.expected_control_share
-                else 0
-            end as expected_control_share
+            coalesce(
+                against_first.expected_control_share, shares.expected_control_share
+            ) as expected_control_share
         from sides
         inner join shares on sides.campaign_id = shares.campaign_id
         left join
@@ -104,7 +102,7 @@ with
         left join
             sides as first_sides
             on against_first.campaign_id = first_sides.campaign_id
-            and against_first.first_arm = first_sides.campaign_arm
+            and against_first.compared_arm = first_sides.campaign_arm
     ),
 
     expected as (

@@ -6,6 +6,7 @@ step. What it does not name is removed when a night is published. It is a cache:
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,8 +21,8 @@ from sendworthy.foundation.durable_files import flush_tree, make_folder, swap_in
 from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import read_file, remove_folder
-from sendworthy.privacy.erasure import create_erased
-from sendworthy.privacy.residual_search import rows_mentioning_erased
+from sendworthy.privacy.erasure import Erased
+from sendworthy.privacy.residual_search import create_addresses, rows_mentioning_erased
 from sendworthy.settings.seed_files import SEEDS_DIR
 from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import Sql, literal, relation, statements_in
@@ -115,16 +116,22 @@ class TypedDrops:
         ]
         self._write()
 
-    def erase(self, connection: duckdb.DuckDBPyConnection, key: bytes | None) -> None:
-        """Write the files in which a build finds erased people without them, and let its views read those, before its tables forget them.
+    def erase(self, connection: duckdb.DuckDBPyConnection, erased: Erased) -> None:
+        """Write the files in which erased people are without them, and let the views of a build read those.
 
         What is kept is known again after `commit`, when the build is published.
         """
-        if create_erased(connection, key):
-            for table in TABLES:
-                self._erase_from(connection, table)
-            for table in ("erased", "erased_addresses"):
-                connection.execute(f"drop table {table}")
+        if not erased.users:
+            return
+        connection.execute(
+            "create or replace temp table erased as select unnest(?::varchar[]) as user_id",
+            [sorted(erased.users)],
+        )
+        create_addresses(connection, erased.addresses)
+        for table in TABLES:
+            self._erase_from(connection, table)
+        for table in ("erased", "erased_addresses"):
+            connection.execute(f"drop table {table}")
 
     def refuse_earlier(self, as_of: datetime) -> None:
         """BuildError for a night before the last one: who is erased since is in no kept file, and may not have been then."""
@@ -207,22 +214,14 @@ class TypedDrops:
         connection.execute(
             _sql("typed_rows_of_erased", rows=rows, mentioning=rows_mentioning_erased(nameless))
         )
-        found = connection.execute("select file from typed_rows_of_erased order by file").fetchall()
+        found = connection.execute("select distinct file from typed_rows_of_erased order by file").fetchall()
         changed: dict[str, str] = {}
         erased: dict[str, int] = {}
         for number, (file,) in enumerate(found, 1):
             folder = self._tonight / table / f"erased_{number}"
             folder.mkdir(parents=True)
             rows = _rows_in([paths[file]])
-            nameless = _sql("nameless_typed_rows", rows=rows)
-            connection.execute(
-                _sql(
-                    "write_without_erased",
-                    rows=rows,
-                    mentioning=rows_mentioning_erased(nameless),
-                    place=folder / "rows.parquet",
-                )
-            )
+            connection.execute(_sql("write_without_erased", rows=rows, place=folder / "rows.parquet"))
             erased[file] = _count_staged(connection, paths[file]) - _count_staged(connection, str(folder))
             changed[paths[file]] = str(folder)
             connection.execute(
@@ -274,7 +273,7 @@ def _batches(place: Path) -> Mapping[str, Path]:
 
 def _rows_in(folders: Sequence[str]) -> Sql:
     """The rows in folders of Parquet files, as what stands behind `from`."""
-    files = ", ".join(literal(f"{_no_pattern(folder)}/*.parquet") for folder in folders)
+    files = ", ".join(literal(f"{glob.escape(folder)}/*.parquet") for folder in folders)
     return Sql(f"read_parquet([{files}], hive_partitioning = false, filename = true, file_row_number = true)")
 
 
@@ -293,11 +292,6 @@ def _count_staged(connection: duckdb.DuckDBPyConnection, folder: str) -> int:
     return int(rows)
 
 
-def _no_pattern(path: str) -> str:
-    """A path in which what would be a pattern stands for itself, as in the macro of this name."""
-    return path.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")
-
-
 def _read_from(connection: duckdb.DuckDBPyConnection, view: str, changed: Mapping[str, str]) -> None:
     """Let a view of typed files read other folders."""
     schema, name = view.split(".")
@@ -307,7 +301,7 @@ def _read_from(connection: duckdb.DuckDBPyConnection, view: str, changed: Mappin
     ).fetchall()
     for old, new in changed.items():
         text = text.replace(
-            literal(f"{_no_pattern(old)}/*.parquet"), literal(f"{_no_pattern(new)}/*.parquet")
+            literal(f"{glob.escape(old)}/*.parquet"), literal(f"{glob.escape(new)}/*.parquet")
         )
     connection.execute(f"drop view {relation(view)}")
     connection.execute(text)

@@ -60,9 +60,9 @@ def record(night: Night, connection: duckdb.DuckDBPyConnection, destinations: Se
     """Write the ledgers and the run into the build file, without whom an erasure takes out."""
     database_file.write_ledgers(connection, night.as_of)
     database_file.write_files_read(connection, night.started_at)
-    if night.drops is not None:
-        night.drops.erase(connection, night.key)
     night.erased = erase(connection, night.key)
+    if night.drops is not None:
+        night.drops.erase(connection, night.erased)
     changes = list_changes(connection)
     for campaign in night.campaigns:
         campaign.update(changes.get(campaign["campaign_id"], {"added": 0, "removed": 0}))

@@ -68,11 +68,21 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
     Without a key, one is made up for this build and forgotten: then nobody can say whose pseudonym it is.
     The bytes of deleted rows stay in the file until it is written anew.
     """
-    users = create_erased(connection, key)
+    found = connection.execute(
+        "select user_id from intermediate.int_users__erased order by user_id"
+    ).fetchall()
+    users = [user_id for (user_id,) in found]
     if not users:
         return Erased()
+    key = key or secrets.token_bytes(32)
     connection.execute("begin")
+    connection.execute("create or replace temp table erased (user_id varchar, pseudonym varchar)")
+    connection.execute(
+        "insert into erased select unnest(?), unnest(?)",
+        [users, [pseudonym(user_id, key) for user_id in users]],
+    )
     addresses = connection.execute("select address from intermediate.int_users__erased_addresses").fetchall()
+    create_addresses(connection, [address for (address,) in addresses])
     named = _tables_with(connection, "user_id")
     _find_rows(connection, named)
     delivered_to = _count_delivered(connection)
@@ -99,24 +109,6 @@ def erase(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> Erased:
         in_ledgers,
         ledgers_from,
     )
-
-
-def create_erased(connection: duckdb.DuckDBPyConnection, key: bytes | None) -> list[str]:
-    """Make the temporary tables of the erased people of a build and of their addresses; returns their ids. None where there are none."""
-    found = connection.execute(
-        "select user_id from intermediate.int_users__erased order by user_id"
-    ).fetchall()
-    users = [user_id for (user_id,) in found]
-    if users:
-        key = key or secrets.token_bytes(32)
-        connection.execute("create or replace temp table erased (user_id varchar, pseudonym varchar)")
-        connection.execute(
-            "insert into erased select unnest(?), unnest(?)",
-            [users, [pseudonym(user_id, key) for user_id in users]],
-        )
-        addresses = connection.execute("select address from intermediate.int_users__erased_addresses")
-        create_addresses(connection, [address for (address,) in addresses.fetchall()])
-    return users
 
 
 def _count(connection: duckdb.DuckDBPyConnection, sql: str, given: Mapping[str, object] | None = None) -> int:

@@ -5,7 +5,7 @@ with
         numbered_rows(
             source("landing", "social_mentions"),
             [from_the_future("posted_at")],
-            ["mention_id", "user_id"],
+            delivery_keys("social_mentions"),
             "case when judged.sentiment = 'negative' then 0 else 1 end, judged.posted_at nulls last, judged.sentiment nulls last, "
             ~ contract_columns_as_text("social_mentions", "judged")
             ~ ", judged.file",

@@ -1,18 +1,13 @@
--- One row a file of the landing zone in whose typed rows erased people are. Given: rows; mentioning, a query
--- of the numbers of rows that name nobody and hold an address of theirs.
+-- One row a typed row of erased people, with its file and its number. Given: rows; mentioning, a query of the
+-- numbers of rows that name nobody and hold an address of theirs.
 create or replace temp table typed_rows_of_erased as
 with
-    found as (
-        select file
-        from {{ rows }}
-        where user_id in (select user_id from erased)
-        union all
-        select rows.file
-        from {{ rows }} as rows
-        semi join
-            ({{ mentioning }}) as mentioning
-            on {parquet: rows.filename, number: rows.file_row_number} = mentioning.row_number
-    )
+    numbered as (select *, {parquet: filename, number: file_row_number} as row_number from {{ rows }})
 
-select distinct file
-from found
+select file, row_number
+from numbered
+where user_id in (select user_id from erased)
+union
+select numbered.file, numbered.row_number
+from numbered
+semi join ({{ mentioning }}) as mentioning on numbered.row_number = mentioning.row_number

@@ -1,15 +1,13 @@
--- Writes the typed rows of a file without those of erased people. A quarantined one stays, so that the
--- counts are right, and says nothing any more. Given: rows; mentioning, a query of the numbers of rows that
--- name nobody and hold an address of theirs; place, the Parquet file.
+-- Writes the typed rows of a file without those of `typed_rows_of_erased`. A quarantined one stays, so that
+-- the counts are right, and says nothing any more. Given: rows; place, the Parquet file.
 copy
     (
         with
             marked as (
                 select
                     *,
-                    coalesce(user_id in (select user_id from erased), false)
-                    or {parquet: filename, number: file_row_number}
-                    in (select row_number from ({{ mentioning }}) as mentioning) as is_erased
+                    {parquet: filename, number: file_row_number}
+                    in (select row_number from typed_rows_of_erased) as is_erased
                 from {{ rows }}
             )
 
