@@ -307,7 +307,7 @@
             {% endfor %}
             {% set names = [item.table.name, relative_to_landing(file.path), landed_on(file.path), shown_columns(unknown, ",")] %}
             {#- as it was found, before it was read: what is written meanwhile has another size or time -#}
-            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at or "null") ~ ", " ~ loop.index) %}
+            {% do rows.append(sql_texts(names) ~ ", " ~ file.size ~ ", " ~ (file.written_at if file.written_at is number else "null") ~ ", " ~ loop.index) %}
             {% if unknown %}
                 {% do log("landing zone: " ~ item.table.name ~ ", " ~ shown_path(relative_to_landing(file.path)) ~ ": ignored unknown columns: " ~ shown_columns(unknown), info=true) %}
             {% endif %}
