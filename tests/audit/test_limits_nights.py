@@ -159,7 +159,7 @@ def test_each_contact_gets_an_alert_and_what_fails_is_a_warning(nights: Nights) 
         for name in damaged.held_back
         for channel in ("command", "webhook")
     }
-    assert f"{ACCEPTED}: nobody was told by the command" in damaged.result.stderr
+    assert f"{ACCEPTED}: nobody was alerted by the command" in damaged.result.stderr
     everything = damaged.result.stdout + damaged.result.stderr + json.dumps(damaged.manifest)
     assert SECRET not in everything
 
@@ -189,7 +189,10 @@ def test_what_a_person_accepts_goes_out_and_is_recorded(nights: Nights) -> None:
 
 
 def test_without_an_address_there_is_a_warning_and_no_alert(nights: Nights) -> None:
-    assert "environment variable ALERT_WEBHOOK is not set" in nights.accepted.result.stderr
+    assert (
+        "ALERT_WEBHOOK is not set in the environment, so nobody is alerted there"
+        in nights.accepted.result.stderr
+    )
 
 
 @pytest.mark.parametrize(
