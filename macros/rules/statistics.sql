@@ -104,3 +104,34 @@
         end
     )
 {%- endmacro %}
+
+
+{% macro sample_covariance(users, total_a, total_b, products) -%}
+    {# of two numbers per user, from the sums of both and of their products; with one number twice, its variance #}
+    (
+        case
+            when {{ users }} > 1
+            then
+                ({{ products }} - cast({{ total_a }} as double) * {{ total_b }} / nullif({{ users }}, 0))
+                / nullif({{ users }} - 1, 0)
+        end
+    )
+{%- endmacro %}
+
+
+{% macro standard_error(variance_a, users_a, variance_b, users_b) -%}
+    {#
+        Of a difference of two means (Welch). A variance that is 0 may come out below it by its rounding; of one that is not known,
+        `greatest` would make 0.
+    #}
+    (
+        case
+            when {{ variance_a }} is not null and {{ variance_b }} is not null
+            then
+                sqrt(
+                    greatest({{ variance_a }}, 0) / nullif({{ users_a }}, 0)
+                    + greatest({{ variance_b }}, 0) / nullif({{ users_b }}, 0)
+                )
+        end
+    )
+{%- endmacro %}

@@ -30,6 +30,123 @@ ROWS = [
     ("wrong", "all", "late", 90, 0, 0.1, -0.1, -0.2, -0.05, "stop", "worse_than_control", "control:late"),
     ("wrong", "all", "control:late", 10, 4, 0.2, None, None, None, None, None, None),
 ]
+# campaign, segment, arm, metric, guardrail, share, users, compared, mean, of control, lift, low, high, adjusted, low, high,
+# explained, tolerated, harmed, compared with
+METRICS = [
+    (
+        "with_arms",
+        "loyal",
+        "send",
+        "success",
+        False,
+        True,
+        5,
+        None,
+        0.2,
+        None,
+        None,
+        None,
+        None,
+        *[None] * 5,
+        False,
+        None,
+    ),
+    (
+        "with_arms",
+        "all",
+        "plain",
+        "success",
+        False,
+        True,
+        100,
+        None,
+        0.2,
+        None,
+        None,
+        None,
+        None,
+        *[None] * 5,
+        False,
+        None,
+    ),
+    (
+        "with_arms",
+        "all",
+        "urgent",
+        "success",
+        False,
+        True,
+        400,
+        100,
+        0.3,
+        0.2,
+        0.1,
+        0.05,
+        0.15,
+        *[None] * 5,
+        False,
+        "plain",
+    ),
+    (
+        "with_arms",
+        "all",
+        "send",
+        "complained",
+        True,
+        True,
+        500,
+        40,
+        0.1,
+        0.02,
+        0.08,
+        0.01,
+        0.1,
+        *[None] * 4,
+        0.001,
+        True,
+        "control",
+    ),
+    (
+        "with_arms",
+        "all",
+        "send",
+        "revenue",
+        False,
+        False,
+        500,
+        40,
+        1234.5,
+        1000,
+        234.5,
+        -10,
+        479,
+        200.0,
+        50.0,
+        350.0,
+        0.5,
+        None,
+        False,
+        "control",
+    ),
+    (
+        "with_arms",
+        "all",
+        "send",
+        "success",
+        False,
+        True,
+        500,
+        40,
+        0.2,
+        0.1,
+        0.1,
+        0.05,
+        0.15,
+        *[None] * 5,
+        False,
+        "control",
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +167,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 lift double, lift_anytime_low double, lift_anytime_high double, verdict varchar, verdict_reason varchar,
                 compared_with varchar
             );
+            create table marts.campaign_metrics (
+                campaign_id varchar, segment varchar, arm varchar, metric varchar, is_guardrail boolean, is_share boolean,
+                users bigint, compared_users bigint, mean double, compared_mean double, lift double, lift_anytime_low double,
+                lift_anytime_high double, adjusted_lift double, adjusted_anytime_low double, adjusted_anytime_high double,
+                variance_explained double, tolerated_rise decimal(18, 4), is_harmed boolean, compared_with varchar
+            );
             -- not in the order of the alphabet
             create table intermediate.int_campaigns__arms as
             from (values ('with_arms', 'urgent', 1), ('with_arms', 'plain', 2), ('wrong', 'late', 1)) as arms(campaign_id, arm, arm_number);
@@ -57,6 +180,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         connection.executemany(
             "insert into marts.campaign_results values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", ROWS
+        )
+        connection.executemany(
+            f"insert into marts.campaign_metrics values ({', '.join('?' * len(METRICS[0]))})", METRICS
         )
     return database
 
@@ -110,6 +236,40 @@ def test_an_arm_stands_beside_what_it_is_compared_with(published: Path) -> None:
     shown = sendworthy("report", "with_arms", "--db", published).stdout
     assert "arm urgent" in shown and "better than the first arm, whichever night you look:" in shown
     assert "    with_arms: arm urgent" in shown.splitlines()
+
+
+def test_what_else_people_did_is_shown_of_the_campaign_that_is_asked_for(published: Path) -> None:
+    ((with_arms,), (wrong,)) = (report(published, name)[1] for name in ("with_arms", "wrong"))
+    assert wrong.metrics == []
+    # the whole campaign first, its success first and its guardrails last, then the arms in their order, then segments
+    assert [(item.segment, item.arm, item.metric) for item in with_arms.metrics] == [
+        ("all", None, "success"),
+        ("all", None, "revenue"),
+        ("all", None, "complained"),
+        ("all", "urgent", "success"),
+        ("all", "plain", "success"),
+        ("loyal", None, "success"),
+    ]
+    revenue = with_arms.metrics[1]
+    assert (revenue.users, revenue.control_users, revenue.mean, revenue.control_mean) == (
+        500,
+        40,
+        1234.5,
+        1000,
+    )
+    assert (revenue.lift_low, revenue.adjusted_low, revenue.variance_explained) == (-10, 50, 0.5)
+    shown = sendworthy("report", "with_arms", "--db", published).stdout
+    for words in (
+        "1,234.50",
+        "+50.00 to +350.00",
+        "+1.0 to +10.0",
+        "more than is put up with: complained",
+        "loyal",
+    ):
+        assert words in shown, words
+    assert max(map(len, shown.splitlines())) <= 80
+    # of all campaigns it would be too much
+    assert "revenue" not in sendworthy("report", "--db", published).stdout
 
 
 def test_every_reason_has_words() -> None:

@@ -239,7 +239,7 @@ def _write_ledger(world: World, database: Path) -> None:
         connection.execute(
             "create table ledger.decisions (as_of timestamp, user_id varchar, campaign_id varchar, "
             "channel varchar, decision varchar, primary_reason varchar, reasons varchar[], variant varchar, "
-            "trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar)"
+            "trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar, segments varchar[])"
         )
         names = ["as_of", "user_id", "campaign_id", "decision", "primary_reason", "variant", "send_at", "arm"]
         connection.executemany(

@@ -101,7 +101,11 @@ def _results(
         )
         """
     )
-    warehouse.run_model(connection, "campaign_results", as_of=datetime(2026, 6, 1))
+    connection.execute(
+        "create table marts.campaign_metrics (campaign_id varchar, segment varchar, arm varchar, is_harmed boolean)"
+    )
+    for model in ("int_measurement__comparisons", "campaign_results"):
+        warehouse.run_model(connection, model, as_of=datetime(2026, 6, 1))
     return connection.sql(
         """
         select

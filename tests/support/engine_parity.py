@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 TABLES = (
     "marts.customers",
     "marts.campaign_decisions",
+    "marts.campaign_metrics",
+    "marts.campaign_power",
     "marts.campaign_results",
     "marts.send_list",
     "marts.customer_segments",

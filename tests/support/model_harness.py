@@ -34,6 +34,8 @@ SCHEMAS = ("landing", "drops", "ledger", "settings", "staging", "intermediate", 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
     "campaign_decisions",
+    "campaign_metrics",
+    "campaign_power",
     "campaign_results",
     "churn_breadcrumbs",
     "customer_segments",
@@ -340,7 +342,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
     )
     connection.execute(
         f"create table ledger.decisions ({columns_of_decisions}, primary_reason varchar, reasons varchar[],"
-        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar)"
+        " variant varchar, trigger_at timestamp, priority integer, lost_to varchar[], send_at timestamp, arm varchar, segments varchar[])"
     )
     decided = [
         (
@@ -352,6 +354,7 @@ def load_ledger(connection: duckdb.DuckDBPyConnection, ledger: Sequence[Mapping[
             *[None] * 6,
             row.get("decision") and row["send_at"],
             row.get("arm"),
+            None,
         )
         for row in ledger
     ]

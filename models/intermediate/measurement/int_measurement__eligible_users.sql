@@ -26,6 +26,7 @@ with
             decisions.arm as campaign_arm,
             case when decisions.decision = 'control' then 'control' else 'send' end as arm,
             decisions.decision = 'send' as is_listed,
+            decisions.segments,
             coalesce(decisions.send_at, decisions.as_of) as starts_at,
             row_number() over (
                 partition by decisions.campaign_id, decisions.user_id
@@ -53,6 +54,8 @@ with
             eligible.campaign_arm,
             eligible.arm,
             eligible.is_listed,
+            eligible.segments,
+            {{ days_before("eligible.starts_at", "campaigns.success_window_days") }} as before_at,
             eligible.starts_at,
             {{ add_seconds("eligible.starts_at", "86400 * campaigns.success_window_days") }} as ends_at,
             campaigns.success_event
@@ -88,6 +91,9 @@ with
             windows.campaign_arm,
             windows.arm,
             windows.is_listed,
+            windows.segments,
+            windows.success_event,
+            windows.before_at,
             windows.starts_at,
             windows.ends_at,
             windows.ends_at <= {{ as_of() }} as is_matured,

@@ -9,9 +9,13 @@
 with
     arms as (select * from {{ ref("int_measurement__arms") }}),
 
-    campaigns as (select * from {{ ref("campaigns") }}),
+    comparisons as (select * from {{ ref("int_measurement__comparisons") }}),
 
-    campaign_arms as (select * from {{ ref("int_campaigns__arms") }}),
+    harmed as (
+        select distinct campaign_id, arm
+        from {{ ref("campaign_metrics") }}
+        where segment = 'all' and is_harmed
+    ),
 
     sides as (
         select
@@ -26,83 +30,37 @@ with
         group by campaign_id, variant, campaign_arm
     ),
 
-    shares as (
-        select
-            campaign_id,
-            evaluation,
-            -- out of the campaign's holdout and out of the global one: the two are drawn independently
-            case
-                when is_transactional
-                then 0
-                else
-                    1
-                    - (1 - cast(holdout_percent as double) / 100)
-                    * (1 - cast({{ var("global_holdout_percent") }} as double) / 100)
-            end as expected_control_share
-        from campaigns
-    ),
-
-    -- arms that are judged by one another are compared with the first one, all others with those of their own
-    -- whom the holdout kept it from
-    against_first as (
-        select
-            others.campaign_id,
-            others.arm as campaign_arm,
-            first_arms.arm as first_arm,
-            -- the first one is compared with nobody
-            case when others.arm_number > 1 then first_arms.arm end as compared_arm,
-            case
-                when others.arm_number > 1
-                then
-                    cast(first_arms.share_percent as double)
-                    / (first_arms.share_percent + others.share_percent)
-                else 0
-            end as expected_control_share
-        from campaign_arms as others
-        inner join campaign_arms as first_arms on others.campaign_id = first_arms.campaign_id
-        inner join campaigns on others.campaign_id = campaigns.campaign_id
-        where campaigns.evaluation = 'arms' and first_arms.arm_number = 1
-    ),
-
     pairs as (
         select
             sides.campaign_id,
             sides.variant,
             sides.campaign_arm,
-            shares.evaluation,
-            against_first.campaign_arm is not null as is_against_first,
-            case
-                when sides.campaign_arm is null
-                then 'control'
-                when against_first.campaign_arm is null
-                then 'control:' || sides.campaign_arm
-                else against_first.first_arm
-            end as compared_with,
+            comparisons.arm,
+            comparisons.evaluation,
+            comparisons.is_against_first,
+            comparisons.compared_with,
+            comparisons.expected_control_share,
             sides.send_users,
             sides.send_converted,
             case
-                when against_first.campaign_arm is null
-                then sides.control_users
-                else coalesce(first_sides.send_users, 0)
+                when comparisons.is_against_first
+                then coalesce(first_sides.send_users, 0)
+                else sides.control_users
             end as control_users,
             case
-                when against_first.campaign_arm is null
-                then sides.control_converted
-                else coalesce(first_sides.send_converted, 0)
-            end as control_converted,
-            coalesce(
-                against_first.expected_control_share, shares.expected_control_share
-            ) as expected_control_share
+                when comparisons.is_against_first
+                then coalesce(first_sides.send_converted, 0)
+                else sides.control_converted
+            end as control_converted
         from sides
-        inner join shares on sides.campaign_id = shares.campaign_id
-        left join
-            against_first
-            on sides.campaign_id = against_first.campaign_id
-            and sides.campaign_arm = against_first.campaign_arm
+        inner join
+            comparisons
+            on sides.campaign_id = comparisons.campaign_id
+            and sides.campaign_arm is not distinct from comparisons.campaign_arm
         left join
             sides as first_sides
-            on against_first.campaign_id = first_sides.campaign_id
-            and against_first.compared_arm = first_sides.campaign_arm
+            on comparisons.campaign_id = first_sides.campaign_id
+            and comparisons.compared_arm = first_sides.campaign_arm
     ),
 
     expected as (
@@ -110,6 +68,7 @@ with
             campaign_id,
             variant,
             campaign_arm,
+            arm,
             evaluation,
             is_against_first,
             compared_with,
@@ -159,7 +118,7 @@ with
     -- what may be acted on, on any night: it comes from the interval that holds on all of them
     judged as (
         select
-            *,
+            compared.*,
             sample_ratio_chi_square < split_quantile * split_quantile as is_sample_ratio_ok,
             case
                 when anytime_low is null
@@ -168,6 +127,9 @@ with
                 then 'split_is_wrong'
                 when sample_ratio_chi_square is null
                 then 'too_few_users'
+                -- whoever had the message, whatever variant of it, is in the guardrails of the whole campaign
+                when harmed.campaign_id is not null
+                then 'guardrail_is_harmed'
                 when anytime_low > 0
                 then case when is_against_first then 'better_than_first_arm' else 'better_than_control' end
                 when anytime_high < 0
@@ -175,6 +137,7 @@ with
                 else 'not_known_yet'
             end as verdict_reason
         from compared
+        left join harmed on compared.campaign_id = harmed.campaign_id and compared.arm = harmed.arm
     ),
 
     final as (
@@ -211,7 +174,9 @@ with
                 then null
                 when judged.verdict_reason in ('better_than_control', 'better_than_first_arm')
                 then 'ship'
-                when judged.verdict_reason in ('worse_than_control', 'worse_than_first_arm', 'split_is_wrong')
+                when
+                    judged.verdict_reason
+                    in ('worse_than_control', 'worse_than_first_arm', 'split_is_wrong', 'guardrail_is_harmed')
                 then 'stop'
                 else 'keep_going'
             end as verdict,

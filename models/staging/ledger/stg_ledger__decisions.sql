@@ -15,7 +15,8 @@ with
             priority,
             lost_to,
             send_at,
-            arm
+            arm,
+            segments
         from source
     )
 

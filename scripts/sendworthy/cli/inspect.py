@@ -21,6 +21,7 @@ from sendworthy.cli.output import (
     print_json,
     show_coverage,
     show_explained,
+    show_power,
     show_preview,
     show_report,
 )
@@ -94,6 +95,46 @@ def report(
     from sendworthy.inspect.report import report as report_of
 
     _show_campaigns(report_of, partial(show_report, reasons=REASONS), campaign, project_dir, db, as_json)
+
+
+def power(
+    campaign: Annotated[str, typer.Argument(help="The campaign's id.")],
+    effect: Annotated[
+        float | None,
+        typer.Option(
+            "--effect",
+            min=0.01,
+            max=100,
+            help="An effect on those who get the message, in percentage points: 2 is two more in a hundred.",
+        ),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate",
+            min=0.01,
+            max=99.99,
+            help="The success rate without the message, in percent. Default: the one that was seen.",
+        ),
+    ] = None,
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """How small an effect of a campaign can be told by when, and what share of control would do it in 14 nights."""
+    from sendworthy.inspect.power import power as power_of
+
+    with failures(as_json):
+        as_of, found = power_of(
+            find_project(project_dir).resolve(db, "sendworthy.duckdb"),
+            campaign,
+            effect=effect and effect / 100,
+            rate=rate and rate / 100,
+        )
+        if as_json:
+            print_json({"as_of": iso(as_of), **asdict(found)})
+        else:
+            show_power(as_of, found)
 
 
 def _show_campaigns(

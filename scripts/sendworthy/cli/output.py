@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from sendworthy.delivery.verify import Check, Verified
     from sendworthy.inspect.coverage import Coverage
     from sendworthy.inspect.explain import Explanation
-    from sendworthy.inspect.report import Report
+    from sendworthy.inspect.power import Power, Question
+    from sendworthy.inspect.report import Metric, Report
     from sendworthy.night.cancellations import TakenBack
     from sendworthy.night.state import NightResult
     from sendworthy.privacy.retention import Removed
@@ -346,6 +347,97 @@ def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[s
         ]
         if named:
             out.print(f"{words}:", *(f"\n    {name}" for name in named), sep="")
+    # of one that was asked for
+    if len(campaigns) == 1:
+        _show_metrics(campaigns[0].metrics)
+
+
+def _show_metrics(metrics: Sequence[Metric]) -> None:
+    """What people did, an arm a group, and then how the success is in each segment."""
+
+    def amount(item: Metric, number: float | None) -> str:
+        return "" if number is None else f"{number:.1%}" if item.is_share else f"{number:,.2f}"
+
+    def change(item: Metric, number: float | None) -> str:
+        return "" if number is None else f"{100 * number:+.1f}" if item.is_share else f"{number:+,.2f}"
+
+    def within(item: Metric, low: float | None, high: float | None) -> str:
+        return "" if low is None else f"{change(item, low)} to {change(item, high)}"
+
+    groups: dict[str, list[Row]] = {}
+    segments: list[Row] = []
+    for item in metrics:
+        figures = (amount(item, item.mean), amount(item, item.control_mean), change(item, item.lift))
+        holds = within(item, item.lift_low, item.lift_high)
+        if item.segment != "all":
+            segments.append((item.segment, f"{item.users:,}", f"{item.control_users:,}", *figures, holds))
+            continue
+        name = styled(item.metric, "red") if item.is_harmed else item.metric
+        adjusted = within(item, item.adjusted_low, item.adjusted_high)
+        of_arm = groups.setdefault(f"arm {item.arm}" if item.arm else "the whole campaign", [])
+        of_arm.append((name, *figures, holds, adjusted))
+    if groups:
+        headings = ("", "send", "control", "lift", "is within", "less their past")
+        print_groups(out, headings, list(groups.items()), "what people did; of shares, the lift in points")
+        if harmed := sorted({item.metric for item in metrics if item.is_harmed}):
+            out.print("more than is put up with:", ", ".join(harmed))
+    if segments:
+        columns = ("", "send", "con-\ntrol", "rate", "rate", "lift", "is within")
+        print_groups(out, columns, [("success", segments)], "by segment: for questions, not for answers")
+
+
+def show_power(as_of: datetime, power: Power) -> None:
+    """Whom a campaign can be judged by, what can be told by when, and the answer to what was asked."""
+    out.print(styled(power.campaign_id, "bold"), f"night of {iso(as_of)}")
+    out.print(f"  people who pass every gate: {power.users_so_far:,}")
+    if power.users_per_night is None:
+        out.print("  tonight is its first night: nobody can say how many more come")
+    else:
+        out.print(f"  {power.users_per_night:,.1f} more come a night")
+    if power.listed_share is not None:
+        out.print(f"  of those who compete for a place, {power.listed_share:.1%} get it")
+    out.print(f"  rate of {power.success_event} within {power.success_window_days} days: {power.rate:.1%}")
+    for question in power.questions:
+        _show_question(power, question)
+
+
+def _show_question(power: Power, question: Question) -> None:
+    """Of one arm: a table by nights, one by shares, and the answer."""
+
+    def points(share: float) -> str:
+        return f"{100 * share:.2f}" if share <= 1 else "more than 100"
+
+    headings = ("smallest effect, in points",)
+    compared = "control" if question.arm == "send" else f"the first arm, and not in {question.arm}"
+    out.print(f"with {question.compared_share:.1%} in {compared}, told in 80 of 100 cases:")
+    # where nobody knows how many come, all nights are as tonight
+    shown = {0, 7, 14, 28, 56, 91, 182, 357, question.nights or 0}
+    by_nights = [one for one in question.by_nights if one.nights in shown]
+    if power.users_per_night is None:
+        by_nights = by_nights[:1]
+    table = new_table(numbers=("nights from now", *headings))
+    for one in by_nights:
+        table.add_row(str(one.nights), points(one.smallest_effect))
+    out.print(table)
+    if question.by_share:
+        out.print("with other shares in control, 14 nights from now:")
+        table = new_table(numbers=("control", *headings))
+        for one in question.by_share:
+            table.add_row(f"{one.compared_share:.1%}", points(one.smallest_effect))
+        out.print(table)
+    if power.effect is None:
+        return
+    asked = f"an effect of {100 * power.effect:g} points"
+    if question.nights is None:
+        out.print(f"{asked} cannot be told within a year.")
+    else:
+        wait = f"and the {power.success_window_days} days of the window"
+        out.print(f"{asked} can be told in {question.nights} nights {wait}.")
+    if question.by_share:
+        if question.share is None:
+            out.print(f"{asked} cannot be told in 14 nights with any share of control.")
+        else:
+            out.print(f"{asked} would be told in 14 nights with {question.share:.1%} in control.")
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from sendworthy.warehouse import database_file
 from sendworthy.warehouse.statements import statements_in
 
+Row = TypeVar("Row")
 _sql = statements_in(Path(__file__).with_name("sql"))
 
 # what may be acted on, on any night (marts.campaign_results.verdict_reason)
@@ -20,6 +24,7 @@ REASONS = {
     "better_than_first_arm": "better than the first arm, whichever night you look",
     "worse_than_first_arm": "worse than the first arm, whichever night you look",
     "split_is_wrong": "control is not the promised share: find out why, do not believe the lift",
+    "guardrail_is_harmed": "it does more harm than is put up with: look at its guardrails",
     "too_few_users": "too few people yet to check the split",
     "not_known_yet": "no difference can be told from chance yet",
 }
@@ -51,14 +56,44 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Metric:
+    """What the people of a campaign, of an arm or of a segment did, against their control: a mean per person, or a share of 1.
+
+    `lift_low` to `lift_high` holds on all nights at once, of all segments and all guardrails together. `adjusted_lift` is the lift
+    without what the same people did before, null where they did nothing.
+    """
+
+    segment: str
+    arm: str | None
+    metric: str
+    is_guardrail: bool
+    is_share: bool
+    users: int
+    control_users: int
+    mean: float | None
+    control_mean: float | None
+    lift: float | None
+    lift_low: float | None
+    lift_high: float | None
+    adjusted_lift: float | None
+    adjusted_low: float | None
+    adjusted_high: float | None
+    variance_explained: float | None
+    tolerated_rise: Decimal | None
+    is_harmed: bool
+    compared_with: str | None
+
+
+@dataclass(frozen=True)
 class Report:
-    """One campaign: what counts as a success, and its results, the whole campaign first."""
+    """One campaign: what counts as a success, its results, the whole campaign first, and what else people did."""
 
     campaign_id: str
     name: str
     success_event: str
     success_window_days: int
     results: list[Result]
+    metrics: list[Metric]
 
 
 def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, list[Report]]:
@@ -70,7 +105,8 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
     with database_file.connect(database, read_only=True) as connection:
         try:
             campaigns = database_file.read_campaigns(connection, campaign_id)
-            results = _read_results(connection)
+            results = _read(connection, "results_of_campaigns", Result)
+            metrics = _read(connection, "metrics_of_campaigns", Metric)
             as_of = database_file.read_night(connection)
         except (duckdb.BinderException, duckdb.CatalogException):
             raise database_file.other_version(database) from None
@@ -81,15 +117,18 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
             campaign["success_event"],
             campaign["success_window_days"],
             results.get(campaign["campaign_id"], []),
+            metrics.get(campaign["campaign_id"], []),
         )
         for campaign in campaigns
         if campaign_id is not None or campaign["campaign_id"] in results
     ]
 
 
-def _read_results(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Result]]:
-    """By campaign, the row of each variant, that of the whole campaign first."""
-    found: dict[str, list[Result]] = {}
-    for row in database_file.rows(connection, _sql("results_of_campaigns")):
-        found.setdefault(row.pop("campaign_id"), []).append(Result(**row))
+def _read(
+    connection: duckdb.DuckDBPyConnection, statement: str, kind: Callable[..., Row]
+) -> dict[str, list[Row]]:
+    """By campaign, its rows, in the order of the statement."""
+    found: dict[str, list[Row]] = {}
+    for row in database_file.rows(connection, _sql(statement)):
+        found.setdefault(row.pop("campaign_id"), []).append(kind(**row))
     return found

@@ -137,7 +137,7 @@ def _named_in_ledgers(
 
 def _rename_in_ledgers(connection: duckdb.DuckDBPyConnection, ledgers: Sequence[tuple[str, str]]) -> int:
     """Put the pseudonyms into every ledger but that of deliveries, which forgets."""
-    columns = ("dispatch_id", "address_hash")
+    columns = ("dispatch_id", "address_hash", "segments")
     having = {column: _tables_with(connection, column, in_ledgers=True) for column in columns}
     renamed = 0
     for ledger in ledgers:

@@ -345,6 +345,55 @@ class _MergeTag(_SeedRow):
         return value
 
 
+_AMOUNTS = {"order_total": ("order_completed",), "dwell_seconds": ("page_viewed", "product_viewed")}
+"""What can be summed, and of which events the staged rows have it."""
+
+
+class _Metric(_SeedRow):
+    metric: Annotated[str, StringConstraints(pattern=r"^(?!success\Z)[a-z][a-z0-9_]*\Z")] = _column(
+        f"{_NAME}; success is what the campaign itself names"
+    )
+    event_name: str
+    amount: Literal["", "order_total", "dwell_seconds"] = _column(empty="then each event counts as 1")
+    only_repeats: YesNo
+    most_per_user: Annotated[Decimal, Field(gt=0, le=1_000_000_000), _NUMBER]
+    is_guardrail: YesNo
+    tolerated_rise: Annotated[Decimal | None, Field(ge=0, le=1_000_000_000), _NUMBER]
+    description: Filled = _column("say what it tells of a person")
+
+    @field_validator("event_name")
+    @classmethod
+    def _happens(cls, value: str, info: ValidationInfo) -> str:
+        """An event, a kind of report on anybody's message, or a ticket."""
+        reports = [f"message_{report_type}" for report_type in REPORT_TYPES]
+        known = [*_elsewhere(info, "events"), *reports, "ticket_created"]
+        if _elsewhere(info, "events") and value not in known:
+            fix = "write an event of events.csv, message_unsubscribed or another report, or ticket_created"
+            raise wrong(f"unknown event {value!r}", did_you_mean(normalise_name(value), known, fix))
+        return value
+
+    @field_validator("amount")
+    @classmethod
+    def _is_of_the_event(cls, value: str, info: ValidationInfo) -> str:
+        events, event = _AMOUNTS.get(value), _row(info)["event_name"]
+        if events and event not in events:
+            raise wrong(f"{event} has no {value}", f"leave it empty, or measure {' or '.join(events)}")
+        return value
+
+    @field_validator("tolerated_rise")
+    @classmethod
+    def _is_of_a_guardrail(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        if (value is None) == (_row(info)["is_guardrail"] == "true"):
+            what = (
+                "empty, but the metric is a guardrail"
+                if value is None
+                else f"{value}, but it is no guardrail"
+            )
+            fix = "write how much more than in control is put up with: 0.005 is half a percentage point"
+            raise wrong(what, fix if value is None else "leave it empty, or make it a guardrail")
+        return value
+
+
 class _SourceLimit(_SeedRow):
     table_name: Source
     max_age_hours: Annotated[int | None, Field(ge=1, le=8760), _WHOLE] = _column(empty=_NOT_LOOKED_AT)
@@ -467,6 +516,7 @@ SEEDS: tuple[Seed, ...] = (
     Seed("report_channels", _ReportChannel, ("source_channel",), vocabulary=True),
     Seed("source_formats", _SourceFormat, ("table_name", "column_name"), may_be_empty=True),
     Seed("frequency_caps", _FrequencyCap, ("channel", "window_days"), may_be_empty=True),
+    Seed("metrics", _Metric, ("metric",), may_be_empty=True),
     Seed("merge_fields", _MergeField, ("merge_field",)),
     Seed("merge_tags", _MergeTag, ("dialect", "merge_tag"), may_be_empty=True),
     Seed("source_limits", _SourceLimit, ("table_name",), may_be_empty=True),

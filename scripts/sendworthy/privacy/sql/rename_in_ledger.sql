@@ -9,5 +9,8 @@ set
 {% if has_address_hash %}
     , address_hash = null
 {% endif %}
+{% if has_segments %}
+    , segments = null
+{% endif %}
 from erased
 where messages.user_id = erased.user_id
