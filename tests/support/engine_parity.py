@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 TABLES = (
     "marts.customers",
     "marts.campaign_decisions",
+    "marts.campaign_feedback",
     "marts.campaign_results",
+    "marts.feedback_by_week",
     "marts.send_list",
     "marts.customer_segments",
     "marts.merge_field_values",

@@ -34,10 +34,12 @@ SCHEMAS = ("landing", "drops", "ledger", "settings", "staging", "intermediate", 
 # What a whole comparison looks at; everything that these are made of runs too.
 MARTS = (
     "campaign_decisions",
+    "campaign_feedback",
     "campaign_results",
     "churn_breadcrumbs",
     "customer_segments",
     "customers",
+    "feedback_by_week",
     "int_nights__sources",
     "merge_field_values",
     "personalization_completeness",
