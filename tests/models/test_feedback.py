@@ -28,10 +28,11 @@ from tests.oracle import Campaign, Settings, write_settings
 from tests.oracle.landing import TABLES
 from tests.support.macro_engines import Macros
 from tests.support.model_harness import Warehouse, rows_of, write_empty_world
+from tests.support.spark_harness import spark_warehouse
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 WINDOW = 7 * DAY  # as tests/oracle/settings.py writes it
-# on a Monday at midnight, and in the middle of a week
+# by the seed of the world: on a Monday at midnight, and in the middle of a week
 NIGHTS = {1: datetime(2026, 6, 1), 2: datetime(2026, 6, 3, 10)}
 SHARES = (("plain", 60), ("urgent", 40))
 FEWEST = 5
@@ -182,14 +183,21 @@ class Night:
     segments: dict[str, set[str]]
 
 
-@pytest.fixture(scope="module", params=NIGHTS)
-def night(
-    request: pytest.FixtureRequest, warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory
-) -> Night:
-    world = _make(request.param)
+@pytest.fixture(
+    scope="module",
+    params=[(1, "duckdb"), (2, "duckdb"), pytest.param((2, "spark"), marks=pytest.mark.spark)],
+    ids="{0[0]}-{0[1]}".format,
+)
+def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A night of a made-up world on an engine."""
+    seed, engine = request.param
+    world = _make(seed)
     folder = tmp_path_factory.mktemp("feedback")
     _write(world, folder / "raw")
-    return _night(warehouse, folder, world)
+    if engine == "duckdb":
+        return _night(request.getfixturevalue("warehouse"), folder, world)
+    with spark_warehouse(folder) as warehouse:
+        return _night(warehouse, folder, world)
 
 
 def _night(warehouse: Warehouse, folder: Path, world: World) -> Night:
