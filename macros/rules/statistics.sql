@@ -135,3 +135,33 @@
         end
     )
 {%- endmacro %}
+
+
+{% macro nps_bound(promoters, detractors, people, sign) -%}
+    {# a bound of the interval of a Net Promoter Score, the share of promoters less that of detractors: adjusted Wald with three more
+       people, three quarters of one a promoter and as much a detractor (Rocks 2016, "Interval estimation for the Net Promoter
+       Score"), within -1 and 1 #}
+    {%- set more_promoters = "(" ~ promoters ~ " + 0.75e0) / (" ~ people ~ " + 3)" -%}
+    {%- set more_detractors = "(" ~ detractors ~ " + 0.75e0) / (" ~ people ~ " + 3)" -%}
+    (
+        case
+            when {{ people }} > 0
+            then
+                least(
+                    1.0e0,
+                    greatest(
+                        -1.0e0,
+                        {{ more_promoters }} - {{ more_detractors }}
+                        {{ sign }} {{ normal_quantile_95() }} * sqrt(
+                            (
+                                {{ more_promoters }}
+                                + {{ more_detractors }}
+                                - power({{ more_promoters }} - {{ more_detractors }}, 2)
+                            )
+                            / ({{ people }} + 3)
+                        )
+                    )
+                )
+        end
+    )
+{%- endmacro %}

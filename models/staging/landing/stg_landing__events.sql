@@ -15,6 +15,7 @@ with
             order_id,
             order_total,
             feedback_score,
+            is_feedback_score_unreadable,
             latitude,
             longitude
         from base

@@ -54,6 +54,17 @@ with
         from numbered
     ),
 
+    scored as (
+        select
+            *,
+            {{ score_of_feedback("score_text") }} as readable_score,
+            has_score
+            or (
+                event_name = 'feedback_submitted' and {{ list_has("unreadable_columns", "'properties'") }}
+            ) as is_score_given
+        from found
+    ),
+
     typed as (
         select
             event_id,
@@ -68,19 +79,12 @@ with
             {{ identifier("order_id") }} as order_id,
             order_total,
             -- a score that is there and cannot be read is the worst
-            case
-                when
-                    has_score
-                    or (
-                        event_name = 'feedback_submitted'
-                        and {{ list_has("unreadable_columns", "'properties'") }}
-                    )
-                then coalesce({{ score_of_feedback("score_text") }}, 0)
-            end as feedback_score,
+            case when is_score_given then coalesce(readable_score, 0) end as feedback_score,
+            coalesce(is_score_given and readable_score is null, false) as is_feedback_score_unreadable,
             latitude,
             longitude,
             {{ quarantined("row_number") }}
-        from found
+        from scored
     ),
 
     final as (select * from typed)
