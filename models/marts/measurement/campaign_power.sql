@@ -56,11 +56,13 @@ with
 
     begun as (select campaign_id, min(first_at) as begun_at from first_nights group by campaign_id),
 
+    looked_at as (select min(as_of) as since from decided),
+
     nights as (
         select decided.campaign_id, count(distinct decided.as_of) as nights
         from decided
         inner join begun on decided.campaign_id = begun.campaign_id
-        where decided.as_of > begun.begun_at and decided.as_of > {{ days_before(as_of(), days_looked_at) }}
+        where decided.as_of > begun.begun_at
         group by decided.campaign_id
     ),
 
@@ -71,14 +73,13 @@ with
             count(*) as users_so_far,
             count(
                 case
-                    when
-                        first_nights.first_at > begun.begun_at
-                        and first_nights.first_at > {{ days_before(as_of(), days_looked_at) }}
+                    when first_nights.first_at > begun.begun_at and first_nights.first_at >= looked_at.since
                     then 1
                 end
             ) as new_users
         from first_nights
         inner join begun on first_nights.campaign_id = begun.campaign_id
+        cross join looked_at
         group by first_nights.campaign_id
     ),
 
