@@ -12,10 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -23,10 +20,10 @@ from pydantic import (
     model_validator,
 )
 
+from sendworthy.campaigns.lined_yaml import LINE, Key, Line, Strict, dotted, line_of, read_lines
 from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name
 from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
-from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
 from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, shown, wrong
 from sendworthy.settings.seed_files import (
     EXPIRY_RULE,
@@ -81,14 +78,9 @@ class Channel(str, Enum):
     push = "push"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
-
-
-_LINE, _WORD, _EVENT = r"^[^\r\n\x00]+$", r"^[a-z][a-z0-9_]*$", r"^[^;\x00-\x1f]+$"
+_WORD, _EVENT = r"^[a-z][a-z0-9_]*$", r"^[^;\x00-\x1f]+$"
 _SWAP = "swap the two, or correct one of them"
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_LINE)]
 Word = Annotated[str, StringConstraints(pattern=_WORD, max_length=100)]
 Event = Annotated[str, StringConstraints(pattern=_EVENT, max_length=200)]
 Score = Annotated[int, Field(strict=True, ge=1, le=10)]
@@ -97,7 +89,7 @@ Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
-class Audience(_Strict):
+class Audience(Strict):
     """Who may get it: one segment (none: everyone), those of them who are in the others too, without the excluded ones."""
 
     segment: Word | None = Field(None, description="A segment; without it, everyone")
@@ -105,7 +97,7 @@ class Audience(_Strict):
     exclude: list[Word] = Field(default_factory=list, description="Segments whose members never get it")
 
 
-class Trigger(_Strict):
+class Trigger(Strict):
     """The event that starts it, and how old the newest such event may be."""
 
     event: Event | None = Field(None, description="An event name, or message_<event_type>:<campaign_id>")
@@ -120,7 +112,7 @@ class Trigger(_Strict):
         return self
 
 
-class Priority(_Strict):
+class Priority(Strict):
     """The ICE score, 1 to 10 each; their product ranks the campaigns."""
 
     impact: Score
@@ -133,7 +125,7 @@ class Priority(_Strict):
         return self.impact * self.confidence * self.ease
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """Who stays without it, to measure it, on how many it is tried first (percent, 0 to 100), and who gets which text."""
 
     holdout_percent: Percent = Field(
@@ -151,7 +143,7 @@ class Experiment(_Strict):
     )
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """How far a night may be from the last one before the campaign is held back; 100 switches a limit off."""
 
     max_swing_percent: Percent = Field(
@@ -166,7 +158,7 @@ class Limits(_Strict):
     )
 
 
-class Valid(_Strict):
+class Valid(Strict):
     """The dates (both inclusive) between which it runs; an empty one is open."""
 
     from_: date | None = Field(None, alias="from")
@@ -179,7 +171,7 @@ class Valid(_Strict):
         return self
 
 
-class Brief(_Strict):
+class Brief(Strict):
     """Why the campaign exists, what it takes, and how one will know whether it works."""
 
     goal: Line = Field(description="What will be different when it works")
@@ -208,7 +200,7 @@ class Brief(_Strict):
         return value
 
 
-class Campaign(_Strict):
+class Campaign(Strict):
     """One campaign.yml."""
 
     name: Line
@@ -265,14 +257,11 @@ class CampaignFolder:
     campaign: Campaign | None
     variants: list[Variant] = field(default_factory=list)
     source: bytes = b""
-    lines: dict[tuple[str | int, ...], int] = field(default_factory=dict)
+    lines: dict[Key, int] = field(default_factory=dict)
 
     def at(self, *key: str | int) -> str:
         """`campaigns/<id>/campaign.yml:<line>` of a key, or of the nearest key above it."""
-        for end in range(len(key), -1, -1):
-            if key[:end] in self.lines:
-                return f"{self.path}/campaign.yml:{self.lines[key[:end]]}"
-        return f"{self.path}/campaign.yml:1"
+        return f"{self.path}/campaign.yml:{line_of(self.lines, key)}"
 
 
 @dataclass(frozen=True)
@@ -405,19 +394,6 @@ def _load_folder(
 # --- campaign.yml -------------------------------------------------------------------------------------
 
 
-class _Loader(BoundedLoader):
-    """Safe YAML; `on`, `off`, `yes` and `no` stay text, so that nobody's topic turns into a boolean."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, regexp if tag != "tag:yaml.org,2002:bool" else re.compile(r"^(?:true|false|True|False)$"))
-        for tag, regexp in resolvers
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> object:
     where = f"{folder.path}/campaign.yml"
 
@@ -428,11 +404,6 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
     try:
         folder.source = read_file(file, file.parents[1], MAX_CAMPAIGN_BYTES)
         text = folder.source.decode("utf-8-sig")
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is not None:
-            _check_plain(node, (), folder, problems, where)
-        data = loader.construct_document(node) if node is not None else None
     except FileNotFoundError:
         fix = "add it (sendworthy new-campaign writes one to start from), or remove the folder"
         return refuse(None, "the file is missing", fix)
@@ -442,46 +413,12 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
     except UnicodeDecodeError as error:
         line = folder.source.count(b"\n", 0, error.start) + 1
         return refuse(line, "not UTF-8", "save the file as UTF-8")
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        if isinstance(error, RefusedYaml):
-            return refuse(line, str(error.problem), error.fix)
-        fix = "fix the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
-        return refuse(line, f"not YAML: {error.problem or 'not readable'}", fix)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        return refuse(1, f"not readable: {error}", "compare it with another campaign's file")
-    if not isinstance(data, dict):
-        return refuse(
-            1, "holds no settings", "write it as key: value lines; docs/add-a-campaign.md has one to copy"
-        )
+    data, found = read_lines(text, where, "campaign.yml", folder.lines)
+    problems.extend(found)
+    if not isinstance(data, dict) and all(problem.key != "campaign.yml" for problem in found):
+        fix = "write it as key: value lines; docs/add-a-campaign.md has one to copy"
+        return refuse(1, "holds no settings", fix)
     return data
-
-
-def _check_plain(
-    node: yaml.Node, key: tuple[str | int, ...], folder: CampaignFolder, problems: list[Problem], where: str
-) -> None:
-    """Notes the line of every key in `folder.lines`, and finds keys that are given twice."""
-    folder.lines.setdefault(key, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            name, line = str(key_node.value), key_node.start_mark.line + 1
-            if name in seen:
-                fix = f"remove one of them (the other is on line {seen[name]})"
-                problems.append(Problem(f"{where}:{line}", _dotted((*key, name)), "given twice", fix))
-            seen[name] = line
-            folder.lines[(*key, name)] = line
-            _check_plain(value_node, (*key, name), folder, problems, where)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _check_plain(item, (*key, index), folder, problems, where)
-
-
-def _dotted(key: Sequence[str | int]) -> str:
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
 
 
 _WHY_NEEDED: Mapping[str, str] = {
@@ -529,13 +466,13 @@ _TEXTS = {
         "{given} holds a semicolon or a line break",
         "write the name of one event as it is sent; a list has a line for each",
     ),
-    _LINE: ("holds a line break", "write it on one line"),
+    LINE: ("holds a line break", "write it on one line"),
 }
 
 
 def _example(key: Sequence[str | int], otherwise: str = "") -> str:
     """What somebody may write for a key."""
-    name, field = _dotted(key), schema_at(Campaign, key)
+    name, field = dotted(key), schema_at(Campaign, key)
     if name in _EXAMPLES:
         return _EXAMPLES[name]
     if key[:1] == ("brief",) and "description" in field:
@@ -548,7 +485,7 @@ def _example(key: Sequence[str | int], otherwise: str = "") -> str:
 def _problem(folder: CampaignFolder, error: ErrorDetails) -> Problem:
     """One of pydantic's errors in words, with its line."""
     key = key_of(error)
-    name = _dotted(key)
+    name = dotted(key)
     given = str(error["input"])
     why = (
         "the campaign cannot be decided without it"
@@ -590,7 +527,7 @@ def _check_audience(folder: CampaignFolder, campaign: Campaign, known: Known) ->
     places += [(("audience", "exclude", i), segment) for i, segment in enumerate(audience.exclude)]
     named: dict[str, bool] = {}
     for key, segment in places:
-        at, name, is_wanted = folder.at(*key), _dotted(key), key[1] != "exclude"
+        at, name, is_wanted = folder.at(*key), dotted(key), key[1] != "exclude"
         if known.segments and segment not in known.segments:
             otherwise = f"the segments are the is_ columns of {SEGMENT_FLAGS_SQL}"
             fix = did_you_mean(segment, known.segments, otherwise)
@@ -736,7 +673,7 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
     ]
     said: dict[str, str] = {}
     for key, text in answers:
-        name = _dotted(key)
+        name = dotted(key)
         if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
             # what the scaffold asks for there; an owner it has been given
             fix = f"say here {TO_WRITE[name]}" if name in TO_WRITE else f"write {_example(key)}"
@@ -784,7 +721,7 @@ def _is_message_event(event: str | None) -> bool:
 def _check_event(
     folder: CampaignFolder, key: tuple[str | int, ...], event: str, ids: set[str], known: Known
 ) -> list[Problem]:
-    at, name = folder.at(*key), _dotted(key)
+    at, name = folder.at(*key), dotted(key)
     message = _MESSAGE_EVENT.fullmatch(event)
     if message is None:
         return [] if event in known.events or not known.events else [_unknown_event(at, name, event, known)]
