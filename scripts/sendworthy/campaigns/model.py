@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from sendworthy.campaigns.lined_yaml import LINE, Key, Line, Strict, dotted, line_of, read_lines
+from sendworthy.campaigns.post_mortem import POST_MORTEM, PostMortem, read_post_mortem
 from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name
 from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
@@ -66,6 +67,7 @@ _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _FOLDER = re.compile(r"[a-z0-9_]+")
 _LONGEST_ARM = 50
+_CALENDAR = ("hypothesis", "starts", "planned_end")
 # a reason says more than "not needed"
 _LEAST_REASON = 12
 
@@ -141,6 +143,18 @@ class Experiment(Strict):
             "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 99},
         },
     )
+    # the calendar; _check_calendar judges it, all at once
+    hypothesis: Line | None = Field(None, description="What will change, by how much, and why")
+    starts: date | None = Field(None, description="The first day of the experiment")
+    planned_end: date | None = Field(
+        None, description="Its last day; after it, every night asks for learned.md"
+    )
+    owner: Line | None = Field(None, description="Who decides; without it, the campaign's owner")
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether somebody stays without it, or gets another text."""
+        return self.holdout_percent > 0 or bool(self.arms)
 
 
 class Limits(Strict):
@@ -257,6 +271,9 @@ class CampaignFolder:
     campaign: Campaign | None
     variants: list[Variant] = field(default_factory=list)
     source: bytes = b""
+    post_mortem: PostMortem | None = None
+    # also where it cannot be read
+    has_post_mortem: bool = False
     lines: dict[Key, int] = field(default_factory=dict)
 
     def at(self, *key: str | int) -> str:
@@ -381,8 +398,11 @@ def _load_folder(
     arms = _arms_of(data)
     _load_variants(path, folder, known, channel == "email", arms, mine)
     mine.extend(_check_arms_of_templates(folder, arms))
+    learned_lines: dict[Key, int] = {}
+    _load_post_mortem(path, folder, known, learned_lines, mine)
     if folder.campaign is not None:
         mine.extend(_check(folder, folder.campaign, ids, known))
+        mine.extend(_check_decided(folder, folder.campaign.experiment, learned_lines))
         if is_written:
             mine.extend(_check_brief(folder, folder.campaign, known))
     if is_written:
@@ -455,6 +475,10 @@ _EXAMPLES: Mapping[str, str] = {
     "brief.success_window_days": "success_window_days: 7",
     "brief.evaluation": "evaluation: holdout, arms, or none with an evaluation_reason",
     "experiment.arms": "arms: {plain: 50, urgent: 50}",
+    "experiment.hypothesis": "hypothesis: one sentence: what will change, by how much, and why",
+    "experiment.starts": "starts: 2026-12-01, its first day",
+    "experiment.planned_end": "planned_end: 2026-12-31, its last day",
+    "experiment.owner": "owner: crm-team",
     "waives": "waives: {has_open_ticket: why it does not apply here}",
 }
 
@@ -512,6 +536,7 @@ def _check(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Kno
         *_check_trigger(folder, campaign, ids, known),
         *_check_kind(folder, campaign, known),
         *_check_arms(folder, campaign.experiment.arms),
+        *_check_calendar(folder, campaign),
         *_check_evaluation(folder, campaign),
         *_check_name(folder, campaign, known),
     ]
@@ -665,6 +690,11 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
         (("name",), campaign.name),
         (("owner",), campaign.owner),
         (("escalation_contact",), campaign.escalation_contact),
+    ]
+    answers += [
+        (("experiment", key), text)
+        for key in ("hypothesis", "owner")
+        if (text := getattr(campaign.experiment, key)) is not None
     ]
     answers += [
         (("brief", key), text)
@@ -833,6 +863,51 @@ def _check_same_people(folder: CampaignFolder, at: str) -> list[Problem]:
     return [Problem(at, "brief.evaluation", f"the arms reach different people: {who}", fix)]
 
 
+def _check_calendar(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
+    """An experiment that is planned: what is expected, from when to when, and long enough to see something."""
+    experiment = campaign.experiment
+    starts, end = experiment.starts, experiment.planned_end
+    given = [key for key in (*_CALENDAR, "owner") if getattr(experiment, key) is not None]
+    if not given:
+        return []
+    problems = [
+        Problem(
+            folder.at("experiment", key),
+            f"experiment.{key}",
+            f"missing: the experiment has {', '.join(given)}, and cannot be judged without it",
+            f"add {_example(('experiment', key))}",
+        )
+        for key in _CALENDAR
+        if key not in given
+    ]
+    # once it is decided, the holdout may go; what a file with mistakes decides is not known
+    is_over = folder.post_mortem.is_final if folder.post_mortem else folder.has_post_mortem
+    if not experiment.is_compared and not is_over:
+        at, key = folder.at("experiment", given[0]), f"experiment.{given[0]}"
+        what = "there is neither a holdout nor arms, so nothing is compared"
+        fix = f"set a holdout_percent above 0, or arms, or remove {', '.join(given)}"
+        problems.append(Problem(at, key, what, fix))
+    if starts is None or end is None:
+        return problems
+    window, at, key = (
+        campaign.brief.success_window_days,
+        folder.at("experiment", "planned_end"),
+        "experiment.planned_end",
+    )
+    if end <= starts:
+        problems.append(Problem(at, key, f"planned_end ({end}) is not after starts ({starts})", _SWAP))
+    elif (end - starts).days < window:
+        what = f"nobody's {window} days of brief.success_window_days are over by then, so there is no result to judge"
+        fix = f"let it end {window} days after starts ({starts}) at the earliest; more days tell more"
+        problems.append(Problem(at, key, what, fix))
+    valid = campaign.valid
+    if (valid.to is not None and valid.to < starts) or (valid.from_ is not None and valid.from_ > end):
+        what = "the campaign is not valid on any day of the experiment"
+        fix = "correct starts and planned_end, or the dates under valid"
+        problems.append(Problem(folder.at("experiment", "starts"), "experiment.starts", what, fix))
+    return problems
+
+
 def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
     brief, at = campaign.brief, folder.at("brief", "evaluation")
     if brief.evaluation == "none":
@@ -868,10 +943,11 @@ def _load_variants(
 ) -> None:
     for file in sorted(path.iterdir(), key=lambda p: p.name):
         where = f"{folder.path}/{file.name}"
-        if file.name == "campaign.yml" or file.name.startswith(".") or file.name.lower() == "readme.md":
+        is_ours = file.name in ("campaign.yml", POST_MORTEM) or file.name.lower() == "readme.md"
+        if is_ours or file.name.startswith("."):
             continue
         if file.suffix != ".liquid" or not file.is_file():
-            fix = "a campaign folder holds campaign.yml and <variant>.liquid files: rename it or move it away"
+            fix = f"a campaign folder holds campaign.yml, <variant>.liquid files and {POST_MORTEM}: rename it or move it away"
             problems.append(Problem(where, "template", "not a template", fix))
             continue
         if not _VARIANT.fullmatch(file.stem):
@@ -912,6 +988,35 @@ def _load_variants(
     folder.variants.sort(key=lambda variant: _variant_order(variant, arms))
     for number, variant in enumerate(folder.variants, start=1):
         variant.rank = number
+
+
+def _load_post_mortem(
+    path: Path, folder: CampaignFolder, known: Known, lines: dict[Key, int], problems: list[Problem]
+) -> None:
+    file = path / POST_MORTEM
+    folder.has_post_mortem = file.exists() or file.is_symlink()
+    if not folder.has_post_mortem:
+        return
+    where = f"{folder.path}/{POST_MORTEM}"
+    folder.post_mortem, found = read_post_mortem(file, where, lines, known.blank_values)
+    problems.extend(found)
+
+
+def _check_decided(folder: CampaignFolder, experiment: Experiment, lines: dict[Key, int]) -> list[Problem]:
+    """What a post-mortem says of the days, beside what the calendar says."""
+    learned, starts, end = folder.post_mortem, experiment.starts, experiment.planned_end
+    if learned is None:
+        return []
+    where = f"{folder.path}/{POST_MORTEM}"
+    if starts is not None and learned.decided < starts:
+        what = f"decided ({learned.decided}) is before the experiment starts ({starts})"
+        fix = "correct one of the two; where it is about an earlier experiment, version control keeps it: remove the file"
+        return [Problem(f"{where}:{line_of(lines, ('decided',))}", "decided", what, fix)]
+    if not learned.is_final and end is not None and learned.decided >= end:
+        what = f"to keep going was decided on {learned.decided}, and the planned end ({end}) is not later"
+        fix = "set planned_end in campaign.yml to the day on which you will judge again, or decide"
+        return [Problem(f"{where}:{line_of(lines, ('decision',))}", "decision", what, fix)]
+    return []
 
 
 def _variant_order(variant: Variant, arms: Sequence[str]) -> tuple[int, int, int, str]:
