@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     return make_project(tmp_path)
 
 
-def plan(project: Path, holdout: int = 10, **changed: str | None) -> None:
+def plan(project: Path, holdout: int = 10, /, **changed: str | None) -> None:
     """Give the campaign a calendar: that of these tests with what is changed, without the keys that are None."""
     keys = {**CALENDAR, **changed}
     lines = "".join(f"  {key}: {value}\n" for key, value in keys.items() if value is not None)
@@ -103,7 +103,7 @@ def test_a_campaign_that_compares_nothing_has_no_row(project: Path) -> None:
 
 
 def test_once_it_is_decided_the_holdout_may_go_and_the_record_stays(project: Path) -> None:
-    plan(project, holdout=0)
+    plan(project, 0)
     edit(project, "evaluation: holdout", "evaluation: none\n  evaluation_reason: It was judged in spring")
     assert [one for one in problems_of(project) if "neither a holdout nor arms" in one]
     learn(project)
@@ -235,7 +235,7 @@ def test_a_calendar_is_whole_and_long_enough(
 
 
 def test_a_calendar_needs_something_that_is_compared(project: Path) -> None:
-    plan(project, holdout=0)
+    plan(project, 0)
     found = [one for one in problems_of(project) if "[experiment" in one]
     assert found == [
         f"{YML}:13 [experiment.hypothesis] there is neither a holdout nor arms, so nothing is compared"

@@ -405,7 +405,11 @@ def _standing(item: ListedExperiment) -> Text:
     if plan.decision is None:
         return words
     decided = f"{plan.decision.replace('_', ' ')} on {plan.decided}"
-    interval = f"{plan.observed_low:,.10g} to {plan.observed_high:,.10g}"
+    interval = " to ".join(
+        f"{end:,.6f}".rstrip("0").rstrip(".")
+        for end in (plan.observed_low, plan.observed_high)
+        if end is not None
+    )
     return Text.assemble(words, f"\n{decided}: {plan.observed} ({interval})")
 
 
