@@ -10,6 +10,7 @@ import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ import duckdb
 import typer
 from sendworthy.cli import output
 from sendworthy.cli.main import app
+from sendworthy.foundation.clock import utc_now
 from sendworthy.foundation.console import out
+from sendworthy.foundation.project import Project
+from sendworthy.inspect.experiments import list_experiments
 from sendworthy.inspect.explain import explain
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,6 +169,13 @@ def explained(database: Path, campaigns: Sequence[str]) -> str:
     chosen = [item for item in found if item.campaign_id in campaigns]
     assert len(chosen) == len(campaigns)
     return block(captured(lambda: output.show_explained(PERSON, as_of, chosen)))
+
+
+def experiments(root: Path, database: Path) -> str:
+    """What `sendworthy experiments` says of those that have a calendar."""
+    calendar = list_experiments(Project(root), database, utc_now())
+    planned = [item for item in calendar.experiments if item.experiment.planned_end]
+    return block(captured(lambda: output.show_experiments(replace(calendar, experiments=planned))))
 
 
 def queried(database: Path, sql: str) -> str:
@@ -348,6 +359,7 @@ def pages_of(root: Path, database: Path, manifest: Path) -> dict[Path, str]:
     parts = help_parts() | {
         "night": night(json.loads(manifest.read_text(encoding="utf-8"))),
         "problems": problems(database),
+        "experiments": experiments(root, database),
         **{name: explained(database, campaigns) for name, campaigns in EXPLAINED.items()},
     }
     pages = {path: path.read_text(encoding="utf-8") for path in (root / "README.md", *root.glob("docs/*.md"))}

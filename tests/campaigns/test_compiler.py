@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from sendworthy.campaigns.compiler import (
     CAMPAIGNS_SEED,
+    EXPERIMENTS_SEED,
     REQUIREMENTS_SEED,
     SCHEMA_FILE,
     check_fresh,
@@ -455,7 +457,7 @@ def test_what_is_compiled(project: Path) -> None:
     edit(project, "segment: active,", "segment: active, also: [loyal, satisfied],")
     result = compile_project(project)
     assert (result.campaigns, result.variants) == (1, 5)
-    assert result.changed == [CAMPAIGNS_SEED, REQUIREMENTS_SEED, SCHEMA_FILE]
+    assert result.changed == [CAMPAIGNS_SEED, REQUIREMENTS_SEED, EXPERIMENTS_SEED, SCHEMA_FILE]
     (campaign,) = rows(project / CAMPAIGNS_SEED)
     assert re.fullmatch("[0-9a-f]{64}", campaign.pop("content_hash"))
     assert campaign == {
@@ -482,7 +484,7 @@ def test_what_is_compiled(project: Path) -> None:
         ("default", "5", ""),
     ]
     again = compile_project(project)
-    assert again.changed == [] and len(again.unchanged) == 3
+    assert again.changed == [] and len(again.unchanged) == 4
 
 
 def test_limits_of_a_campaign_are_compiled(project: Path) -> None:
@@ -710,8 +712,9 @@ def test_a_new_campaign_compiles_once_it_is_written(project: Path, kind: str, ch
         f"{kind}__{word}__{channel}__third",
     ]
     found = problems_of(project)
-    # the name and seven answers of the brief, and of two templates each a body, and maybe a subject and a preheader
-    left = 8 + (rules.is_transactional or rules.defaults["holdout_percent"] == "0")
+    # the name, seven answers of the brief, and the hypothesis or why nothing is measured
+    left = 9
+    # and of two templates each a body, and maybe a subject and a preheader
     parts = {"email": 6, "push": 4, "sms": 2}[channel]
     assert len(found) == 3 * (left + parts) and all("'TODO' is a placeholder" in p for p in found), found
     for folder in folders:
@@ -746,7 +749,9 @@ def test_a_new_campaign_takes_any_text(project: Path) -> None:
 
 def test_a_new_campaign_says_what_its_keys_mean(project: Path) -> None:
     """What it writes, once in full: a change of the words is a change for people."""
-    folder = new_campaign(project, kind="reward_reminder", channel="push", segment="loyal", **NEW)
+    folder = new_campaign(
+        project, kind="reward_reminder", channel="push", segment="loyal", today=date(2026, 2, 1), **NEW
+    )
     assert (
         (folder / "campaign.yml").read_text(encoding="utf-8").partition("owner:")[0]
         == """\
@@ -766,7 +771,12 @@ audience:
 cancel_on: []   # whoever had one of these since is left out
 cooldown_days: 30   # days before the same customer can get it again
 priority: {impact: 5, confidence: 5, ease: 5}   # 1 to 10 each; the product decides who goes first
-experiment: {holdout_percent: 10, pilot_percent: 100}   # who stays without it, to measure it
+experiment:
+  holdout_percent: 10   # who stays without it, to measure it
+  pilot_percent: 100
+  hypothesis: "TODO: what will change, by how much, and why"
+  starts: 2026-02-01
+  planned_end: 2026-03-15   # its last day; after it, every night asks for learned.md
 send_hour_local: 10   # on the customer's own clock
 """
     )

@@ -1,4 +1,4 @@
-"""Turns the campaign folders into the two compiled seeds, and says whether the committed ones are fresh."""
+"""Turns the campaign folders into the compiled seeds, and says whether the committed ones are fresh."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from sendworthy.settings.seed_files import validate_settings
 
 CAMPAIGNS_SEED = "seeds/compiled/campaigns.csv"
 REQUIREMENTS_SEED = "seeds/compiled/message_requirements.csv"
+EXPERIMENTS_SEED = "seeds/compiled/experiments.csv"
 SCHEMA_FILE = f"{CAMPAIGNS_DIR}/campaign.schema.json"
 
 CAMPAIGN_COLUMNS = (
@@ -78,6 +79,26 @@ REQUIREMENT_COLUMNS = (
     "measured_fields",
     "content_hash",
 )
+EXPERIMENT_COLUMNS = (
+    "campaign_id",
+    "owner",
+    "hypothesis",
+    "starts",
+    "planned_end",
+    "decided",
+    "decision",
+    "expected",
+    "observed",
+    "observed_low",
+    "observed_high",
+    "next_step",
+)
+# each compiled seed with its key
+_SEEDS = {
+    CAMPAIGNS_SEED: ("campaign_id",),
+    REQUIREMENTS_SEED: ("campaign_id", "variant"),
+    EXPERIMENTS_SEED: ("campaign_id",),
+}
 _FIX = "run: sendworthy compile, and commit what it writes"
 
 
@@ -175,7 +196,7 @@ def check_fresh(project_dir: Path) -> list[Problem]:
     if problems:
         return problems
     stale: list[Problem] = []
-    for name, key in ((CAMPAIGNS_SEED, ("campaign_id",)), (REQUIREMENTS_SEED, ("campaign_id", "variant"))):
+    for name, key in _SEEDS.items():
         try:
             committed = read_file(project_dir / name, project_dir, MAX_SEED).decode("utf-8")
         except (OSError, UnicodeDecodeError):
@@ -218,6 +239,10 @@ def _compile(project_dir: Path) -> tuple[dict[str, str], list[CampaignFolder], l
         CAMPAIGNS_SEED: _csv(CAMPAIGN_COLUMNS, (_campaign_row(f, f.campaign) for f in folders if f.campaign)),
         REQUIREMENTS_SEED: _csv(
             REQUIREMENT_COLUMNS, (row for f in folders for row in _requirement_rows(f, known))
+        ),
+        EXPERIMENTS_SEED: _csv(
+            EXPERIMENT_COLUMNS,
+            (row for f in folders if f.campaign for row in _experiment_rows(f, f.campaign)),
         ),
         SCHEMA_FILE: json_schema(known),
     }
@@ -302,6 +327,28 @@ def _requirement_rows(folder: CampaignFolder, known: Known) -> list[list[str]]:
     ]
 
 
+def _experiment_rows(folder: CampaignFolder, campaign: Campaign) -> Iterator[list[str]]:
+    """One row where something is compared, or planned, or has been learned; else none."""
+    experiment, learned = campaign.experiment, folder.post_mortem
+    if not (experiment.is_compared or experiment.hypothesis or learned):
+        return
+    values: list[object] = [
+        folder.campaign_id,
+        experiment.owner or campaign.owner,
+        experiment.hypothesis,
+        experiment.starts,
+        experiment.planned_end,
+        learned.decided if learned else None,
+        learned.decision if learned else None,
+        learned.expected if learned else None,
+        learned.observed.result if learned else None,
+        learned.observed.low if learned else None,
+        learned.observed.high if learned else None,
+        learned.next if learned else None,
+    ]
+    yield [_cell(value) for value in values]
+
+
 def _hash(parts: Iterable[bytes]) -> str:
     """sha256 over the contents, whatever line ending the checkout uses."""
     digest = hashlib.sha256()
@@ -331,6 +378,6 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _hashes(text: str, key: Sequence[str]) -> dict[str, str]:
-    """Row name -> content hash of a compiled seed."""
+    """Row name -> content hash of a compiled seed, or the row itself where that is all there is."""
     rows = csv.DictReader(io.StringIO(text))
-    return {" ".join(row.get(k) or "" for k in key): row.get("content_hash") or "" for row in rows}
+    return {" ".join(row.get(k) or "" for k in key): row.get("content_hash") or str(row) for row in rows}

@@ -12,10 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -23,10 +20,11 @@ from pydantic import (
     model_validator,
 )
 
+from sendworthy.campaigns.lined_yaml import LINE, Key, Line, Strict, dotted, line_of, read_lines
+from sendworthy.campaigns.post_mortem import POST_MORTEM, PostMortem, read_post_mortem
 from sendworthy.foundation.errors import Problem, did_you_mean
 from sendworthy.foundation.names import normalise_name
 from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
-from sendworthy.foundation.safe_yaml import BoundedLoader, RefusedYaml
 from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, shown, wrong
 from sendworthy.settings.seed_files import (
     EXPIRY_RULE,
@@ -69,6 +67,7 @@ _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
 _SUFFIX = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 _FOLDER = re.compile(r"[a-z0-9_]+")
 _LONGEST_ARM = 50
+_CALENDAR = ("hypothesis", "starts", "planned_end")
 # a reason says more than "not needed"
 _LEAST_REASON = 12
 
@@ -81,14 +80,9 @@ class Channel(str, Enum):
     push = "push"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_enum_values=True)
-
-
-_LINE, _WORD, _EVENT = r"^[^\r\n\x00]+$", r"^[a-z][a-z0-9_]*$", r"^[^;\x00-\x1f]+$"
+_WORD, _EVENT = r"^[a-z][a-z0-9_]*$", r"^[^;\x00-\x1f]+$"
 _SWAP = "swap the two, or correct one of them"
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=_LINE)]
 Word = Annotated[str, StringConstraints(pattern=_WORD, max_length=100)]
 Event = Annotated[str, StringConstraints(pattern=_EVENT, max_length=200)]
 Score = Annotated[int, Field(strict=True, ge=1, le=10)]
@@ -97,7 +91,7 @@ Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=2)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]
 
 
-class Audience(_Strict):
+class Audience(Strict):
     """Who may get it: one segment (none: everyone), those of them who are in the others too, without the excluded ones."""
 
     segment: Word | None = Field(None, description="A segment; without it, everyone")
@@ -105,7 +99,7 @@ class Audience(_Strict):
     exclude: list[Word] = Field(default_factory=list, description="Segments whose members never get it")
 
 
-class Trigger(_Strict):
+class Trigger(Strict):
     """The event that starts it, and how old the newest such event may be."""
 
     event: Event | None = Field(None, description="An event name, or message_<event_type>:<campaign_id>")
@@ -120,7 +114,7 @@ class Trigger(_Strict):
         return self
 
 
-class Priority(_Strict):
+class Priority(Strict):
     """The ICE score, 1 to 10 each; their product ranks the campaigns."""
 
     impact: Score
@@ -133,7 +127,7 @@ class Priority(_Strict):
         return self.impact * self.confidence * self.ease
 
 
-class Experiment(_Strict):
+class Experiment(Strict):
     """Who stays without it, to measure it, on how many it is tried first (percent, 0 to 100), and who gets which text."""
 
     holdout_percent: Percent = Field(
@@ -149,9 +143,21 @@ class Experiment(_Strict):
             "additionalProperties": {"type": "integer", "minimum": 1, "maximum": 99},
         },
     )
+    # the calendar; _check_calendar judges it, all at once
+    hypothesis: Line | None = Field(None, description="What will change, by how much, and why")
+    starts: date | None = Field(None, description="The first day of the experiment")
+    planned_end: date | None = Field(
+        None, description="Its last day; after it, every night asks for learned.md"
+    )
+    owner: Line | None = Field(None, description="Who decides; without it, the campaign's owner")
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether somebody stays without it, or gets another text."""
+        return self.holdout_percent > 0 or bool(self.arms)
 
 
-class Limits(_Strict):
+class Limits(Strict):
     """How far a night may be from the last one before the campaign is held back; 100 switches a limit off."""
 
     max_swing_percent: Percent = Field(
@@ -166,7 +172,7 @@ class Limits(_Strict):
     )
 
 
-class Valid(_Strict):
+class Valid(Strict):
     """The dates (both inclusive) between which it runs; an empty one is open."""
 
     from_: date | None = Field(None, alias="from")
@@ -179,7 +185,7 @@ class Valid(_Strict):
         return self
 
 
-class Brief(_Strict):
+class Brief(Strict):
     """Why the campaign exists, what it takes, and how one will know whether it works."""
 
     goal: Line = Field(description="What will be different when it works")
@@ -208,7 +214,7 @@ class Brief(_Strict):
         return value
 
 
-class Campaign(_Strict):
+class Campaign(Strict):
     """One campaign.yml."""
 
     name: Line
@@ -265,14 +271,14 @@ class CampaignFolder:
     campaign: Campaign | None
     variants: list[Variant] = field(default_factory=list)
     source: bytes = b""
-    lines: dict[tuple[str | int, ...], int] = field(default_factory=dict)
+    post_mortem: PostMortem | None = None
+    # also where it cannot be read
+    has_post_mortem: bool = False
+    lines: dict[Key, int] = field(default_factory=dict)
 
     def at(self, *key: str | int) -> str:
         """`campaigns/<id>/campaign.yml:<line>` of a key, or of the nearest key above it."""
-        for end in range(len(key), -1, -1):
-            if key[:end] in self.lines:
-                return f"{self.path}/campaign.yml:{self.lines[key[:end]]}"
-        return f"{self.path}/campaign.yml:1"
+        return f"{self.path}/campaign.yml:{line_of(self.lines, key)}"
 
 
 @dataclass(frozen=True)
@@ -392,8 +398,11 @@ def _load_folder(
     arms = _arms_of(data)
     _load_variants(path, folder, known, channel == "email", arms, mine)
     mine.extend(_check_arms_of_templates(folder, arms))
+    learned_lines: dict[Key, int] = {}
+    _load_post_mortem(path, folder, known, learned_lines, mine)
     if folder.campaign is not None:
         mine.extend(_check(folder, folder.campaign, ids, known))
+        mine.extend(_check_decided(folder, folder.campaign.experiment, learned_lines))
         if is_written:
             mine.extend(_check_brief(folder, folder.campaign, known))
     if is_written:
@@ -403,19 +412,6 @@ def _load_folder(
 
 
 # --- campaign.yml -------------------------------------------------------------------------------------
-
-
-class _Loader(BoundedLoader):
-    """Safe YAML; `on`, `off`, `yes` and `no` stay text, so that nobody's topic turns into a boolean."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, regexp if tag != "tag:yaml.org,2002:bool" else re.compile(r"^(?:true|false|True|False)$"))
-        for tag, regexp in resolvers
-    ]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> object:
@@ -428,11 +424,6 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
     try:
         folder.source = read_file(file, file.parents[1], MAX_CAMPAIGN_BYTES)
         text = folder.source.decode("utf-8-sig")
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        if node is not None:
-            _check_plain(node, (), folder, problems, where)
-        data = loader.construct_document(node) if node is not None else None
     except FileNotFoundError:
         fix = "add it (sendworthy new-campaign writes one to start from), or remove the folder"
         return refuse(None, "the file is missing", fix)
@@ -442,46 +433,12 @@ def _read_yaml(file: Path, folder: CampaignFolder, problems: list[Problem]) -> o
     except UnicodeDecodeError as error:
         line = folder.source.count(b"\n", 0, error.start) + 1
         return refuse(line, "not UTF-8", "save the file as UTF-8")
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        if isinstance(error, RefusedYaml):
-            return refuse(line, str(error.problem), error.fix)
-        fix = "fix the line: two spaces a level, `key: value`, texts with a colon or # in quotes"
-        return refuse(line, f"not YAML: {error.problem or 'not readable'}", fix)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        return refuse(1, f"not readable: {error}", "compare it with another campaign's file")
-    if not isinstance(data, dict):
-        return refuse(
-            1, "holds no settings", "write it as key: value lines; docs/add-a-campaign.md has one to copy"
-        )
+    data, found = read_lines(text, where, "campaign.yml", folder.lines)
+    problems.extend(found)
+    if not isinstance(data, dict) and all(problem.key != "campaign.yml" for problem in found):
+        fix = "write it as key: value lines; docs/add-a-campaign.md has one to copy"
+        return refuse(1, "holds no settings", fix)
     return data
-
-
-def _check_plain(
-    node: yaml.Node, key: tuple[str | int, ...], folder: CampaignFolder, problems: list[Problem], where: str
-) -> None:
-    """Notes the line of every key in `folder.lines`, and finds keys that are given twice."""
-    folder.lines.setdefault(key, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            name, line = str(key_node.value), key_node.start_mark.line + 1
-            if name in seen:
-                fix = f"remove one of them (the other is on line {seen[name]})"
-                problems.append(Problem(f"{where}:{line}", _dotted((*key, name)), "given twice", fix))
-            seen[name] = line
-            folder.lines[(*key, name)] = line
-            _check_plain(value_node, (*key, name), folder, problems, where)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            _check_plain(item, (*key, index), folder, problems, where)
-
-
-def _dotted(key: Sequence[str | int]) -> str:
-    text = ""
-    for part in key:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
-    return text
 
 
 _WHY_NEEDED: Mapping[str, str] = {
@@ -518,6 +475,10 @@ _EXAMPLES: Mapping[str, str] = {
     "brief.success_window_days": "success_window_days: 7",
     "brief.evaluation": "evaluation: holdout, arms, or none with an evaluation_reason",
     "experiment.arms": "arms: {plain: 50, urgent: 50}",
+    "experiment.hypothesis": "hypothesis: one sentence: what will change, by how much, and why",
+    "experiment.starts": "starts: 2026-12-01, its first day",
+    "experiment.planned_end": "planned_end: 2026-12-31, its last day",
+    "experiment.owner": "owner: crm-team",
     "waives": "waives: {has_open_ticket: why it does not apply here}",
 }
 
@@ -529,13 +490,13 @@ _TEXTS = {
         "{given} holds a semicolon or a line break",
         "write the name of one event as it is sent; a list has a line for each",
     ),
-    _LINE: ("holds a line break", "write it on one line"),
+    LINE: ("holds a line break", "write it on one line"),
 }
 
 
 def _example(key: Sequence[str | int], otherwise: str = "") -> str:
     """What somebody may write for a key."""
-    name, field = _dotted(key), schema_at(Campaign, key)
+    name, field = dotted(key), schema_at(Campaign, key)
     if name in _EXAMPLES:
         return _EXAMPLES[name]
     if key[:1] == ("brief",) and "description" in field:
@@ -548,7 +509,7 @@ def _example(key: Sequence[str | int], otherwise: str = "") -> str:
 def _problem(folder: CampaignFolder, error: ErrorDetails) -> Problem:
     """One of pydantic's errors in words, with its line."""
     key = key_of(error)
-    name = _dotted(key)
+    name = dotted(key)
     given = str(error["input"])
     why = (
         "the campaign cannot be decided without it"
@@ -575,6 +536,7 @@ def _check(folder: CampaignFolder, campaign: Campaign, ids: set[str], known: Kno
         *_check_trigger(folder, campaign, ids, known),
         *_check_kind(folder, campaign, known),
         *_check_arms(folder, campaign.experiment.arms),
+        *_check_calendar(folder, campaign),
         *_check_evaluation(folder, campaign),
         *_check_name(folder, campaign, known),
     ]
@@ -590,7 +552,7 @@ def _check_audience(folder: CampaignFolder, campaign: Campaign, known: Known) ->
     places += [(("audience", "exclude", i), segment) for i, segment in enumerate(audience.exclude)]
     named: dict[str, bool] = {}
     for key, segment in places:
-        at, name, is_wanted = folder.at(*key), _dotted(key), key[1] != "exclude"
+        at, name, is_wanted = folder.at(*key), dotted(key), key[1] != "exclude"
         if known.segments and segment not in known.segments:
             otherwise = f"the segments are the is_ columns of {SEGMENT_FLAGS_SQL}"
             fix = did_you_mean(segment, known.segments, otherwise)
@@ -730,13 +692,18 @@ def _check_brief(folder: CampaignFolder, campaign: Campaign, known: Known) -> li
         (("escalation_contact",), campaign.escalation_contact),
     ]
     answers += [
+        (("experiment", key), text)
+        for key in ("hypothesis", "owner")
+        if (text := getattr(campaign.experiment, key)) is not None
+    ]
+    answers += [
         (("brief", key), text)
         for key, text in campaign.brief
         if isinstance(text, str) and key not in ("success_event", "evaluation")
     ]
     said: dict[str, str] = {}
     for key, text in answers:
-        name = _dotted(key)
+        name = dotted(key)
         if placeholder := find_placeholder(text, known.blank_values, key=key[-1]):
             # what the scaffold asks for there; an owner it has been given
             fix = f"say here {TO_WRITE[name]}" if name in TO_WRITE else f"write {_example(key)}"
@@ -784,7 +751,7 @@ def _is_message_event(event: str | None) -> bool:
 def _check_event(
     folder: CampaignFolder, key: tuple[str | int, ...], event: str, ids: set[str], known: Known
 ) -> list[Problem]:
-    at, name = folder.at(*key), _dotted(key)
+    at, name = folder.at(*key), dotted(key)
     message = _MESSAGE_EVENT.fullmatch(event)
     if message is None:
         return [] if event in known.events or not known.events else [_unknown_event(at, name, event, known)]
@@ -896,6 +863,51 @@ def _check_same_people(folder: CampaignFolder, at: str) -> list[Problem]:
     return [Problem(at, "brief.evaluation", f"the arms reach different people: {who}", fix)]
 
 
+def _check_calendar(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
+    """An experiment that is planned: what is expected, from when to when, and long enough to see something."""
+    experiment = campaign.experiment
+    starts, end = experiment.starts, experiment.planned_end
+    given = [key for key in (*_CALENDAR, "owner") if getattr(experiment, key) is not None]
+    if not given:
+        return []
+    problems = [
+        Problem(
+            folder.at("experiment", key),
+            f"experiment.{key}",
+            f"missing: the experiment has {', '.join(given)}, and cannot be judged without it",
+            f"add {_example(('experiment', key))}",
+        )
+        for key in _CALENDAR
+        if key not in given
+    ]
+    # once it is decided, the holdout may go; what a file with mistakes decides is not known
+    is_over = folder.post_mortem.is_final if folder.post_mortem else folder.has_post_mortem
+    if not experiment.is_compared and not is_over:
+        at, key = folder.at("experiment", given[0]), f"experiment.{given[0]}"
+        what = "there is neither a holdout nor arms, so nothing is compared"
+        fix = f"set a holdout_percent above 0, or arms, or remove {', '.join(given)}"
+        problems.append(Problem(at, key, what, fix))
+    if starts is None or end is None:
+        return problems
+    window, at, key = (
+        campaign.brief.success_window_days,
+        folder.at("experiment", "planned_end"),
+        "experiment.planned_end",
+    )
+    if end <= starts:
+        problems.append(Problem(at, key, f"planned_end ({end}) is not after starts ({starts})", _SWAP))
+    elif (end - starts).days < window:
+        what = f"nobody's {window} days of brief.success_window_days are over by then, so there is no result to judge"
+        fix = f"let it end {window} days after starts ({starts}) at the earliest; more days tell more"
+        problems.append(Problem(at, key, what, fix))
+    valid = campaign.valid
+    if (valid.to is not None and valid.to < starts) or (valid.from_ is not None and valid.from_ > end):
+        what = "the campaign is not valid on any day of the experiment"
+        fix = "correct starts and planned_end, or the dates under valid"
+        problems.append(Problem(folder.at("experiment", "starts"), "experiment.starts", what, fix))
+    return problems
+
+
 def _check_evaluation(folder: CampaignFolder, campaign: Campaign) -> list[Problem]:
     brief, at = campaign.brief, folder.at("brief", "evaluation")
     if brief.evaluation == "none":
@@ -931,10 +943,11 @@ def _load_variants(
 ) -> None:
     for file in sorted(path.iterdir(), key=lambda p: p.name):
         where = f"{folder.path}/{file.name}"
-        if file.name == "campaign.yml" or file.name.startswith(".") or file.name.lower() == "readme.md":
+        is_ours = file.name in ("campaign.yml", POST_MORTEM) or file.name.lower() == "readme.md"
+        if is_ours or file.name.startswith("."):
             continue
         if file.suffix != ".liquid" or not file.is_file():
-            fix = "a campaign folder holds campaign.yml and <variant>.liquid files: rename it or move it away"
+            fix = f"a campaign folder holds campaign.yml, <variant>.liquid files and {POST_MORTEM}: rename it or move it away"
             problems.append(Problem(where, "template", "not a template", fix))
             continue
         if not _VARIANT.fullmatch(file.stem):
@@ -975,6 +988,35 @@ def _load_variants(
     folder.variants.sort(key=lambda variant: _variant_order(variant, arms))
     for number, variant in enumerate(folder.variants, start=1):
         variant.rank = number
+
+
+def _load_post_mortem(
+    path: Path, folder: CampaignFolder, known: Known, lines: dict[Key, int], problems: list[Problem]
+) -> None:
+    file = path / POST_MORTEM
+    folder.has_post_mortem = file.exists() or file.is_symlink()
+    if not folder.has_post_mortem:
+        return
+    where = f"{folder.path}/{POST_MORTEM}"
+    folder.post_mortem, found = read_post_mortem(file, where, lines, known.blank_values)
+    problems.extend(found)
+
+
+def _check_decided(folder: CampaignFolder, experiment: Experiment, lines: dict[Key, int]) -> list[Problem]:
+    """What a post-mortem says of the days, beside what the calendar says."""
+    learned, starts, end = folder.post_mortem, experiment.starts, experiment.planned_end
+    if learned is None:
+        return []
+    where = f"{folder.path}/{POST_MORTEM}"
+    if starts is not None and learned.decided < starts:
+        what = f"decided ({learned.decided}) is before the experiment starts ({starts})"
+        fix = "correct one of the two; where it is about an earlier experiment, version control keeps it: remove the file"
+        return [Problem(f"{where}:{line_of(lines, ('decided',))}", "decided", what, fix)]
+    if not learned.is_final and end is not None and learned.decided >= end:
+        what = f"to keep going was decided on {learned.decided}, and the planned end ({end}) is not later"
+        fix = "set planned_end in campaign.yml to the day on which you will judge again, or decide"
+        return [Problem(f"{where}:{line_of(lines, ('decision',))}", "decision", what, fix)]
+    return []
 
 
 def _variant_order(variant: Variant, arms: Sequence[str]) -> tuple[int, int, int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from sendworthy.campaigns.model import (
@@ -16,6 +17,8 @@ from sendworthy.campaigns.model import (
     event_word,
     read_known,
 )
+from sendworthy.campaigns.post_mortem import POST_MORTEM
+from sendworthy.foundation.clock import utc_now
 from sendworthy.foundation.errors import Problem, SettingsError, did_you_mean
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.settings.seed_files import Kind, read_kinds
@@ -45,11 +48,13 @@ def new_campaign(
     drawbacks: str | None = None,
     success_event: str | None = None,
     send_hour_local: int = 10,
+    today: date | None = None,
 ) -> Path:
     """Writes `campaigns/<id>/` with campaign.yml, personalized.liquid and default.liquid; returns the folder.
 
     The rules and defaults are those of the kind in seeds/kinds.csv. The id follows the naming convention from kind, segment (or else
-    trigger event, or else everyone), channel and suffix. Wrong options raise SettingsError and leave nothing behind.
+    trigger event, or else everyone), channel and suffix. Its experiment starts today, which the clock says unless it is given. Wrong
+    options raise SettingsError and leave nothing behind.
     """
     rules = _kind(project_dir, kind, channel)
     trigger_event = trigger_event or rules.defaults["trigger_event"] or None
@@ -78,7 +83,7 @@ def new_campaign(
         + _waivers(rules, segment, trigger_event)
         + f"cooldown_days: {rules.defaults['cooldown_days']}   # days before the same customer can get it again\n"
         + "priority: {impact: 5, confidence: 5, ease: 5}   # 1 to 10 each; the product decides who goes first\n"
-        + _sending(rules, send_hour_local)
+        + _sending(rules, send_hour_local, today or utc_now().date())
         + f"owner: {_text(owner)}\n"
         + f"escalation_contact: {_text(escalation_contact)}\n"
         + _brief(rules, success_event, given),
@@ -168,13 +173,25 @@ def _waivers(rules: Kind, segment: str | None, event: str | None) -> str:
     return f"waives:   # rules of the kind that do not apply here\n{reasons}" if broken else ""
 
 
-def _sending(rules: Kind, send_hour_local: int) -> str:
+def _sending(rules: Kind, send_hour_local: int, today: date) -> str:
     if rules.is_transactional:
         return "transactional: true   # owed to the customer: goes out at once, and to those who have opted out too\n"
+    return _experiment(rules, today) + f"send_hour_local: {send_hour_local}   # on the customer's own clock\n"
+
+
+def _experiment(rules: Kind, starts: date) -> str:
+    """The holdout of the kind and, where there is one, a plan for it: its end leaves four weeks and the success window."""
     holdout = rules.defaults["holdout_percent"]
+    if not float(holdout):
+        return f"experiment: {{holdout_percent: {holdout}, pilot_percent: 100}}   # who stays without it, to measure it\n"
+    end = starts + timedelta(days=28 + int(rules.defaults["success_window_days"]))
     return (
-        f"experiment: {{holdout_percent: {holdout}, pilot_percent: 100}}   # who stays without it, to measure it\n"
-        f"send_hour_local: {send_hour_local}   # on the customer's own clock\n"
+        "experiment:\n"
+        f"  holdout_percent: {holdout}   # who stays without it, to measure it\n"
+        "  pilot_percent: 100\n"
+        f"  hypothesis: {_to_write('experiment.hypothesis', {})}\n"
+        f"  starts: {starts}\n"
+        f"  planned_end: {end}   # its last day; after it, every night asks for {POST_MORTEM}\n"
     )
 
 

@@ -14,19 +14,22 @@ import typer
 from sendworthy.cli.options import (
     AsJson,
     Database,
+    Now,
     ProjectDir,
+    read_clock,
 )
 from sendworthy.cli.output import (
     failures,
     print_json,
     show_coverage,
+    show_experiments,
     show_explained,
     show_power,
     show_preview,
     show_report,
 )
 from sendworthy.foundation.clock import iso, parse_time
-from sendworthy.foundation.console import err
+from sendworthy.foundation.console import err, warning
 from sendworthy.foundation.project import find_project
 
 if TYPE_CHECKING:
@@ -135,6 +138,34 @@ def power(
             print_json({"as_of": iso(as_of), **asdict(found)})
         else:
             show_power(as_of, found)
+
+
+def experiments(
+    project_dir: ProjectDir = None,
+    db: Database = None,
+    now: Now = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the experiments: which are due for a decision, which run and how long, and what was learned. The day is that of the published night, or the clock's where there is no night yet."""
+    from sendworthy.campaigns.compiler import check_fresh
+    from sendworthy.inspect.experiments import as_dict, list_experiments
+    from sendworthy.warehouse import database_file
+
+    with failures(as_json):
+        project = find_project(project_dir)
+        database = project.resolve(db, "sendworthy.duckdb")
+        # what is planned can be listed before the first night
+        if db is not None or database.is_file():
+            database_file.open_published(database)
+        calendar = list_experiments(project, database if database.is_file() else None, read_clock(now))
+        if check_fresh(project.root):
+            warning(
+                "campaigns/ has changed since it was compiled, and this is what it was: run sendworthy compile"
+            )
+        if as_json:
+            print_json(as_dict(calendar))
+        else:
+            show_experiments(calendar)
 
 
 def _show_campaigns(

@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from sendworthy.audit.alerts import AlertResult
     from sendworthy.delivery.verify import Check, Verified
     from sendworthy.inspect.coverage import Coverage
+    from sendworthy.inspect.experiments import Calendar, ListedExperiment
     from sendworthy.inspect.explain import Explanation
     from sendworthy.inspect.power import Power, Question
-    from sendworthy.inspect.report import Metric, Report
+    from sendworthy.inspect.report import Metric, Report, Result
     from sendworthy.night.cancellations import TakenBack
     from sendworthy.night.state import NightResult
     from sendworthy.privacy.retention import Removed
@@ -301,6 +302,18 @@ def show_coverage(as_of: datetime, campaigns: Sequence[Coverage]) -> None:
         out.print("nobody gets a lesser variant, or none, for want of a merge field.")
 
 
+def _points(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:+.1f}"
+
+
+def _lift_is_within(item: Result) -> str:
+    return "" if item.lift is None else f"{_points(item.lift_low)} to {_points(item.lift_high)}"
+
+
+def _verdict(verdict: str | None) -> Text:
+    return styled((verdict or "").replace("_", " "), VERDICT_COLOURS.get(verdict or "", ""))
+
+
 VERDICT_COLOURS = {"ship": "green", "keep_going": "yellow", "stop": "red"}
 
 
@@ -314,14 +327,10 @@ def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[s
     def percent(share: float | None) -> str:
         return "" if share is None else f"{share:.1%}"
 
-    def points(share: float | None) -> str:
-        return "" if share is None else f"{100 * share:+.1f}"
-
     groups: list[tuple[str, Sequence[Row]]] = []
     for campaign in campaigns:
         rows: list[Row] = []
         for item in campaign.results:
-            verdict = item.verdict or ""
             rows.append(
                 (
                     item.variant if item.arm is None else f"arm {item.arm}",
@@ -329,9 +338,9 @@ def show_report(as_of: datetime, campaigns: Sequence[Report], reasons: Mapping[s
                     percent(item.rate),
                     f"{item.control_users:,}",
                     percent(item.control_rate),
-                    points(item.lift),
-                    "" if item.lift is None else f"{points(item.lift_low)} to {points(item.lift_high)}",
-                    styled(verdict.replace("_", " "), VERDICT_COLOURS.get(verdict, "")),
+                    _points(item.lift),
+                    _lift_is_within(item),
+                    _verdict(item.verdict),
                 )
             )
         groups.append((campaign.campaign_id, rows))
@@ -438,6 +447,66 @@ def _show_question(power: Power, question: Question) -> None:
             out.print(f"{asked} cannot be told in 14 nights with any share of control.")
         else:
             out.print(f"{asked} would be told in 14 nights with {question.share:.1%} in control.")
+
+
+def show_experiments(calendar: Calendar) -> None:
+    """Of each experiment where it stands, and what the published night says of it; what is due stands first."""
+    if not calendar.experiments:
+        out.print("no campaign compares anything: none has a holdout or arms.")
+        return
+    groups: list[tuple[str, Sequence[Row]]] = []
+    open_ended: list[str] = []
+    for item in calendar.experiments:
+        name = f"{item.experiment.campaign_id}, {item.experiment.owner}"
+        if item.state == "no_planned_end" and not item.results and item.experiment.decision is None:
+            open_ended.append(name)
+            continue
+        end = item.experiment.planned_end
+        whole = next((result for result in item.results if result.arm is None), None)
+        figures = (_verdict(whole.verdict), _lift_is_within(whole)) if whole else ("", "")
+        rows: list[Row] = [(_standing(item), str(end or ""), *figures)]
+        rows += [
+            (f"arm {result.arm}", "", _verdict(result.verdict), _lift_is_within(result))
+            for result in item.results
+            if result.arm is not None
+        ]
+        groups.append((name, rows))
+    when = (
+        f"night of {iso(calendar.as_of)}" if calendar.as_of else f"no night yet, {calendar.day} by the clock"
+    )
+    headings = ("experiment", "planned end", "verdict", "lift is within")
+    print_groups(out, headings, groups, f"experiments, {when}; lift in points")
+    if open_ended:
+        head = "no planned end, and no results yet:"
+        out.print(*([""] if groups else []), head, *(f"    {name}" for name in open_ended), sep="\n")
+
+
+def _standing(item: ListedExperiment) -> Text:
+    """Where an experiment stands, in words; and what was learned."""
+    plan = item.experiment
+    if item.days_over is not None:
+        words = styled(f"due for a decision, {_days(item.days_over)} over", "bold red")
+    elif item.days_left is not None:
+        words = styled(f"runs, {_days(item.days_left)} left", "green")
+    elif item.state == "not_started":
+        words = styled(f"starts on {plan.starts}", "dim")
+    elif item.state == "no_planned_end":
+        words = styled("no planned end", "dim")
+    else:
+        words = styled("learned", "cyan")
+    if plan.decision is None:
+        return words
+    decided = f"{plan.decision.replace('_', ' ')} on {plan.decided}"
+    interval = " to ".join(
+        f"{end:,.6f}".rstrip("0").rstrip(".")
+        for end in (plan.observed_low, plan.observed_high)
+        if end is not None
+    )
+    return Text.assemble(words, f"\n{decided}: {plan.observed} ({interval})")
+
+
+def _days(count: int) -> str:
+    return f"{count:,} day{'' if count == 1 else 's'}"
 
 
 def show_removed(removed: Sequence[Removed], dry_run: bool) -> None:

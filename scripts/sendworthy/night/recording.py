@@ -17,9 +17,13 @@ from sendworthy.audit.gate import GateResult
 from sendworthy.audit.limits import judge_limits, read_landed
 from sendworthy.audit.missing_fields import find_missing_fields
 from sendworthy.audit.overrides import hold_back, keep_back
+from sendworthy.campaigns.experiments import State, read_experiments
+from sendworthy.campaigns.model import CAMPAIGNS_DIR
+from sendworthy.campaigns.post_mortem import POST_MORTEM
 from sendworthy.delivery.deltas import record_changes
 from sendworthy.delivery.export import list_changes
 from sendworthy.foundation.clock import iso, utc_now
+from sendworthy.foundation.project import Project
 from sendworthy.landing.replay import read_cancelled_until, read_landed_until
 from sendworthy.night.state import Night
 from sendworthy.privacy.erasure import erase
@@ -42,6 +46,7 @@ def release(night: Night, connection: duckdb.DuckDBPyConnection, destinations: S
         if failed := missing.get(campaign["campaign_id"]):
             keep_back(campaign, failed)
     night.notes += note_changed_arms(connection, night.campaigns)
+    night.notes += note_due_experiments(night.project, night.as_of, night.campaigns)
     night.run["landed"] = read_landed(connection)
     night.run["landed_until"] = read_landed_until(connection)
     night.run["cancelled_until"] = read_cancelled_until(connection)
@@ -118,6 +123,21 @@ def note_changed_arms(
         notes.append(
             f"{name}: the shares of its arms are {change['now'] or 'none'} now, and were {change['before'] or 'none'} on "
             f"{since}; {change['moved']:,} of {change['users']:,} people have changed arms. Results count each in their first."
+        )
+    return notes
+
+
+def note_due_experiments(project: Project, as_of: datetime, campaigns: Sequence[dict[str, Any]]) -> list[str]:
+    """What to say of experiments whose planned end has passed without a decision; each campaign keeps it as `experiment_due`."""
+    by_name = {campaign["campaign_id"]: campaign for campaign in campaigns}
+    notes: list[str] = []
+    for item in read_experiments(project.root):
+        if item.state_on(as_of.date()) != State.due or (campaign := by_name.get(item.campaign_id)) is None:
+            continue
+        campaign["experiment_due"] = {"planned_end": str(item.planned_end), "owner": item.owner}
+        notes.append(
+            f"{item.campaign_id}: its experiment was to end on {item.planned_end}, and nobody has written down what was learned. "
+            f"{item.owner}: decide, and write {CAMPAIGNS_DIR}/{item.campaign_id}/{POST_MORTEM}, or set a later planned_end."
         )
     return notes
 

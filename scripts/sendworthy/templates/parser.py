@@ -263,17 +263,24 @@ def _begin(
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     lines = text.split("\n")
     result.body = text
-    if _MARKER.match(lines[0]):
-        end = next((i for i, line in enumerate(lines[1:], start=1) if _MARKER.match(line)), None)
-        if end is None:
-            what = "the front matter that begins on line 1 has no end"
-            fix = "put a line --- before the body"
-            result.problems.append(Problem(f"{path}:1", "front matter", what, fix))
-            return found
+    end = end_of_front_matter(lines)
+    if end is None:
+        what = "the front matter that begins on line 1 has no end"
+        fix = "put a line --- before the body"
+        result.problems.append(Problem(f"{path}:1", "front matter", what, fix))
+        return found
+    if end:
         found.update(_front_matter("\n".join(lines[1:end]), path, result, keys))
         found["body"] = end + 2
         result.body = "\n".join(lines[end + 1 :])
     return found
+
+
+def end_of_front_matter(lines: Sequence[str]) -> int | None:
+    """The place of the `---` that ends the front matter: 0 without front matter, None where it has no end."""
+    if not _MARKER.match(lines[0]):
+        return 0
+    return next((place for place, line in enumerate(lines[1:], start=1) if _MARKER.match(line)), None)
 
 
 def _translate(

@@ -22,6 +22,7 @@ TO_WRITE: Mapping[str, str] = {
     "brief.capabilities": "which data, channels and tools it uses that are there already",
     "brief.still_needed": "what is still missing, and who gets it by when",
     "brief.evaluation_reason": "why nothing is measured",
+    "experiment.hypothesis": "what will change, by how much, and why",
     "waives": "why this rule of the kind does not apply here",
 }
 """What `new-campaign` leaves for somebody to write, by the place where it stands."""
