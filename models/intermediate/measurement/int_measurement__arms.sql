@@ -1,7 +1,7 @@
 with
     eligible_users as (select * from {{ ref("int_measurement__eligible_users") }}),
 
-    campaign_arms as (select campaign_id, arm from {{ ref("int_campaigns__arms") }}),
+    shares as (select * from {{ ref("int_measurement__shares") }}),
 
     -- each user in the row of their variant, of the whole campaign, and of their arm of the campaign
     listed as (
@@ -30,17 +30,24 @@ with
         select
             eligible_users.campaign_id,
             'all' as variant,
-            eligible_users.campaign_arm,
+            shares.campaign_arm,
             eligible_users.arm,
             eligible_users.is_listed,
             eligible_users.is_matured,
             eligible_users.has_converted
         from eligible_users
-        -- those arms that there still are
+        -- those arms that there still are; in an outside campaign all of them have one control
         inner join
-            campaign_arms
-            on eligible_users.campaign_id = campaign_arms.campaign_id
-            and eligible_users.campaign_arm = campaign_arms.arm
+            shares
+            on eligible_users.campaign_id = shares.campaign_id
+            and (
+                eligible_users.campaign_arm = shares.campaign_arm
+                or (
+                    shares.evaluation = 'outside'
+                    and shares.campaign_arm is not null
+                    and eligible_users.arm = 'control'
+                )
+            )
     ),
 
     final as (
