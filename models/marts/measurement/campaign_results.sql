@@ -26,21 +26,7 @@ with
         group by campaign_id, variant, campaign_arm
     ),
 
-    shares as (
-        select
-            campaign_id,
-            evaluation,
-            -- out of the campaign's holdout and out of the global one: the two are drawn independently
-            case
-                when is_transactional
-                then 0
-                else
-                    1
-                    - (1 - cast(holdout_percent as double) / 100)
-                    * (1 - cast({{ var("global_holdout_percent") }} as double) / 100)
-            end as expected_control_share
-        from campaigns
-    ),
+    shares as (select * from {{ ref("int_measurement__shares") }}),
 
     -- arms that are judged by one another are compared with the first one, all others with those of their own
     -- whom the holdout kept it from
@@ -72,7 +58,8 @@ with
             shares.evaluation,
             against_first.campaign_arm is not null as is_against_first,
             case
-                when sides.campaign_arm is null
+                -- an outside campaign has one control, for all of its arms
+                when sides.campaign_arm is null or shares.evaluation = 'outside'
                 then 'control'
                 when against_first.campaign_arm is null
                 then 'control:' || sides.campaign_arm
@@ -94,7 +81,10 @@ with
                 against_first.expected_control_share, shares.expected_control_share
             ) as expected_control_share
         from sides
-        inner join shares on sides.campaign_id = shares.campaign_id
+        inner join
+            shares
+            on sides.campaign_id = shares.campaign_id
+            and sides.campaign_arm is not distinct from shares.campaign_arm
         left join
             against_first
             on sides.campaign_id = against_first.campaign_id
@@ -166,7 +156,10 @@ with
                 then null
                 when sample_ratio_chi_square >= split_quantile * split_quantile
                 then 'split_is_wrong'
-                when sample_ratio_chi_square is null
+                -- of an outside campaign whose shares nobody has given, there is nothing to check
+                when
+                    sample_ratio_chi_square is null
+                    and (evaluation <> 'outside' or expected_control_share is not null)
                 then 'too_few_users'
                 when anytime_low > 0
                 then case when is_against_first then 'better_than_first_arm' else 'better_than_control' end
@@ -225,8 +218,12 @@ with
             on arms.campaign_id = judged.campaign_id
             and arms.variant = judged.variant
             and arms.campaign_arm is not distinct from judged.campaign_arm
-        -- where arms are compared with the first one, nothing is compared with their control
-        where arms.arm = 'send' or not judged.is_against_first
+        -- where arms are compared with the first one, or with the one control of an outside campaign, nothing
+        -- is compared with a control of their own
+        where
+            arms.arm = 'send'
+            or arms.campaign_arm is null
+            or not (judged.is_against_first or judged.evaluation = 'outside')
     )
 
 select *
