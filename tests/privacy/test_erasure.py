@@ -344,9 +344,11 @@ def test_nobody_else_is_touched(story: Story) -> None:
         "select mention_id from staging.stg_landing__social_mentions where mention_id like 'm-z%'"
     ) == [("m-z2",)]
     assert story.place.query("select user_id from staging.stg_landing__assignments") == [(FLATMATE,)]
-    assert story.place.query(
-        "select sum(users) from marts.campaign_results where campaign_id = 'spring_sale' and variant = 'all'"
-    ) == [(1,)]
+    shown = sendworthy("report", "spring_sale", "--json", cwd=story.place.root)
+    assert shown.returncode == 0, shown.stderr
+    (campaign,) = json.loads(shown.stdout)["campaigns"]
+    (whole,) = campaign["results"]
+    assert (campaign["name"], whole["users"], whole["control_users"]) == ("Spring sale", 0, 1)
 
 
 def test_the_key_is_nowhere(story: Story) -> None:
