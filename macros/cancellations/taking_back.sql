@@ -148,7 +148,7 @@
             create or replace view landing.{{ table.name }} as
             select {{ columns }}, problem, file, raw_row
             from landing.landed_{{ table.name }}
-            where {{ is_wanted }} {%- if published_has_rows() and not is_typed %} union all {{ read_before }} {%- endif %}
+            where {{ is_wanted }} {%- if published_has_rows() and not is_typed and table.name in tables_of_decisions() %} union all {{ read_before }} {%- endif %}
         {% endset %}
         {% do run_query(sql) %}
         {% if published_has_rows() and is_typed %}
@@ -199,7 +199,7 @@
         holds for the address. landing.dispatches_to_read: what was dispatched to them, or to an address of theirs
     -#}
     {% set news = [] %}
-    {% for table in tables if table.name != "message_events" %}
+    {% for table in tables if table.name != "message_events" and table.name in tables_of_decisions() %}
         {% do news.append(rows_with_news(table, "user_id")) %}
     {% endfor %}
     {% set reports = tables | selectattr("name", "equalto", "message_events") | first %}

@@ -63,13 +63,19 @@
 
 {% macro landing_tables() %}
     {#- the tables of the contract, each with a base model; a plain list, because models name their inputs before the graph is known -#}
-    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"]) }}
+    {{ return(["users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests", "assignments"]) }}
+{% endmacro %}
+
+
+{% macro tables_of_decisions() %}
+    {#- the tables that a decision may depend on: all but assignments, which only measures what others have sent -#}
+    {{ return(landing_tables() | reject("equalto", "assignments") | list) }}
 {% endmacro %}
 
 
 {% macro unreadable_tables() %}
     {#- the tables whose unreadable rows keep whom they name from marketing, in the order of the reasons -#}
-    {{ return(landing_tables() | reject("equalto", "erasure_requests") | list) }}
+    {{ return(tables_of_decisions() | reject("equalto", "erasure_requests") | list) }}
 {% endmacro %}
 
 

@@ -29,6 +29,7 @@
         "events": ["event_id", "event_name", "user_id"],
         "message_events": ["message_event_id", "event_type", "user_id", "channel"],
         "social_mentions": ["mention_id", "user_id"],
+        "assignments": ["user_id", "campaign_id"],
     }.get(table_name, [])) }}
 {% endmacro %}
 

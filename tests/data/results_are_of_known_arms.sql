@@ -1,7 +1,11 @@
 with
     results as (select distinct campaign_id, variant, arm from {{ ref("campaign_results") }}),
 
-    campaign_arms as (select campaign_id, arm from {{ ref("int_campaigns__arms") }}),
+    campaign_arms as (
+        select campaign_id, campaign_arm as arm
+        from {{ ref("int_measurement__shares") }}
+        where campaign_arm is not null
+    ),
 
     final as (
         select results.campaign_id, results.variant, results.arm

@@ -5,6 +5,7 @@
     "message_events",
     "social_mentions",
     "erasure_requests",
+    "assignments",
 ] -%}
 
 with

@@ -29,6 +29,11 @@ ROWS = [
     ("with_arms", "urgent_default", "send", 400, 0, 0.3, None, None, None, None, None, None),
     ("wrong", "all", "late", 90, 0, 0.1, -0.1, -0.2, -0.05, "stop", "worse_than_control", "control:late"),
     ("wrong", "all", "control:late", 10, 4, 0.2, None, None, None, None, None, None),
+    # one that ran outside: all of its arms have one control
+    ("xmas 24", "all", "send", 190, 0, 0.3, 0.1, 0.05, 0.15, "ship", "better_than_control", "control"),
+    ("xmas 24", "all", "control", 100, 3, 0.2, None, None, None, None, None, None),
+    ("xmas 24", "all", "A", 90, 0, 0.4, 0.2, 0.1, 0.3, "ship", "better_than_control", "control"),
+    ("xmas 24", "all", "B", 100, 0, 0.2, 0.0, -0.1, 0.1, "keep_going", "not_known_yet", "control"),
 ]
 # campaign, segment, arm, metric, guardrail, share, users, compared, mean, of control, lift, low, high, adjusted, low, high,
 # explained, tolerated, harmed, compared with
@@ -155,13 +160,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect(str(database)) as connection:
         connection.execute(
             """
-            create schema settings;
             create schema intermediate;
             create schema marts;
             create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
-            create table settings.campaigns as
+            create table intermediate.int_measurement__campaigns as
             select campaign_id, 'A name' as name, 'order_completed' as success_event, 7 as success_window_days
-            from (values ('a__b__email'), ('all_held'), ('none_yet'), ('open'), ('with_arms'), ('wrong')) as campaigns(campaign_id);
+            from (values ('a__b__email'), ('all_held'), ('none_yet'), ('open'), ('with_arms'), ('wrong'), ('xmas 24')) as campaigns(campaign_id);
             create table marts.campaign_results (
                 campaign_id varchar, variant varchar, arm varchar, users bigint, waiting_users bigint, rate double,
                 lift double, lift_anytime_low double, lift_anytime_high double, verdict varchar, verdict_reason varchar,
@@ -174,8 +178,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 variance_explained double, tolerated_rise decimal(18, 4), is_harmed boolean, compared_with varchar
             );
             -- not in the order of the alphabet
-            create table intermediate.int_campaigns__arms as
-            from (values ('with_arms', 'urgent', 1), ('with_arms', 'plain', 2), ('wrong', 'late', 1)) as arms(campaign_id, arm, arm_number);
+            create table intermediate.int_measurement__shares as
+            from (values ('with_arms', null, null), ('with_arms', 'urgent', 1), ('with_arms', 'plain', 2), ('wrong', 'late', 1), ('xmas 24', 'B', 1), ('xmas 24', 'A', 3))
+            as shares(campaign_id, campaign_arm, arm_number);
             """
         )
         connection.executemany(
@@ -196,8 +201,9 @@ def test_each_campaign_that_has_results_says_them(published: Path) -> None:
         "open",
         "with_arms",
         "wrong",
+        "xmas 24",
     ]
-    both, held, still_open, _, wrong = campaigns
+    both, held, still_open, _, wrong, _ = campaigns
     assert [item.variant for item in both.results] == ["all", "named"]
     whole = both.results[0]
     assert (whole.users, whole.control_users, whole.waiting_users) == (1000, 100, 5)
@@ -270,6 +276,19 @@ def test_what_else_people_did_is_shown_of_the_campaign_that_is_asked_for(publish
     assert max(map(len, shown.splitlines())) <= 80
     # of all campaigns it would be too much
     assert "revenue" not in sendworthy("report", "--db", published).stdout
+
+
+def test_arms_of_an_outside_campaign_stand_beside_its_one_control(published: Path) -> None:
+    ((sale,),) = (report(published, "xmas 24")[1],)
+    assert [
+        (item.arm, item.control_users, item.control_rate, item.compared_with) for item in sale.results
+    ] == [
+        (None, 100, 0.2, "control"),
+        ("B", 100, 0.2, "control"),
+        ("A", 100, 0.2, "control"),
+    ]
+    shown = sendworthy("report", "xmas 24", "--db", published).stdout
+    assert "    xmas 24: arm A" in shown.splitlines() and "better than control" in shown
 
 
 def test_every_reason_has_words() -> None:

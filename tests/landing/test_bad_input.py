@@ -35,7 +35,7 @@ HEADERS = {
     "support_tickets": "ticket_id,user_id,status,created_at,updated_at",
     "message_events": "message_event_id,user_id,channel,event_type,occurred_at",
 }
-TABLES = (*HEADERS, "social_mentions", "erasure_requests")
+TABLES = (*HEADERS, "social_mentions", "erasure_requests", "assignments")
 
 # What no error may quote: it stands in every row of every file here.
 SECRET = "zaphod"

@@ -69,6 +69,7 @@ class World:
     landing: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     decisions: list[Row] = field(default_factory=list)
     campaigns: list[Row] = field(default_factory=list)
+    outside: list[Row] = field(default_factory=list)
 
     def event(self, user_id: str, name: str, at: datetime, **properties: object) -> None:
         event_id = f"e{len(self.landing['events'])}"
@@ -170,6 +171,31 @@ def _random_nights(world: World, rng: random.Random) -> None:
         world.landing["erasure_requests"].append({"user_id": user_id, "requested_at": requested_at})
 
 
+def _outside(world: World, rng: random.Random) -> None:
+    """Campaigns of others: with shares, with wrong ones, without any, and one that nobody has declared."""
+    for campaign_id, arms, success_event, days in (
+        ("sale", "mens:1;nothing:2;womens:1", "order_completed", 7),
+        ("badly_split", "nothing:0.1;mens:0.9", "order_completed", 5),
+        ("clicked", "mens;nothing;womens", "message_clicked:clicked", 3),
+        ("nobody_was_in_it", "nothing;mens", "order_completed", 3),
+    ):
+        row: Row = {"campaign_id": campaign_id, "name": "x", "control_arm": "nothing", "arms": arms}
+        row |= {"success_event": success_event, "success_window_days": days}
+        world.outside.append(row)
+    for campaign_id in ("sale", "badly_split", "clicked", "undeclared", "orders"):
+        for number in range(200):
+            # some were assigned again later, or at once, to another arm
+            for _ in range(rng.choice([1, 1, 1, 2])):
+                at = AS_OF - rng.choice([0, 1, 3, 5, 7, 20]) * DAY + rng.choice([-1, 0, 0, 1]) * SECOND
+                arm = rng.choice(["mens", "mens", "nothing", "nothing", "womens", "Mens"])
+                row = {"user_id": f"r{number}", "campaign_id": campaign_id, "arm": arm, "assigned_at": at}
+                world.landing["assignments"].append(row)
+            if rng.random() < 0.5:
+                at += rng.choice([-1, 0, 1, 3 * 86400 - 1, 3 * 86400]) * SECOND
+                world.event(f"r{number}", "order_completed", at)
+                world.report(f"r{number}", "clicked", at, "clicked")
+
+
 def _leaving(world: World, rng: random.Random) -> None:
     def some_time(days: float = 200) -> datetime:
         return AS_OF - timedelta(seconds=rng.randrange(1, int(days * 86400)))
@@ -258,6 +284,7 @@ def _build(world: World, folder: Path) -> Path:
     for name in ("dbt_project.yml", "profiles.yml"):
         shutil.copy(REPOSITORY / name, project / name)
     _write(project / "seeds" / "compiled" / "campaigns.csv", CAMPAIGN_COLUMNS, world.campaigns)
+    _write(project / "seeds" / "outside_campaigns.csv", list(world.outside[0]), world.outside)
     _write_landing(world, folder / "raw")
     _write_ledger(world, database)
     variables = {"raw": str(folder / "raw"), "as_of": f"{AS_OF:%Y-%m-%d %H:%M:%S}"}
@@ -285,6 +312,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Night:
     _no_effect(world, rng)
     _random_nights(world, rng)
     _leaving(world, rng)
+    _outside(world, rng)
     database = _build(world, tmp_path_factory.mktemp("measurement"))
     marts: dict[str, list[Row]] = {}
     with duckdb.connect(str(database), read_only=True) as connection:
@@ -401,6 +429,8 @@ def _compared_with(setting: Row, arm: str) -> str | None:
     """What docs/measurement.md compares a row with."""
     if arm == "send":
         return "control"
+    if "control_arm" in setting:
+        return None if arm == "control" else "control"
     shares = _shares(setting)
     if arm not in shares:
         return None
@@ -419,6 +449,28 @@ def _first_nights(world: World) -> list[Row]:
         if is_eligible and row["as_of"] < AS_OF and row["user_id"] not in erased:
             first.setdefault((row["campaign_id"], row["user_id"]), row)
     return list(first.values())
+
+
+def _first_assignments(world: World) -> list[Row]:
+    """Those that count of declared campaigns and arms, in the order of time and arm."""
+    erased = {row["user_id"] for row in world.landing["erasure_requests"] if row["requested_at"] < AS_OF}
+    arms = {row["campaign_id"]: _outside_shares(row) for row in world.outside}
+    first: dict[tuple[str, str], Row] = {}
+    for row in sorted(world.landing["assignments"], key=lambda row: (row["assigned_at"], row["arm"])):
+        first.setdefault((row["campaign_id"], row["user_id"]), row)
+    return [
+        row
+        for row in first.values()
+        if row["arm"] in arms.get(row["campaign_id"], ())
+        and row["assigned_at"] < AS_OF
+        and row["user_id"] not in erased
+    ]
+
+
+def _outside_shares(setting: Row) -> dict[str, float | None]:
+    """The arms of an outside campaign with their shares."""
+    parts = [one.partition(":") for one in setting["arms"].split(";")]
+    return {arm: float(share) if share else None for arm, _, share in parts}
 
 
 def test_results_equal_a_plain_count(night: Night) -> None:
@@ -457,6 +509,22 @@ def test_results_equal_a_plain_count(night: Night) -> None:
             else:
                 cell[3] += 1
 
+    settings |= {row["campaign_id"]: row for row in world.outside}
+    for row in _first_assignments(world):
+        setting = settings[row["campaign_id"]]
+        start, end = row["assigned_at"], row["assigned_at"] + setting["success_window_days"] * DAY
+        times = happened[row["user_id"], setting["success_event"]]
+        is_control = row["arm"] == setting["control_arm"]
+        for group in {"control"} if is_control else {"send", row["arm"]}:
+            cell = counts[row["campaign_id"], "all", group]
+            if end <= AS_OF:
+                cell[0] += 1
+                cell[1] += any(start <= at < end for at in times)
+                cell[2] += not is_control
+            else:
+                cell[3] += 1
+    assert {(name, "all", "mens") for name in ("sale", "badly_split", "clicked")} < counts.keys()
+
     results = _results(marts)
     names = ["users", "converted", "listed_users", "waiting_users"]
     assert {key: [row[name] for name in names] for key, row in results.items()} == dict(counts)
@@ -489,8 +557,8 @@ def test_results_equal_a_plain_count(night: Night) -> None:
 def test_sample_ratio_equals_a_plain_count(night: Night) -> None:
     world, marts = night
     results = _results(marts)
-    settings = {row["campaign_id"]: row for row in world.campaigns}
-    seen, against_first = set(), set[object]()
+    settings = {row["campaign_id"]: row for row in (*world.campaigns, *world.outside)}
+    seen, against_first, outside = set(), set[object](), set[object]()
     for (campaign_id, variant, named), row in results.items():
         treated = named.removeprefix("control:") if named != "control" else "send"
         compared = _compared_with(settings[campaign_id], treated)
@@ -498,17 +566,25 @@ def test_sample_ratio_equals_a_plain_count(night: Night) -> None:
             results.get((campaign_id, variant, arm), {"users": 0})["users"]
             for arm in (treated, compared or "")
         ]
-        holdout = float(settings[campaign_id]["holdout_percent"]) / 100
-        share = 1 - (1 - holdout) * (1 - GLOBAL_HOLDOUT / 100)
-        if settings[campaign_id]["is_transactional"] == "true":
-            assert row["expected_control_share"] is None and row["is_sample_ratio_ok"] is None
-            continue
-        if compared is None:
-            assert row["expected_control_share"] is None and row["is_sample_ratio_ok"] is None
-            continue
-        if compared in (shares := _shares(settings[campaign_id])):
+        setting = settings[campaign_id]
+        share: float | None
+        if "control_arm" in setting:
+            promised = _outside_shares(setting)
+            control = promised[setting["control_arm"]]
+            others = promised.values() if treated == "send" else (control, promised[treated])
+            share = control / sum(filter(None, others)) if control else None
+            outside.add(row["is_sample_ratio_ok"])
+        elif setting["is_transactional"] == "true" or compared is None:
+            share = None
+        elif compared in (shares := _shares(setting)):
             share = shares[compared] / (shares[compared] + shares[treated])
             against_first.add(row["is_sample_ratio_ok"])
+        else:
+            holdout = float(setting["holdout_percent"]) / 100
+            share = 1 - (1 - holdout) * (1 - GLOBAL_HOLDOUT / 100)
+        if share is None:
+            assert row["expected_control_share"] is None and row["is_sample_ratio_ok"] is None
+            continue
         assert row["expected_control_share"] == pytest.approx(share)
         expected = [sum(arms) * (1 - share), sum(arms) * share]
         if min(expected) < 5:
@@ -522,6 +598,7 @@ def test_sample_ratio_equals_a_plain_count(night: Night) -> None:
         seen.add(row["is_sample_ratio_ok"])
     assert seen == {True, False}
     assert against_first >= {True, False}
+    assert outside >= {True, False, None}
 
 
 # ---------------------------------------------------------------------------------------------------------

@@ -638,7 +638,14 @@ def test_where_a_night_has_not_said_how_files_were_all_are_read(story: Story, tm
         connection.execute("delete from ledger.cancellations")
         for column in ("file_bytes", "written_at_us"):
             connection.execute(f"alter table ledger.files_read drop column {column}")
+        # of before there was such a table; what is in it stops nobody, though nobody can read it
+        connection.execute("drop table staging.base_landing__assignments")
+    people = story.place.query("select distinct user_id from ledger.dispatches")
+    assignments = story.raw / "assignments.csv"
+    rows = "".join(f"{user_id},sale,plain,soon\n" for (user_id,) in people)
+    assignments.write_text(f"user_id,campaign_id,arm,assigned_at\n{rows}", encoding="utf-8")
     done = story.run("--db", tmp_path / "older.duckdb", "--out", tmp_path / "out")
+    assignments.unlink()
     assert done.returncode == 0, done.stdout + done.stderr
     with duckdb.connect(str(tmp_path / "older.duckdb"), read_only=True) as connection:
         found = connection.execute("select dispatch_id, reasons from ledger.cancellations").fetchall()

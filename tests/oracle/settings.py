@@ -364,6 +364,23 @@ def _write(path: Path, columns: list[str], rows: list[Mapping[str, object]]) -> 
             writer.writerow({key: "" if row[key] is None else row[key] for key in columns})
 
 
+# campaigns that the worlds' assignments name, with shares and without
+OUTSIDE_CAMPAIGNS: list[Mapping[str, object]] = [
+    {
+        "campaign_id": campaign_id,
+        "name": f"Name of {campaign_id}",
+        "control_arm": "control",
+        "arms": arms,
+        "success_event": success_event,
+        "success_window_days": days,
+    }
+    for campaign_id, arms, success_event, days in (
+        ("spring_sale", "control:1;Plain:2;2:0.5", "page_viewed", 7),
+        ("4711", "control;2", "message_sent:4711", 30),
+    )
+]
+
+
 def write_settings(settings: Settings, seeds: Path) -> None:
     """Write `settings` as the seed files of the folder `seeds`, so that the SQL can run on them.
 
@@ -496,6 +513,7 @@ def write_settings(settings: Settings, seeds: Path) -> None:
             for (table, column), spelling in settings.source_formats.items()
         ],
     )
+    _write(seeds / "outside_campaigns.csv", list(OUTSIDE_CAMPAIGNS[0]), OUTSIDE_CAMPAIGNS)
     if settings.merge_fields:
         _write(
             seeds / "merge_fields.csv",

@@ -284,6 +284,7 @@ def write_world(
     maker = Maker(seed, users, campaign_ids)
     for number in range(1, users + 1):
         maker.person(number)
+    maker.assignments()
     maker.spoil()
     _declare_formats(maker, settings)
     info = WorldInfo(

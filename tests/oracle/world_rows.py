@@ -169,6 +169,8 @@ class Maker:
         self.cases: dict[str, tuple[str, str]] = {}  # user -> what stops them, and what is wrong with its row
         self.counter = 0
         self.has_numeric_ids = self.rng.random() < 0.3
+        # of its own, so that worlds without assignments stay what they were
+        self.outside = random.Random(f"outside:{seed}")
 
     def next_id(self, prefix: str) -> str:
         self.counter += 1
@@ -552,6 +554,24 @@ class Maker:
                     "requested_at": self.rng.choice((self.edge(AS_OF), AS_OF - 9 * DAY)),
                 }
             )
+
+    def assignments(self) -> None:
+        """Now and then, who was in which arm of a campaign that ran outside; some of them twice, or in a moment."""
+        rng = self.outside
+        if rng.random() < 0.7:
+            return
+        for user_id in rng.sample(self.ids, len(self.ids) // 2):
+            row: Row = {
+                "user_id": rng.choice((user_id, user_id, user_id.swapcase(), "nobody")),
+                "campaign_id": rng.choice(("spring_sale", "4711", *self.campaign_ids[:1])),
+                "arm": rng.choice(("control", "Plain", "2")),
+                "assigned_at": AS_OF - rng.choice((-1, 0, 1, 30 * 86400)) * SECOND,
+            }
+            self.rows["assignments"].append(row)
+            if rng.random() < 0.2:
+                again = {"arm": rng.choice(("control", "2"))}
+                again["assigned_at"] = row["assigned_at"] + rng.choice((-1, 0, 1)) * SECOND
+                self.rows["assignments"].append({**row, **again})
 
     # -- messages and the ledger
 

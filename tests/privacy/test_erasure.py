@@ -45,6 +45,12 @@ m-z1,,forum,"My address is {OLD_EMAIL}, please answer",2026-05-30 10:00:00,neutr
 m-z2,,forum,My address is nobody's business,2026-05-30 10:00:00,neutral
 """
 
+ASSIGNMENTS = f"""user_id,campaign_id,arm,assigned_at
+{PERSON},spring_sale,plain,2026-05-01 10:00:00
+{PERSON},spring_sale,plain,one day in May
+{FLATMATE},spring_sale,control,2026-05-01 10:00:00
+"""
+
 
 def plant(root: Path) -> None:
     """Give the person values that nobody else has, an older profile (with a phone that somebody else has), and rows that are quarantined."""
@@ -74,6 +80,7 @@ def plant(root: Path) -> None:
     (sample / "events" / "landed_on=2026-05-31" / "bad.csv").write_text(QUARANTINED_EVENTS, encoding="utf-8")
     mentions = sample / "social_mentions.csv"
     mentions.write_text(mentions.read_text(encoding="utf-8").rstrip("\n") + MENTIONS, encoding="utf-8")
+    (sample / "assignments.csv").write_text(ASSIGNMENTS, encoding="utf-8")
 
 
 def suppress(root: Path) -> None:
@@ -81,6 +88,12 @@ def suppress(root: Path) -> None:
     seed = root / "seeds" / "global_suppressions.csv"
     with seed.open("a", encoding="utf-8") as file:
         file.write(f"push,,{OLD_EMAIL},asked by phone,2026-01-01 00:00:00\n")
+
+
+def declare(root: Path) -> None:
+    """A campaign that others ran, in which she was."""
+    with (root / "seeds" / "outside_campaigns.csv").open("a", encoding="utf-8") as file:
+        file.write("spring_sale,Spring sale,control,control;plain,order_completed,7\n")
 
 
 def request(root: Path, *requests: tuple[str, str]) -> None:
@@ -173,6 +186,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     place = Place(copy_project(tmp_path_factory.mktemp("project")))
     plant(place.root)
     suppress(place.root)
+    declare(place.root)
     # as on most machines: what is written is readable by everybody, but for what the night does about it
     before = os.umask(0o022)
     with pytest.MonkeyPatch.context() as patch:
@@ -210,6 +224,7 @@ def test_before_the_request_the_person_could_be_found(story: Story) -> None:
             "staging.base_landing__users",
             "staging.base_landing__events",
             "staging.base_landing__social_mentions",
+            "staging.base_landing__assignments",
         ),
         *("ops.quarantine", "marts.customers", "marts.send_list", "exports.export_braze"),
         *("ledger.decisions", "ledger.dispatches", "settings.global_suppressions"),
@@ -302,6 +317,7 @@ def test_quarantine_and_counts_stay_in_line(story: Story) -> None:
         "message_events",
         "social_mentions",
         "erasure_requests",
+        "assignments",
     ):
         ((counted,),) = story.place.query(
             "select sum(rows_staged - rows_erased) from ops.source_counts where table_name = ?", [table]
@@ -327,6 +343,12 @@ def test_nobody_else_is_touched(story: Story) -> None:
     assert story.place.query(
         "select mention_id from staging.stg_landing__social_mentions where mention_id like 'm-z%'"
     ) == [("m-z2",)]
+    assert story.place.query("select user_id from staging.stg_landing__assignments") == [(FLATMATE,)]
+    shown = sendworthy("report", "spring_sale", "--json", cwd=story.place.root)
+    assert shown.returncode == 0, shown.stderr
+    (campaign,) = json.loads(shown.stdout)["campaigns"]
+    (whole,) = campaign["results"]
+    assert (campaign["name"], whole["users"], whole["control_users"]) == ("Spring sale", 0, 1)
 
 
 def test_the_key_is_nowhere(story: Story) -> None:

@@ -33,6 +33,8 @@ def project(tmp_path: Path) -> Path:
     for name in (SEGMENT_FLAGS_SQL, LANDING_CONTRACT):
         (tmp_path / name).parent.mkdir(parents=True)
         shutil.copy(PROJECT / name, tmp_path / name)
+    (tmp_path / "campaigns" / "ours").mkdir(parents=True)
+    (tmp_path / "campaigns" / "ours" / "campaign.yml").touch()
     assert validate_settings(tmp_path) == []
     return tmp_path
 
@@ -114,6 +116,39 @@ MISTAKES = [
         "merge_field",
         "SHOESIZELE, which is in use",
     ),
+    *(
+        ("outside_campaigns", line, column, fix)
+        for line, column, fix in (
+            ("ours,x,a,a;b,order_completed,7", "campaign_id", "campaigns/ours is a campaign of ours"),
+            (",x,a,a;b,order_completed,7", "campaign_id", "write the campaign's id"),
+            ("c,,a,a;b,order_completed,7", "name", "write what people call the campaign"),
+            ("c,x,,a;b,order_completed,7", "control_arm", "write the arm that the others are compared with"),
+            ("c,x,c,a;b,order_completed,7", "arms", "control_arm 'c' is none of them"),
+            ("c,x,A,a;b,order_completed,7", "arms", 'did you mean "a"?'),
+            ("c,x,a,,order_completed,7", "arms", "empty"),
+            ("c,x,a,a,order_completed,7", "arms", "not two or more arms"),
+            ("c,x,a,a;a,order_completed,7", "arms", "not two or more arms"),
+            ("c,x,a,a:1;a:2;b:1,order_completed,7", "arms", "not two or more arms"),
+            ("c,x,a,a:1;b:x,order_completed,7", "arms", "not two or more arms"),
+            ("c,x,a,a:1;b :1,order_completed,7", "arms", "write control:1;plain:1"),
+            ("c,x,a,a:1;b,order_completed,7", "arms", "some of the arms have no share"),
+            ("c,x,a,a:1;b:0.0,order_completed,7", "arms", "a number above 0 behind each"),
+            ("c,x,a,a;send,order_completed,7", "arms", "is called send"),
+            ("c,x,a,a;control,order_completed,7", "arms", "is called control"),
+            ("c,x,a,a;b,order_complete,7", "success_event", 'did you mean "order_completed"?'),
+            ("c,x,a,a;b,,7", "success_event", "unknown event ''"),
+            ("c,x,a,a;b,message_klicked:c,7", "success_event", 'did you mean "clicked"?'),
+            ("c,x,a,a;b,message_clicked:d,7", "success_event", "there is no campaign 'd'"),
+            ("c,x,a,a;b,order_completed,0", "success_window_days", "from 1 to 365"),
+            ("c,x,a,a;b,order_completed,", "success_window_days", "empty"),
+            (
+                "c,x,a,a;b,order_completed,7\nC,x,a,a;b,order_completed,7",
+                "campaign_id",
+                "remove one of the two",
+            ),
+        )
+    ),
+    ("source_limits", "assignments,,20,all,20", "table_name", "write one of users"),
     ("topics", "Offers,x", "topic", "lower-case"),
     ("topics", "all,x", "topic", "every topic"),
     ("topics", "news,", "description", "say what"),
@@ -238,6 +273,10 @@ def test_each_mistake_in_a_line(project: Path, seed: str, line: str, column: str
 
 RIGHT = [
     *(("global_suppressions", f"{channel},,{address},asked,2026-01-01") for channel, address in SOMEBODY_S),
+    ("outside_campaigns", "Sale 24,Spring sale,No E-Mail,No E-Mail:1;Mens E-Mail:0.5,order_completed,14"),
+    ("outside_campaigns", "4711,x,control,plain; control,message_clicked:4711,1"),
+    ("outside_campaigns", "c,x,send,send;plain,message_sent:ours,365"),
+    ("source_formats", "assignments,assigned_at,%d/%m/%Y"),
     ("source_formats", "users,email_opt_in,Y|N"),
     ("source_formats", "users,email_opt_in,1|2"),
     ("metrics", "clicked,message_clicked,,false,1,false,,People who clicked"),

@@ -28,6 +28,8 @@ with
 
     users as (select * from {{ ref("int_users__current") }}),
 
+    unmeasured as (select * from {{ ref("int_measurement__unmeasured") }}),
+
     rows_by_reason as (
         select
             table_name,
@@ -60,6 +62,8 @@ with
                     rows_by_reason.table_name = 'erasure_requests'
                     and rows_by_reason.reason = 'missing_user_id'
                 then 1
+                when rows_by_reason.table_name = 'assignments'
+                then 4
                 else 8
             end as harm,
             'unreadable rows' as problem,
@@ -74,6 +78,8 @@ with
                 then 'nobody is erased by it'
                 when rows_by_reason.table_name = 'erasure_requests'
                 then 'who is named is erased'
+                when rows_by_reason.table_name = 'assignments'
+                then 'are not measured'
                 when users_by_reason.problem_users > 0
                 then 'no marketing to them'
                 {%- if var("unreadable_days") <= 0 %}
@@ -96,13 +102,17 @@ with
             problem_rows,
             cast(null as bigint) as problem_users,
             case
-                when reason = 'duplicate' then 'another row says the same' else 'until their time has come'
+                when reason = 'duplicate' and table_name = 'assignments'
+                then 'the first one of the user counts'
+                when reason = 'duplicate'
+                then 'another row says the same'
+                else 'until their time has come'
             end as effect
         from rows_by_reason
         where not is_unreadable
         union all
         select
-            case when table_name = 'events' then 4 else 2 end as harm,
+            case when table_name in ('events', 'assignments') then 4 else 2 end as harm,
             'users whom no profile has' as problem,
             table_name,
             case
@@ -111,7 +121,11 @@ with
             end as detail,
             unmatched_rows as problem_rows,
             unmatched_users as problem_users,
-            'their rows stop nobody' as effect
+            case
+                when table_name = 'assignments'
+                then 'count, with the events that name them'
+                else 'their rows stop nobody'
+            end as effect
         from unmatched_users
         where unmatched_rows > 0
         union all
@@ -131,6 +145,35 @@ with
             end as effect
         from unreadable_values
         group by table_name, column_name
+        union all
+        select
+            4 as harm,
+            case
+                reason
+                when 'unknown_campaign'
+                then 'a campaign that nobody declared'
+                when 'has_a_folder'
+                then 'a campaign that has a folder'
+                when 'unknown_arm'
+                then 'an arm that nobody declared'
+                else 'a campaign without control'
+            end as problem,
+            'assignments' as table_name,
+            {{ shown_name("campaign_id") }}
+            || case when arm is null then '' else ': ' || {{ shown_name("arm") }} end as detail,
+            users as problem_rows,
+            users as problem_users,
+            case
+                reason
+                when 'unknown_campaign'
+                then 'not measured: add it to outside_campaigns.csv'
+                when 'has_a_folder'
+                then 'not measured: its own nights are'
+                when 'unknown_arm'
+                then 'not measured: add it to outside_campaigns.csv'
+                else 'its arms have nothing to be compared with'
+            end as effect
+        from unmeasured
         union all
         select
             5 as harm,

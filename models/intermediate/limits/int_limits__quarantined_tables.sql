@@ -31,7 +31,9 @@ with
     final as (
         select table_name, rows_in, rows_unreadable, max_quarantined_percent
         from compared
-        where rows_unreadable * 100 > max_quarantined_percent * rows_in
+        where
+            rows_unreadable * 100 > max_quarantined_percent * rows_in
+            and table_name in ('{{ tables_of_decisions() | join("', '") }}')
     )
 
 select *

@@ -1,7 +1,7 @@
 with
     eligible_users as (select * from {{ ref("int_measurement__eligible_users") }}),
 
-    campaign_arms as (select campaign_id, arm from {{ ref("int_campaigns__arms") }}),
+    users_of_arms as (select * from {{ ref("int_measurement__users_of_arms") }}),
 
     -- each user in the row of their variant, of the whole campaign, and of their arm of the campaign
     listed as (
@@ -27,20 +27,8 @@ with
             has_converted
         from eligible_users
         union all
-        select
-            eligible_users.campaign_id,
-            'all' as variant,
-            eligible_users.campaign_arm,
-            eligible_users.arm,
-            eligible_users.is_listed,
-            eligible_users.is_matured,
-            eligible_users.has_converted
-        from eligible_users
-        -- those arms that there still are
-        inner join
-            campaign_arms
-            on eligible_users.campaign_id = campaign_arms.campaign_id
-            and eligible_users.campaign_arm = campaign_arms.arm
+        select campaign_id, 'all' as variant, campaign_arm, arm, is_listed, is_matured, has_converted
+        from users_of_arms
     ),
 
     final as (

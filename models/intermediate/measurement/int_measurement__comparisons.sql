@@ -2,33 +2,17 @@
 
 {#-
     Arms that are judged by one another are compared with the first one, which is compared with nobody. All others are compared
-    with those of their own whom the holdout kept it from.
+    with those of their own whom the holdout kept it from, or with the one control of an outside campaign.
 -#}
 with
-    campaigns as (select * from {{ ref("campaigns") }}),
+    shares as (select * from {{ ref("int_measurement__shares") }}),
 
     campaign_arms as (select * from {{ ref("int_campaigns__arms") }}),
-
-    shares as (
-        select
-            campaign_id,
-            evaluation,
-            -- out of the campaign's holdout and out of the global one: the two are drawn independently
-            case
-                when is_transactional
-                then 0
-                else
-                    1
-                    - (1 - cast(holdout_percent as double) / 100)
-                    * (1 - cast({{ var("global_holdout_percent") }} as double) / 100)
-            end as expected_control_share
-        from campaigns
-    ),
 
     whole as (
         select
             campaign_id,
-            cast(null as {{ text_type() }}) as campaign_arm,
+            campaign_arm,
             'send' as arm,
             cast(null as {{ text_type() }}) as compared_arm,
             'control' as compared_group,
@@ -37,42 +21,53 @@ with
             expected_control_share,
             false as is_against_first
         from shares
+        where campaign_arm is null
     ),
 
-    of_arms as (
+    against_control as (
         select
-            campaign_arms.campaign_id,
-            campaign_arms.arm as campaign_arm,
-            campaign_arms.arm,
+            campaign_id,
+            campaign_arm,
+            campaign_arm as arm,
+            campaign_arm as compared_arm,
+            'control' as compared_group,
             case
-                when shares.evaluation <> 'arms'
-                then campaign_arms.arm
-                when campaign_arms.arm_number > 1
-                then first_arms.arm
-            end as compared_arm,
-            case
-                when shares.evaluation <> 'arms' then 'control' when campaign_arms.arm_number > 1 then 'send'
-            end as compared_group,
-            case
-                when shares.evaluation = 'arms' then first_arms.arm else 'control:' || campaign_arms.arm
+                when evaluation = 'outside' then 'control' else 'control:' || campaign_arm
             end as compared_with,
+            evaluation,
+            expected_control_share,
+            false as is_against_first
+        from shares
+        where campaign_arm is not null and evaluation <> 'arms'
+    ),
+
+    against_first as (
+        select
+            shares.campaign_id,
+            shares.campaign_arm,
+            shares.campaign_arm as arm,
+            case when campaign_arms.arm_number > 1 then first_arms.arm end as compared_arm,
+            case when campaign_arms.arm_number > 1 then 'send' end as compared_group,
+            first_arms.arm as compared_with,
             shares.evaluation,
             case
-                when shares.evaluation <> 'arms'
-                then shares.expected_control_share
                 when campaign_arms.arm_number > 1
                 then
                     cast(first_arms.share_percent as double)
                     / (first_arms.share_percent + campaign_arms.share_percent)
                 else 0
             end as expected_control_share,
-            shares.evaluation = 'arms' as is_against_first
-        from campaign_arms
-        inner join shares on campaign_arms.campaign_id = shares.campaign_id
+            true as is_against_first
+        from shares
+        inner join
+            campaign_arms
+            on shares.campaign_id = campaign_arms.campaign_id
+            and shares.campaign_arm = campaign_arms.arm
         inner join
             campaign_arms as first_arms
-            on campaign_arms.campaign_id = first_arms.campaign_id
+            on shares.campaign_id = first_arms.campaign_id
             and first_arms.arm_number = 1
+        where shares.evaluation = 'arms'
     ),
 
     final as (
@@ -80,7 +75,10 @@ with
         from whole
         union all
         select *
-        from of_arms
+        from against_control
+        union all
+        select *
+        from against_first
     )
 
 select *

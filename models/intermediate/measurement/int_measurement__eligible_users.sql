@@ -2,12 +2,23 @@
     Send and control must be comparable. Control users are set apart before the arbitration, so those who lost in the arbitration
     belong to the other arm: on that night, only the hash of the user id parts them from the control users. Each user counts once,
     on the first night on which nothing but the experiment or the arbitration could have kept the message from them, and stays in
-    that arm whatever happens later (intention to treat).
+    that arm whatever happens later (intention to treat). Of a campaign that ran outside of Sendworthy, its sender says who was in
+    which arm.
 -#}
 with
     decisions as (select * from {{ ref("stg_ledger__decisions") }}),
 
-    campaigns as (select * from {{ ref("campaigns") }}),
+    campaigns as (select * from {{ ref("int_measurement__campaigns") }}),
+
+    assignments as (select * from {{ ref("stg_landing__assignments") }}),
+
+    outside_campaigns as (select campaign_id, control_arm from {{ ref("outside_campaigns") }}),
+
+    outside_arms as (
+        select campaign_id, campaign_arm
+        from {{ ref("int_measurement__shares") }}
+        where evaluation = 'outside' and campaign_arm is not null
+    ),
 
     erased as (select * from {{ ref("int_users__erased") }}),
 
@@ -45,24 +56,67 @@ with
             and (decisions.decision in ('send', 'control') or lost_in_arbitration.reason is not null)
     ),
 
+    assigned as (
+        select
+            campaign_id,
+            user_id,
+            as_of as assigned_at,
+            variant,
+            campaign_arm,
+            arm,
+            is_listed,
+            segments,
+            starts_at,
+            false as is_outside
+        from eligible
+        where night_number = 1
+        union all
+        select
+            assignments.campaign_id,
+            assignments.user_id,
+            assignments.assigned_at,
+            cast(null as {{ text_type() }}) as variant,
+            outside_arms.campaign_arm,
+            case when outside_arms.campaign_arm is null then 'control' else 'send' end as arm,
+            outside_arms.campaign_arm is not null as is_listed,
+            -- what they were in then, nobody has kept
+            cast(null as {{ text_list_type() }}) as segments,
+            assignments.assigned_at as starts_at,
+            true as is_outside
+        from assignments
+        inner join outside_campaigns on assignments.campaign_id = outside_campaigns.campaign_id
+        left join
+            outside_arms
+            on assignments.campaign_id = outside_arms.campaign_id
+            and assignments.arm = outside_arms.campaign_arm
+        where
+            assignments.assigned_at < {{ as_of() }}
+            -- ops.input_problems names the arms that nobody has declared
+            and (outside_arms.campaign_arm is not null or assignments.arm = outside_campaigns.control_arm)
+    ),
+
     windows as (
         select
-            eligible.campaign_id,
-            eligible.user_id,
-            eligible.as_of as assigned_at,
-            eligible.variant,
-            eligible.campaign_arm,
-            eligible.arm,
-            eligible.is_listed,
-            eligible.segments,
-            {{ days_before("eligible.starts_at", "campaigns.success_window_days") }} as before_at,
-            eligible.starts_at,
-            {{ add_seconds("eligible.starts_at", "86400 * campaigns.success_window_days") }} as ends_at,
+            assigned.campaign_id,
+            assigned.user_id,
+            assigned.assigned_at,
+            assigned.variant,
+            assigned.campaign_arm,
+            assigned.arm,
+            assigned.is_listed,
+            assigned.segments,
+            {{ days_before("assigned.starts_at", "campaigns.success_window_days") }} as before_at,
+            assigned.starts_at,
+            {{ add_seconds("assigned.starts_at", "86400 * campaigns.success_window_days") }} as ends_at,
             campaigns.success_event
-        from eligible
-        inner join campaigns on eligible.campaign_id = campaigns.campaign_id
-        left join erased on eligible.user_id = erased.user_id
-        where eligible.night_number = 1 and erased.user_id is null
+        from assigned
+        inner join
+            campaigns
+            on assigned.campaign_id = campaigns.campaign_id
+            -- nights of a folder that is gone say nothing of an outside campaign of its name
+            and assigned.is_outside = (campaigns.evaluation = 'outside')
+        left join erased on assigned.user_id = erased.user_id
+        where erased.user_id is null
     ),
 
     successes as (

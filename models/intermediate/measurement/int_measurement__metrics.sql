@@ -3,7 +3,7 @@ with
 
     metrics as (select * from {{ ref("metrics") }}),
 
-    campaign_arms as (select campaign_id, arm from {{ ref("int_campaigns__arms") }}),
+    users_of_arms as (select * from {{ ref("int_measurement__users_of_arms") }} where is_matured),
 
     campaigns as (select distinct campaign_id, success_event from eligible_users),
 
@@ -133,17 +133,8 @@ with
         select campaign_id, 'all' as segment, cast(null as {{ text_type() }}) as campaign_arm, arm, user_id
         from eligible_users
         union all
-        select
-            eligible_users.campaign_id,
-            'all' as segment,
-            eligible_users.campaign_arm,
-            eligible_users.arm,
-            eligible_users.user_id
-        from eligible_users
-        inner join
-            campaign_arms
-            on eligible_users.campaign_id = campaign_arms.campaign_id
-            and eligible_users.campaign_arm = campaign_arms.arm
+        select campaign_id, 'all' as segment, campaign_arm, arm, user_id
+        from users_of_arms
         union all
         select campaign_id, segment, cast(null as {{ text_type() }}) as campaign_arm, arm, user_id
         from of_segments

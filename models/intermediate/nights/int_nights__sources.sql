@@ -5,7 +5,7 @@ with
     counted as (select table_name, sum(rows_staged) as rows_staged from source_counts group by table_name),
 
     newest as (
-        {%- for table in landing_tables() %}
+        {%- for table in tables_of_decisions() %}
             {%- set time = newest_column(table) %}
             select
                 '{{ table }}' as table_name,

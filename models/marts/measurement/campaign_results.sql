@@ -125,7 +125,10 @@ with
                 then null
                 when sample_ratio_chi_square >= split_quantile * split_quantile
                 then 'split_is_wrong'
-                when sample_ratio_chi_square is null
+                -- of an outside campaign whose shares nobody has given, there is nothing to check
+                when
+                    sample_ratio_chi_square is null
+                    and (evaluation <> 'outside' or expected_control_share is not null)
                 then 'too_few_users'
                 -- whoever had the message, whatever variant of it, is in the guardrails of the whole campaign
                 when harmed.campaign_id is not null
@@ -190,8 +193,12 @@ with
             on arms.campaign_id = judged.campaign_id
             and arms.variant = judged.variant
             and arms.campaign_arm is not distinct from judged.campaign_arm
-        -- where arms are compared with the first one, nothing is compared with their control
-        where arms.arm = 'send' or not judged.is_against_first
+        -- where arms are compared with the first one, or with the one control of an outside campaign, nothing
+        -- is compared with a control of their own
+        where
+            arms.arm = 'send'
+            or arms.campaign_arm is null
+            or not (judged.is_against_first or judged.evaluation = 'outside')
     )
 
 select *

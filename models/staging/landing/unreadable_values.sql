@@ -7,6 +7,7 @@
     "message_events": "message_event_id",
     "social_mentions": "mention_id",
     "erasure_requests": "user_id",
+    "assignments": "user_id",
 } %}
 
 with

@@ -28,6 +28,7 @@ from sendworthy.foundation.safe_files import KB, UnsafeFile, read_file
 from sendworthy.settings.error_texts import TEXTS, in_words, key_of, schema_at, shown, wrong
 from sendworthy.settings.seed_files import (
     EXPIRY_RULE,
+    MESSAGE_EVENT,
     REPORT_TYPES,
     SEGMENT_FLAGS_SQL,
     Kind,
@@ -60,7 +61,6 @@ MAX_AUDIENCE = 1_000_000_000
 SIGN_UP_KINDS = ("welcome", "onboarding")
 PERSONALIZED, DEFAULT = "personalized", "default"
 
-_MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
 ALL_VARIANTS = "all"  # campaign_results: the row of a campaign's variants together
 GROUPS = ("send", "control")  # campaign_results: the arms of a campaign without arms
 _VARIANT = re.compile(r"[a-z][a-z0-9_]*")
@@ -745,14 +745,14 @@ def _check_name(folder: CampaignFolder, campaign: Campaign, known: Known) -> lis
 
 
 def _is_message_event(event: str | None) -> bool:
-    return event is not None and _MESSAGE_EVENT.fullmatch(event) is not None
+    return event is not None and MESSAGE_EVENT.fullmatch(event) is not None
 
 
 def _check_event(
     folder: CampaignFolder, key: tuple[str | int, ...], event: str, ids: set[str], known: Known
 ) -> list[Problem]:
     at, name = folder.at(*key), dotted(key)
-    message = _MESSAGE_EVENT.fullmatch(event)
+    message = MESSAGE_EVENT.fullmatch(event)
     if message is None:
         return [] if event in known.events or not known.events else [_unknown_event(at, name, event, known)]
     kind, target = message.groups()

@@ -17,10 +17,13 @@ from sendworthy.warehouse.statements import statements_in
 Row = TypeVar("Row")
 _sql = statements_in(Path(__file__).with_name("sql"))
 
+# those of the folders, and those that ran outside
+MEASURED = "intermediate.int_measurement__campaigns"
+
 # what may be acted on, on any night (marts.campaign_results.verdict_reason)
 REASONS = {
-    "better_than_control": "better than no message, whichever night you look",
-    "worse_than_control": "worse than no message, whichever night you look",
+    "better_than_control": "better than control, whichever night you look",
+    "worse_than_control": "worse than control, whichever night you look",
     "better_than_first_arm": "better than the first arm, whichever night you look",
     "worse_than_first_arm": "worse than the first arm, whichever night you look",
     "split_is_wrong": "control is not the promised share: find out why, do not believe the lift",
@@ -104,7 +107,7 @@ def report(database: Path, campaign_id: str | None = None) -> tuple[datetime, li
     database_file.open_published(database)
     with database_file.connect(database, read_only=True) as connection:
         try:
-            campaigns = database_file.read_campaigns(connection, campaign_id)
+            campaigns = database_file.read_campaigns(connection, campaign_id, MEASURED)
             results = _read(connection, "results_of_campaigns", Result)
             metrics = _read(connection, "metrics_of_campaigns", Metric)
             as_of = database_file.read_night(connection)

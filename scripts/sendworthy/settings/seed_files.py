@@ -69,6 +69,12 @@ USUAL_WORDS = {
     False: ("false", "f", "no", "n", "0", "0.0", "off", "unsubscribed"),
 }
 
+MESSAGE_EVENT = re.compile(r"message_([a-z_]+):(.+)")
+"""A report on a message, where a setting names an event: its type, and the campaign."""
+
+# an arm of outside_campaigns.csv, with its share of the people or without
+_ARM = re.compile(r"([^;:\s](?:[^;:]*[^;:\s])?)(?::([0-9]{1,9}(?:\.[0-9]{1,9})?))?")
+
 # what a line of source_formats.csv may declare: by the type of the column, what it is and how to write it
 _FORMATS = {
     "integer": (
@@ -160,9 +166,11 @@ ReportType = Literal[
     "unsubscribed",
     "resubscribed",
 ]
-Source = Literal[
+LimitedSource = Literal[
     "users", "events", "support_tickets", "message_events", "social_mentions", "erasure_requests"
 ]
+# what only measures holds no campaign back
+Source = Literal[LimitedSource, "assignments"]
 Days = Annotated[int, Field(ge=1, le=365), _WHOLE]
 Age = Annotated[int | None, Field(ge=0, le=2160), _WHOLE]
 Percent = Annotated[Decimal, Field(ge=0, le=100), _NUMBER]
@@ -395,7 +403,7 @@ class _Metric(_SeedRow):
 
 
 class _SourceLimit(_SeedRow):
-    table_name: Source
+    table_name: LimitedSource
     max_age_hours: Annotated[int | None, Field(ge=1, le=8760), _WHOLE] = _column(empty=_NOT_LOOKED_AT)
     max_shrink_percent: PercentOrNone = _column(empty=_NOT_LOOKED_AT)
     holds_back: Literal["all", "with_segments"] = _column(
@@ -465,6 +473,58 @@ class _GlobalSuppression(_SeedRow):
         return value
 
 
+class _OutsideCampaign(_SeedRow):
+    campaign_id: Filled = _column("write the campaign's id as assignments has it")
+    name: Filled = _column("write what people call the campaign")
+    control_arm: Filled = _column("write the arm that the others are compared with, as assignments has it")
+    arms: str
+    success_event: str
+    success_window_days: Days
+
+    @field_validator("campaign_id")
+    @classmethod
+    def _has_no_folder(cls, value: str, info: ValidationInfo) -> str:
+        if value in _elsewhere(info, "campaign folders"):
+            what = f"campaigns/{value} is a campaign of ours, which its own nights measure"
+            raise wrong(what, "remove this line, or give the outside campaign another id")
+        return value
+
+    @field_validator("arms")
+    @classmethod
+    def _can_be_compared(cls, value: str, info: ValidationInfo) -> str:
+        control, fix = _row(info)["control_arm"], "write control:1;plain:1, or without shares control;plain"
+        found = [_ARM.fullmatch(arm) for arm in split_names(value)]
+        names = [arm[1] for arm in found if arm]
+        shares = {bool(arm[2]) for arm in found if arm}
+        if len(names) < max(2, len(found)) or len({*names}) < len(names):
+            raise wrong(f"{value!r} are not two or more arms" if value else "empty", fix)
+        if control not in names:
+            raise wrong(f"control_arm {control!r} is none of them", did_you_mean(control, names, fix))
+        if taken := {"send", "control"} & {*names} - {control}:
+            what = f"an arm other than the control arm is called {min(taken)}, as a row of the results is"
+            raise wrong(what, "give it another name, in assignments too")
+        if len(shares) > 1 or any(arm and arm[2] and not Decimal(arm[2]) for arm in found):
+            raise wrong(
+                "some of the arms have no share", "write a number above 0 behind each, or behind none"
+            )
+        return value
+
+    @field_validator("success_event")
+    @classmethod
+    def _is_an_event(cls, value: str, info: ValidationInfo) -> str:
+        report, events = MESSAGE_EVENT.fullmatch(value), _elsewhere(info, "events")
+        if report is None and events and value not in events:
+            raise wrong(f"unknown event {value!r}", did_you_mean(normalise_name(value), events, _EVENTS))
+        if report is not None and report[1] not in REPORT_TYPES:
+            fix = did_you_mean(report[1], REPORT_TYPES, f"the types are {', '.join(REPORT_TYPES)}")
+            raise wrong(f"unknown message event type {report[1]!r}", fix)
+        campaigns = {*_elsewhere(info, "campaign folders"), *_elsewhere(info, "outside campaigns")}
+        if report is not None and report[2] not in campaigns:
+            fix = "name a campaign of campaigns/ or of outside_campaigns.csv after the colon"
+            raise wrong(f"there is no campaign {report[2]!r}", did_you_mean(report[2], campaigns, fix))
+        return value
+
+
 class _EspCampaign(_SeedRow):
     esp: Annotated[str, StringConstraints(pattern=r"^[a-z]+\Z")] = _column(
         "write the name that `sendworthy ingest --from` takes"
@@ -527,6 +587,7 @@ SEEDS: tuple[Seed, ...] = (
         may_be_empty=True,
         is_personal=True,
     ),
+    Seed("outside_campaigns", _OutsideCampaign, ("campaign_id",), may_be_empty=True),
     Seed("esp_campaigns", _EspCampaign, ("esp", "esp_campaign_id"), may_be_empty=True),
     Seed("retention", _Retention, ("what",)),
 )
@@ -548,6 +609,8 @@ def validate_settings(project_dir: Path) -> list[Problem]:
         "merge fields": read_names(project_dir, "merge_fields"),
         "landing": _landing_columns(project_dir),
         "fields with a taken tag": _without_own_tag(project_dir),
+        "campaign folders": {path.parent.name for path in project_dir.glob("campaigns/*/campaign.yml")},
+        "outside campaigns": read_names(project_dir, "outside_campaigns"),
     }
     problems = [problem for seed in SEEDS for problem in _validate(project_dir, seed, known)]
     return problems or list(_too_short(project_dir))

@@ -20,7 +20,7 @@ from sendworthy.foundation.file_lock import hold
 from sendworthy.foundation.safe_files import remove_folder
 from sendworthy.foundation.safe_yaml import read_dbt_yaml
 from sendworthy.warehouse.failure_causes import find_cause, find_fix
-from sendworthy.warehouse.statements import literal, statements_in
+from sendworthy.warehouse.statements import literal, relation, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
 
@@ -227,10 +227,10 @@ def read_night(connection: duckdb.DuckDBPyConnection) -> datetime:
 
 
 def read_campaigns(
-    connection: duckdb.DuckDBPyConnection, campaign_id: str | None = None
+    connection: duckdb.DuckDBPyConnection, campaign_id: str | None = None, table: str = "settings.campaigns"
 ) -> list[dict[str, Any]]:
-    """The campaigns' rows of settings.campaigns, by id: all of them, or the one that is named; SettingsError where it is not there."""
-    campaigns = rows(connection, "select * from settings.campaigns order by campaign_id")
+    """The campaigns' rows of a table, by id: all of them, or the one that is named; SettingsError where it is not there."""
+    campaigns = rows(connection, f"select * from {relation(table)} order by campaign_id")
     if campaign_id is None:
         return campaigns
     named = [campaign for campaign in campaigns if campaign["campaign_id"] == campaign_id]

@@ -46,7 +46,10 @@ with
             results.verdict_reason as reason,
             results.compared_with
         from results
-        inner join intermediate.int_campaigns__arms as arms using (campaign_id, arm)
+        inner join
+            intermediate.int_measurement__shares as arms
+            on results.campaign_id = arms.campaign_id
+            and results.arm = arms.campaign_arm
         left join
             results as compared
             on results.campaign_id = compared.campaign_id
