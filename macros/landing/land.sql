@@ -149,7 +149,8 @@
             "found neither " ~ table.name ~ ".parquet nor " ~ table.name ~ ".csv nor a folder " ~ table.name ~ "/ with such files.",
             "point --raw (or the variable raw) at the landing zone; an empty file with the right header is legal.",
         ) %}
-    {% elif paths | length == 0 %}
+    {% elif paths | length == 0 and table.name in tables_of_decisions() %}
+        {#- what no decision looks at is missed by nobody -#}
         {% do log("landing zone: there is no " ~ table.name ~ " (it is optional)", info=true) %}
     {% endif %}
     {% if single | length > 1 or (single and drops) %}

@@ -62,9 +62,21 @@ with
         group by user_id, ticket_id
     ),
 
+    people as (select distinct user_id from eligible_users),
+
+    names as (select distinct event_name from measured),
+
+    -- most events are of no metric, and on most nights most people of nobody's window
+    happened as (
+        select events.*
+        from events
+        inner join names on events.event_name = names.event_name
+        inner join people on events.user_id = people.user_id
+    ),
+
     firsts as (
         select events.user_id, events.event_name, min(events.occurred_at) as first_at
-        from events
+        from happened as events
         inner join metrics on events.event_name = metrics.event_name
         where metrics.only_repeats
         group by events.user_id, events.event_name
@@ -89,7 +101,7 @@ with
         from eligible_users
         inner join measured on eligible_users.campaign_id = measured.campaign_id
         inner join
-            events
+            happened as events
             on eligible_users.user_id = events.user_id
             and measured.event_name = events.event_name
             and events.occurred_at >= eligible_users.before_at
