@@ -54,7 +54,8 @@ create schema settings; create schema intermediate; create schema marts; create 
 create schema ops;
 create table intermediate.int_nights__as_of as select timestamp '2026-06-01' as as_of;
 create table settings.campaigns (campaign_id varchar, channel varchar, is_transactional boolean);
-create table marts.customers (user_id varchar);
+create table marts.customers (user_id varchar, segments varchar[]);
+create table settings.reasons (reason varchar, step varchar);
 create table intermediate.int_users__channels (user_id varchar, channel varchar, is_suppressed boolean);
 create table audit.audit_messages (user_id varchar, channel varchar, channel_room bigint, total_room bigint);
 create table marts.campaign_decisions (

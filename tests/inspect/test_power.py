@@ -1,4 +1,4 @@
-"""`sendworthy power`: what can be told by when, from a published file."""
+"""`sendworthy power`: what can be detected by when, from a published file."""
 
 from __future__ import annotations
 
@@ -106,12 +106,12 @@ def test_the_command_answers(published: Path) -> None:
         "50.0% get it",
         "10.0% in control",
         "more than 100",
-        "an effect of 12 points can be told in 28 nights and the 7 days of the window.",
-        "an effect of 12 points would be told in 14 nights with 20.0% in control.",
+        "an effect of 12 points can be detected in 28 nights and the 7 days of the window.",
+        "an effect of 12 points would be detected in 14 nights with 20.0% in control.",
     ):
         assert words in shown.stdout, words
     first = sendworthy("power", "new", "--rate", "5", "--effect", "1", "--db", published).stdout
-    assert "tonight is its first night" in first and "cannot be told within a year" in first
+    assert "tonight is its first night" in first and "cannot be detected within a year" in first
     # the nights ahead would all be as tonight
     assert "           7 " not in first
     arms = sendworthy("power", "armed", "--db", published).stdout

@@ -229,7 +229,7 @@ MISTAKES = [
         "metrics",
         "spam,message_spam,,false,1,false,,x",
         "event_name",
-        "message_unsubscribed or another report",
+        'did you mean "message_sent"?',
     ),
     ("metrics", "money,order_refunded,order_total,false,1,false,,x", "amount", "measure order_completed"),
     (
@@ -241,7 +241,7 @@ MISTAKES = [
     ("metrics", "money,order_completed,total,false,1,false,,x", "amount", "each event counts as 1"),
     ("metrics", "again,order_completed,,maybe,1,false,,x", "only_repeats", "true or false"),
     ("metrics", "money,order_completed,,false,0,false,,x", "most_per_user", "out of range"),
-    ("metrics", "money,order_completed,,false,,false,,x", "most_per_user", "not a number"),
+    ("metrics", "money,order_completed,,false,,false,,x", "most_per_user", "a number from"),
     (
         "metrics",
         "tickets,ticket_created,,false,1,true,,x",

@@ -1,4 +1,4 @@
-{#- How often chance alone may ever show an effect, and how far beyond that an effect lies that is told in 80 of 100 cases. -#}
+{#- How often chance alone may ever show an effect, and how far beyond that an effect lies that is detected in 80 of 100 cases. -#}
 {%- set chance_of_effect = "0.05e0" -%}
 {%- set power_quantile = "0.8416212335729143e0" -%}
 {%- set nights_ahead = range(0, 15) | list + range(21, 365, 7) | list -%}

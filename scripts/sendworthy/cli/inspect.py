@@ -124,7 +124,7 @@ def power(
     db: Database = None,
     as_json: AsJson = False,
 ) -> None:
-    """How small an effect of a campaign can be told by when, and what share of control would do it in 14 nights."""
+    """How small an effect of a campaign can be detected by when, and what share of control would do it in 14 nights."""
     from sendworthy.inspect.power import power as power_of
 
     with failures(as_json):

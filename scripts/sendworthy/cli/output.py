@@ -396,7 +396,7 @@ def _show_metrics(metrics: Sequence[Metric]) -> None:
 
 
 def show_power(as_of: datetime, power: Power) -> None:
-    """Whom a campaign can be judged by, what can be told by when, and the answer to what was asked."""
+    """Whom a campaign can be judged by, what can be detected by when, and the answer to what was asked."""
     out.print(styled(power.campaign_id, "bold"), f"night of {iso(as_of)}")
     out.print(f"  people who pass every gate: {power.users_so_far:,}")
     if power.users_per_night is None:
@@ -418,7 +418,7 @@ def _show_question(power: Power, question: Question) -> None:
 
     headings = ("smallest effect, in points",)
     compared = "control" if question.arm == "send" else f"the first arm, and not in {question.arm}"
-    out.print(f"with {question.compared_share:.1%} in {compared}, told in 80 of 100 cases:")
+    out.print(f"with {question.compared_share:.1%} in {compared}, detected in 80 of 100 cases:")
     # where nobody knows how many come, all nights are as tonight
     shown = {0, 7, 14, 28, 56, 91, 182, 357, question.nights or 0}
     by_nights = [one for one in question.by_nights if one.nights in shown]
@@ -438,15 +438,15 @@ def _show_question(power: Power, question: Question) -> None:
         return
     asked = f"an effect of {100 * power.effect:g} points"
     if question.nights is None:
-        out.print(f"{asked} cannot be told within a year.")
+        out.print(f"{asked} cannot be detected within a year.")
     else:
         wait = f"and the {power.success_window_days} days of the window"
-        out.print(f"{asked} can be told in {question.nights} nights {wait}.")
+        out.print(f"{asked} can be detected in {question.nights} nights {wait}.")
     if question.by_share:
         if question.share is None:
-            out.print(f"{asked} cannot be told in 14 nights with any share of control.")
+            out.print(f"{asked} cannot be detected in 14 nights with any share of control.")
         else:
-            out.print(f"{asked} would be told in 14 nights with {question.share:.1%} in control.")
+            out.print(f"{asked} would be detected in 14 nights with {question.share:.1%} in control.")
 
 
 def show_experiments(calendar: Calendar) -> None:

@@ -1,4 +1,4 @@
-"""How long a campaign must run until an effect can be told, from a published night."""
+"""How long a campaign must run until an effect can be detected, from a published night."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Told:
-    """The smallest effect that is told in 80 of 100 cases, as a share of 1: so many nights from tonight, at a share of control."""
+class Detectable:
+    """The smallest effect that is detected in 80 of 100 cases, as a share of 1: so many nights from tonight, at a share of control."""
 
     nights: int
     compared_share: float
@@ -33,20 +33,20 @@ class Question:
     """What a campaign asks: of those who are sent it, or of an arm against the first one.
 
     `by_nights` is with the shares as they are set, `by_share` 14 nights from tonight. `nights` and `share` are the first of these at
-    which the effect that was asked for is told, null where none is or where no effect was asked for.
+    which the effect that was asked for is detected, null where none is or where no effect was asked for.
     """
 
     arm: str
     compared_share: float
-    by_nights: list[Told]
-    by_share: list[Told]
+    by_nights: list[Detectable]
+    by_share: list[Detectable]
     nights: int | None
     share: float | None
 
 
 @dataclass(frozen=True)
 class Power:
-    """A campaign's people, and what can be told of them. `rate` is the share of people who have the success without an effect."""
+    """A campaign's people, and what can be detected of them. `rate` is the share of people who have the success without an effect."""
 
     campaign_id: str
     success_event: str
@@ -62,7 +62,7 @@ class Power:
 def power(
     database: Path, campaign_id: str, *, effect: float | None = None, rate: float | None = None
 ) -> tuple[datetime, Power]:
-    """The published night, and what can be told by when. `effect` and `rate` are shares of 1; without a rate, the one that was seen counts.
+    """The published night, and what can be detected by when. `effect` and `rate` are shares of 1; without a rate, the one that was seen counts.
 
     SettingsError where nothing is published, where there is no such campaign, where it compares nobody, where nobody passes
     its gates, and where no rate was given or seen.
@@ -80,7 +80,7 @@ def power(
             raise database_file.other_version(database) from None
     if not is_compared:
         raise SettingsError(
-            f"{campaign_id} compares nobody, so no effect of it can ever be told.",
+            f"{campaign_id} compares nobody, so no effect of it can ever be detected.",
             "set experiment.holdout_percent, or experiment.arms and brief.evaluation: arms, in its campaign.yml, and run a night.",
         )
     if not rows:
@@ -109,24 +109,24 @@ def power(
 
 def _question(arm: str, rows: Iterable[Row], effect: float | None) -> Question:
     mine = [row for row in rows if row["arm"] == arm and row["smallest_effect"] is not None]
-    told = {
+    found = {
         is_as_set: [
-            Told(row["nights"], row["compared_share"], row["smallest_effect"])
+            Detectable(row["nights"], row["compared_share"], row["smallest_effect"])
             for row in mine
             if row["is_as_set"] == is_as_set
         ]
         for is_as_set in (True, False)
     }
     enough = {
-        is_as_set: next((one for one in found if effect is not None and one.smallest_effect <= effect), None)
-        for is_as_set, found in told.items()
+        is_as_set: next((one for one in ones if effect is not None and one.smallest_effect <= effect), None)
+        for is_as_set, ones in found.items()
     }
     by_nights, by_share = enough[True], enough[False]
     return Question(
         arm,
         next((row["compared_share"] for row in mine if row["is_as_set"]), 0.0),
-        told[True],
-        told[False],
+        found[True],
+        found[False],
         by_nights.nights if by_nights else None,
         by_share.compared_share if by_share else None,
     )

@@ -1,5 +1,5 @@
 -- a row per arm that is compared, and number of nights or share of control: the smallest effect on those who
--- get the message that can be told. Whoever lost their place counts as if sent, and dilutes what is seen.
+-- get the message that can be detected. Whoever lost their place counts as if sent, and dilutes what is seen.
 -- Given: $campaign_id, $rate (a share of 1, or null: the rate that was seen).
 select
     arm,

@@ -1,4 +1,4 @@
-"""What `campaign_power` says can be told is told, in about 80 of 100 simulated campaigns; and whom it reckons with."""
+"""What `campaign_power` says can be detected is detected, in about 80 of 100 simulated campaigns; and whom it reckons with."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def test_who_passes_every_gate_but_the_experiment_is_reckoned_with(
 
 
 @pytest.mark.parametrize(("rate", "share", "nights"), [(0.3, 0.5, 28), (0.3, 0.1, 28), (0.05, 0.5, 56)])
-def test_what_can_be_told_is_told(
+def test_what_can_be_detected_is_detected(
     warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, rate: float, share: float, nights: int
 ) -> None:
     """200 people a night, and an effect as large as it says: half of it in the control's rate, so that the mean is the base rate."""
