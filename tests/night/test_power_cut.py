@@ -10,7 +10,6 @@ import ast
 import fcntl
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +19,11 @@ from pathlib import Path
 
 import pytest
 from sendworthy.foundation.file_lock import hold
+from sendworthy.privacy.rewrite_lists import SEARCHED
 from sendworthy.warehouse import database_file
 
 from tests.support.projects import FIRST, ROOT, SECOND, sendworthy
-from tests.support.recorded_worlds import Readers, World
+from tests.support.recorded_worlds import Readers, World, first_and_last
 
 # whole nights, many of them: `make test-hard`
 pytestmark = pytest.mark.hard
@@ -46,11 +46,7 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
     world.back_to_first()
     counted = world.forks.run(SECOND, count=True)
     assert counted and counted["exit_code"] == 0
-    first: dict[tuple[str, int], int] = {}
-    last: dict[tuple[str, int], int] = {}
-    for number, (file, line) in enumerate(counted["statements"]):
-        first.setdefault((file, line), number)
-        last[file, line] = number
+    first, last = first_and_last(counted["statements"])
     points = sorted({*first.values(), *last.values()})
     assert len(points) > 150
     # around each rename: what is staged, what is published, and what is promoted
@@ -78,11 +74,56 @@ def test_nights_killed_before_any_statement_that_writes_leave_nothing_torn(world
 
 
 def _lines(file: str, function: str) -> set[tuple[str, int]]:
-    """The lines of a function."""
+    """The lines of a function or a method."""
     source = (ROOT / "scripts" / "sendworthy" / file).read_text(encoding="utf-8")
-    (found,) = (node for node in ast.parse(source).body if getattr(node, "name", "") == function)
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    (found,) = (node for node in functions if node.name == function)
     assert found.end_lineno
     return {(file, line) for line in range(found.lineno, found.end_lineno + 1)}
+
+
+def test_nights_killed_around_their_typed_drops_leave_them_whole_for_the_next_night(
+    world: World, tmp_path: Path
+) -> None:
+    """The next night is a whole one, which reads what the killed one has left of typed drops and of their catalogue."""
+    world.back_to_first()
+    counted = world.forks.run(SECOND, count=True)
+    assert counted and counted["exit_code"] == 0
+    in_commit = _lines("landing/typed_drops.py", "commit")
+    removing = [n for n, place in enumerate(counted["statements"]) if tuple(place) in in_commit]
+    for where, more in (
+        ("dbt writes a typed drop", None),
+        ("the new catalogue is written and not in its place", {"kill_in": "swap_in"}),
+        ("the catalogue is in its place, and nothing is published", {"kill_in": "refuse_earlier"}),
+        ("erased people are out of typed drops, and nothing is published", {"kill_in": "publish"}),
+        ("the night is published, and its catalogue is not", {"kill_in": "commit"}),
+        ("typed drops that are not needed any more are removed", {"kill_before": removing[-8]}),
+    ):
+        world.back_to_first()
+        before = (world.drops / "catalogue.json").read_bytes()
+        if more is None:
+            _kill_when_a_drop_is_typed(world, tmp_path / "said")
+        else:
+            assert world.forks.run(SECOND, **more) is None, where
+        is_known = (world.drops / "catalogue.json").read_bytes() != before
+        assert is_known != (more is None or more.get("kill_in") == "swap_in"), where
+        world.check()
+        night = world.place.night(SECOND, "--raw", world.raw)
+        assert night.returncode == 0, (where, night.stderr)
+        world.check_done()
+
+
+def _kill_when_a_drop_is_typed(world: World, said: Path) -> None:
+    """Kill a whole night as soon as dbt has begun to write; what it was writing is torn, as a power cut may leave it."""
+    known = set(world.drops.rglob("*.parquet"))
+    night = _start_night(world, said)
+    while not (typed := set(world.drops.rglob("*.parquet")) - known):
+        assert night.poll() is None, said.read_text(encoding="utf-8")
+        time.sleep(0.001)
+    os.killpg(night.pid, signal.SIGKILL)
+    assert night.wait() == -signal.SIGKILL
+    torn = min(typed)
+    torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
 
 
 def test_nights_killed_while_they_write_and_publish_leave_nothing_torn(world: World) -> None:
@@ -133,16 +174,7 @@ def test_whole_nights_are_killed_in_every_stage_again_and_again(world: World, tm
 
 def _kill_night(world: World, stage: str, delay: float, is_alone: bool, said: Path) -> str:
     """Start the second night, kill it so many seconds after a stage has begun; returns the stage that it was in."""
-    command = [sys.executable, "-c", "from sendworthy.cli.main import main; main()", "nightly"]
-    command += ["--raw", str(world.raw), "--as-of", SECOND]
-    with said.open("w") as errors:
-        night = subprocess.Popen(
-            command,
-            cwd=world.place.root,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            start_new_session=True,
-        )
+    night = _start_night(world, said)
 
     def done() -> int:
         return said.read_text(encoding="utf-8").count("✓")
@@ -157,19 +189,35 @@ def _kill_night(world: World, stage: str, delay: float, is_alone: bool, said: Pa
     return (*STAGES, "the end")[done()] if night.returncode < 0 else "the end, which it had reached"
 
 
+def _start_night(world: World, said: Path) -> subprocess.Popen[bytes]:
+    """The second night, in processes of a group of their own; `said` gets its words."""
+    command = [sys.executable, "-c", "from sendworthy.cli.main import main; main()", "nightly"]
+    command += ["--raw", str(world.raw), "--as-of", SECOND]
+    with said.open("w") as errors:
+        return subprocess.Popen(
+            command,
+            cwd=world.place.root,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+
 def test_lists_delivered_late_are_those_of_the_night_that_was_killed(world: World) -> None:
     """Killed when the first night is published and its lists are staged: the second night delivers them before anything else."""
     for rerun in ("the second night", "export"):
-        shutil.rmtree(world.place.root / "out")
-        world.place.database.unlink()
+        world.back_to_nothing()
         assert world.forks.run(FIRST, kill_in="promote") is None
         assert world.dispatches() == world.ledger[FIRST], "it is published"
         assert not (world.place.root / "out" / FIRST).exists(), "and its lists are not in their place"
         if rerun == "export":
             assert sendworthy("export", cwd=world.place.root).returncode == 0
         else:
-            ended = world.forks.run(SECOND)
-            assert ended and "killed before its lists were in their place: they are now" in ended["words"]
+            ended = world.place.night(SECOND, "--raw", world.raw)
+            assert ended.returncode == 0, ended.stderr
+            assert "killed before its lists were in their place: they are now" in " ".join(
+                ended.stderr.split()
+            )
             world.check_done()
         assert world.place.lists(FIRST) == world.lists[FIRST]
         assert not list((world.place.root / "out").glob(".*.writing"))
@@ -179,7 +227,9 @@ def test_everything_is_flushed_before_it_is_renamed_and_its_folder_after_it(worl
     world.back_to_first()
     ended = world.forks.run(SECOND, watch_flushes=True)
     assert ended and ended["exit_code"] == 0
-    assert ended["renamed"] == [str(world.place.database), str(world.place.root / "out" / SECOND)]
+    out, catalogue = world.place.root / "out", world.drops / "catalogue.json"
+    renamed = (catalogue, world.place.database, out / SECOND, out / SEARCHED, catalogue)
+    assert ended["renamed"] == [*map(str, renamed)]
     assert ended["faults"] == []
 
 
@@ -249,7 +299,6 @@ def _is_zombie(process: int) -> bool:
 def test_a_second_night_and_an_export_end_at_once_and_a_dead_one_s_lock_is_none(world: World) -> None:
     world.back_to_first()
     lock = world.place.root / ".sendworthy" / "sendworthy.duckdb.lock"
-    lock.parent.mkdir()
     with database_file.only_night(world.place.database):
         for command in ("nightly", "export"):
             ended = sendworthy(command, cwd=world.place.root)

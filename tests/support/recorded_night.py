@@ -2,8 +2,9 @@
 
 `record` runs a whole night and keeps what dbt built and what the gate said. `serve` imports everything once and forks a
 process for each line of JSON on its standard input: in it `run_night` runs as it is, but dbt's build and the gate's
-verdict are those that were recorded, with the ledgers of the file that is published. It may kill itself before any
-statement, be killed after a while, or look at what is flushed when something is renamed.
+verdict are those that were recorded, with the ledgers of the file that is published; the typed drops that dbt wrote are
+written again, for this night. It may kill itself before any statement, be killed after a while, or look at what is
+flushed when something is renamed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pickle
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import sendworthy
 from rich.console import Console
 from sendworthy.audit.gate import judge_lists
@@ -33,6 +36,7 @@ from sendworthy.night import building, preparation, publishing, recording, run
 from sendworthy.night.state import NightOptions
 from sendworthy.settings.destinations import choose_destinations
 from sendworthy.warehouse import database_file
+from sendworthy.warehouse.personal_files import drops_beside
 
 # whose statements are counted
 STAGES = (run, preparation, building, recording, publishing)
@@ -47,6 +51,7 @@ TRACED = {
     ),
     *("warehouse/database_file.py", "delivery/export.py", "delivery/staging_folder.py"),
     *("foundation/durable_files.py", "foundation/file_lock.py", "foundation/safe_files.py"),
+    "landing/typed_drops.py",
 }
 assert all((Path(sendworthy.__file__).parent / name).is_file() for name in TRACED)
 
@@ -81,6 +86,9 @@ def record(request: dict[str, Any]) -> None:
     def build(night: Any) -> list[str]:
         warnings = build_warehouse(night)
         shutil.copyfile(night.build, folder / "build.duckdb")
+        tonight = max(path for path in night.engine.drops.iterdir() if path.is_dir())
+        shutil.copytree(tonight, folder / "typed")
+        (folder / "typed_in.txt").write_text(str(tonight), encoding="utf-8")
         return warnings
 
     def judge(*arguments: Any) -> Any:
@@ -114,7 +122,17 @@ def replay(request: dict[str, Any]) -> dict[str, Any]:
             ).fetchall()
             for (table,) in carried:
                 connection.execute(f"insert into {table} by name select * from fresh.{table}")
+            read_typed(connection, (folder / "typed_in.txt").read_text(encoding="utf-8"), typed_again(night))
         return []
+
+    def typed_again(night: Any) -> Path:
+        """Where the drops that dbt typed are now; a night that keeps none (an older one) leaves them in the recording."""
+        typed = folder / "typed"
+        if (tonight := building._drops_to_read(night).get("drops")) is None:
+            return typed
+        for table in (path for path in typed.iterdir() if path.is_dir()):
+            shutil.copytree(table, Path(tonight) / table.name)
+        return Path(tonight)
 
     change(build_warehouse=build, check_settings=lambda project: None)
     if not request.get("real_gate"):
@@ -137,6 +155,18 @@ def replay(request: dict[str, Any]) -> dict[str, Any]:
         # before the night has begun; the command line says it
         return {"exit_code": 130, "words": "nothing was published"}
     return {"exit_code": result.exit_code, "words": "\n".join(result.warnings)}
+
+
+def read_typed(connection: duckdb.DuckDBPyConnection, recorded: str, there: Path) -> None:
+    """Let the views of a recorded build read what dbt typed where it is now."""
+    found = connection.execute(
+        "select schema_name, view_name, sql from duckdb_views() where database_name = current_database() and contains(sql, ?)",
+        [f"{recorded}/"],
+    ).fetchall()
+    assert found, "it reads no typed drop"
+    for schema, view, text in found:
+        connection.execute(f"drop view {schema}.{view}")
+        connection.execute(text.replace(f"{recorded}/", f"{there}/"))
 
 
 def trace(at_statement: Callable[[str, int], None]) -> None:
@@ -178,8 +208,12 @@ def kill_before(number: int, how: signal.Signals = signal.SIGKILL) -> None:
 
 @dataclass
 class Flushes:
-    """Looks at what is renamed: whether it had been flushed, and whether its folder is flushed before anything else is renamed."""
+    """Looks at what is renamed: whether it had been flushed, and whether its folder is flushed before anything else is renamed.
 
+    What the views of a published file read had been flushed, too: the typed drops of this night.
+    """
+
+    drops: Path
     renamed: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     _flushed: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -197,7 +231,8 @@ class Flushes:
         def watched_replace(source: Any, target: Any) -> None:
             self.end()
             top = Path(source)
-            for path in (top, *top.rglob("*")):
+            tonight = max(path for path in self.drops.iterdir() if path.is_dir())
+            for path in (top, *top.rglob("*"), *tonight.rglob("*.parquet")):
                 state = path.stat()
                 if self._flushed.get(state.st_ino) != (state.st_mtime_ns, state.st_size):
                     self.faults.append(f"{path} was not flushed before it was renamed")
@@ -216,8 +251,10 @@ def child(request: dict[str, Any]) -> None:
     answer: dict[str, Any] = {}
     for name, value in request.get("environment", {}).items():
         os.environ[name] = value
+    # whoever has asked for it before the fork has been told of another place
+    tempfile.tempdir = None
     statements: list[tuple[str, int]] = []
-    flushes = Flushes()
+    flushes = Flushes(drops_beside(options_of(request).database))
     if request.get("count"):
         trace(lambda file, line: statements.append((file, line)))
     if request.get("kill_before") is not None:

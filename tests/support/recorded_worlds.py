@@ -8,13 +8,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sendworthy.landing.typed_drops import TABLES
 from sendworthy.privacy.rewrite_lists import SEARCHED
+from sendworthy.warehouse.personal_files import drops_beside
 
 from tests.support.file_reader import read_run_in
 from tests.support.projects import FIRST, SECOND, Place, copy_project, sendworthy
@@ -90,6 +92,7 @@ class World:
     after_first: Path
     lists: dict[str, dict[str, bytes]]
     ledger: dict[str, list[tuple[Any, ...]]]
+    staged: dict[str, list[tuple[Any, ...]]]
     readers: Readers
     watched: list[str]
     # how long each stage of a whole night takes here
@@ -98,12 +101,23 @@ class World:
     def dispatches(self) -> list[tuple[Any, ...]]:
         return self.place.query("select * from ledger.dispatches order by all")
 
+    @property
+    def drops(self) -> Path:
+        """Where its typed drops are."""
+        return drops_beside(self.place.database)
+
     def back_to_first(self) -> None:
         """As it was after the first night."""
+        self.back_to_nothing()
+        shutil.copytree(self.after_first / "out", self.place.root / "out")
+        shutil.copytree(self.after_first / "drops", self.drops)
+        shutil.copyfile(self.after_first / "sendworthy.duckdb", self.place.database)
+
+    def back_to_nothing(self) -> None:
+        """As it was before any night."""
         for name in ("out", ".sendworthy"):
             shutil.rmtree(self.place.root / name, ignore_errors=True)
-        shutil.copytree(self.after_first / "out", self.place.root / "out")
-        shutil.copyfile(self.after_first / "sendworthy.duckdb", self.place.database)
+        self.place.database.unlink(missing_ok=True)
 
     def check(self) -> str:
         """What must hold at every instant; returns the run that is published."""
@@ -112,6 +126,7 @@ class World:
         assert len({(row[0], row[1]) for row in ledger}) == len(ledger), "a dispatch is recorded twice"
         second = run_id.startswith(SECOND.replace("-", ""))
         assert ledger == self.ledger[SECOND if second else FIRST], "a dispatch is lost or made up"
+        assert read_staged(self.place) == self.staged[SECOND if second else FIRST], "a row is lost or made up"
         runs = {name for (name,) in self.place.query("select distinct run_id from ops.runs")}
         nights = [path for path in (self.place.root / "out").iterdir() if not path.name.startswith(".")]
         for night in nights:
@@ -145,6 +160,31 @@ class World:
         left = [path.name for path in (self.place.root / "out").iterdir() if path.name.startswith(".")]
         assert set(left) <= {".lock", SEARCHED}, f"something half-written is left: {left}"
         assert not (self.place.root / ".sendworthy" / "sendworthy.duckdb.build").exists()
+        catalogue = json.loads((self.drops / "catalogue.json").read_text(encoding="utf-8"))
+        kept = {file["path"] for file in catalogue["files"] if file["path"]}
+        assert kept == {str(path.parent) for path in self.drops.rglob("*.parquet")}, "kept and not known"
+
+
+def first_and_last(
+    statements: Sequence[tuple[str, int]],
+) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+    """When each statement was reached first, and last, by its file and line."""
+    first: dict[tuple[str, int], int] = {}
+    last: dict[tuple[str, int], int] = {}
+    for number, (file, line) in enumerate(statements):
+        first.setdefault((file, line), number)
+        last[file, line] = number
+    return first, last
+
+
+def read_staged(place: Place) -> list[tuple[Any, ...]]:
+    """What the views of the typed drops say, in a few figures."""
+    return [
+        place.query(
+            f"select count(*), bit_xor(hash(staged)) from (from staging.stg_landing__{table}) as staged"
+        )[0]
+        for table in TABLES
+    ]
 
 
 @contextmanager
@@ -161,7 +201,7 @@ def make_world(base: Path) -> Iterator[World]:
         text=True,
     )
     forks = Forks(place, raw, base / "recordings", process)
-    lists, ledger, watched = {}, {}, []
+    lists, ledger, staged, watched = {}, {}, {}, []
 
     def whole_night(night: str) -> None:
         command = [
@@ -173,9 +213,11 @@ def make_world(base: Path) -> Iterator[World]:
         subprocess.run(command, cwd=place.root, check=True)
         lists[night] = place.lists(night)
         ledger[night] = place.query("select * from ledger.dispatches order by all")
+        staged[night] = read_staged(place)
 
     whole_night(FIRST)
     shutil.copytree(place.root / "out", base / "first" / "out")
+    shutil.copytree(drops_beside(place.database), base / "first" / "drops")
     shutil.copyfile(place.database, base / "first" / "sendworthy.duckdb")
     crowd = Readers()
     with crowd.at_work(place.database, base / "stop", 8):
@@ -190,7 +232,7 @@ def make_world(base: Path) -> Iterator[World]:
     seconds = json.loads((forks.recordings / FIRST / "stages.json").read_text(encoding="utf-8"))
     assert all(lists[SECOND].values()) and len(ledger[SECOND]) > len(ledger[FIRST]) > 0
     try:
-        yield World(place, raw, forks, base / "first", lists, ledger, crowd, watched, seconds)
+        yield World(place, raw, forks, base / "first", lists, ledger, staged, crowd, watched, seconds)
     finally:
         assert process.stdin
         process.stdin.close()

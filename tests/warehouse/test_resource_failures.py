@@ -73,7 +73,7 @@ def test_the_disk_of_the_lists_is_full(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "size", "words"),
-    [("docs", 300_000, "--docs"), ("TMPDIR", 200_000, "temporary files (TMPDIR)")],
+    [("docs", 40_000, "--docs"), ("TMPDIR", 12_288, "temporary files (TMPDIR)")],
 )
 def test_the_disk_of_the_gate_is_full(
     world: World, tmp_path: Path, setting: str, size: int, words: str

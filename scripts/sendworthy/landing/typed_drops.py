@@ -17,7 +17,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sendworthy.foundation.clock import iso
-from sendworthy.foundation.durable_files import flush_tree, make_folder, swap_in
+from sendworthy.foundation.durable_files import flush, flush_tree, make_folder, swap_in
 from sendworthy.foundation.errors import BuildError
 from sendworthy.foundation.project import Project
 from sendworthy.foundation.safe_files import read_file, remove_folder
@@ -114,6 +114,7 @@ class TypedDrops:
             )
             for row in found
         ]
+        flush_tree(self._tonight)
         self._write()
 
     def erase(self, connection: duckdb.DuckDBPyConnection, erased: Erased) -> None:
@@ -132,6 +133,8 @@ class TypedDrops:
             self._erase_from(connection, table)
         for table in ("erased", "erased_addresses"):
             connection.execute(f"drop table {table}")
+        # the views of what is published next read them
+        flush_tree(self._tonight)
 
     def refuse_earlier(self, as_of: datetime) -> None:
         """BuildError for a night before the last one: who is erased since is in no kept file, and may not have been then."""
@@ -193,7 +196,6 @@ class TypedDrops:
         return [_unknown(file) if may_be_back and _is_without_erased(file) else file for file in found.files]
 
     def _write(self) -> None:
-        flush_tree(self._tonight)
         staged = self._place / f".{_CATALOGUE}"
         found = _Catalogue(
             raw=str(self._raw),
@@ -203,6 +205,7 @@ class TypedDrops:
             files=self._files,
         )
         staged.write_text(found.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        flush(staged)
         swap_in(staged, self._place / _CATALOGUE)
 
     def _erase_from(self, connection: duckdb.DuckDBPyConnection, table: str) -> None:

@@ -15,7 +15,7 @@ import duckdb
 
 from sendworthy.foundation.errors import BuildError
 from sendworthy.warehouse import database_file
-from sendworthy.warehouse.failure_causes import find_fix
+from sendworthy.warehouse.failure_causes import find_fix, words_of
 from sendworthy.warehouse.statements import Sql, identifier, literal, statements_in
 
 _sql = statements_in(Path(__file__).with_name("sql"))
@@ -113,7 +113,7 @@ class DuckdbLists:
             self._connection.execute("use build")
         except duckdb.Error as error:
             self.close()
-            raise unreadable(database.name, _in_words(error)) from None
+            raise unreadable(database.name, words_of(error)) from None
 
     def __enter__(self) -> DuckdbLists:
         return self
@@ -147,7 +147,7 @@ class DuckdbLists:
         try:
             return self._connection.execute(query).fetchall()
         except duckdb.Error as error:
-            raise unreadable(self._database.name, _in_words(error)) from None
+            raise unreadable(self._database.name, words_of(error)) from None
 
     def chunks(self, query: str, size: int) -> Iterator[list[tuple[Any, ...]]]:
         """A query's rows, `size` at a time."""
@@ -156,7 +156,7 @@ class DuckdbLists:
             while rows := found.fetchmany(size):
                 yield rows
         except duckdb.Error as error:
-            raise unreadable(self._database.name, _in_words(error)) from None
+            raise unreadable(self._database.name, words_of(error)) from None
 
     def keep(self, name: str, query: Sql) -> Sql:
         """Evaluate the query once and for all, in memory: what it holds may be personal."""
@@ -169,7 +169,7 @@ class DuckdbLists:
         try:
             self._connection.execute(f"create temp table {name} as {query}", values)
         except duckdb.Error as error:
-            raise unreadable(self._database.name, _in_words(error)) from None
+            raise unreadable(self._database.name, words_of(error)) from None
         return Sql(name)
 
     def hand_over(self, context: Any, campaigns: Sequence[str], query: Sql) -> None:
@@ -187,7 +187,7 @@ class DuckdbLists:
             connection.execute("use snapshot")
             connection.execute("detach build")
         except duckdb.Error as error:
-            raise unreadable(self._database.name, _in_words(error)) from None
+            raise unreadable(self._database.name, words_of(error)) from None
         connection.close()
         self._source = context.data_sources.add_sql(
             "send_list", connection_string=f"duckdb:///{self._snapshot}"
@@ -222,13 +222,3 @@ def _buffer_results(engine: Any) -> None:
             context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
                 cursor, initial_buffer=cursor.fetchall()
             )
-
-
-def _in_words(error: duckdb.Error) -> str:
-    """What the engine says, where that is about names of tables, columns and files; its other words can quote a value."""
-    if isinstance(
-        error,
-        (duckdb.CatalogException, duckdb.BinderException, duckdb.IOException, duckdb.OutOfMemoryException),
-    ):
-        return str(error).splitlines()[0]
-    return type(error).__name__
