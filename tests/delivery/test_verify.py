@@ -113,7 +113,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Delivered:
             row = [campaign, channel, campaign == "order"]
             connection.execute("insert into settings.campaigns values (?, ?, ?)", row)
         for user in USERS:
-            connection.execute("insert into marts.customers values (?)", [user])
+            connection.execute("insert into marts.customers values (?, null)", [user])
             for channel in ("email", "sms", "push"):
                 row = [user, channel, user == "gus"]
                 connection.execute("insert into intermediate.int_users__channels values (?, ?, ?)", row)

@@ -106,7 +106,7 @@ def test_the_command_answers(published: Path) -> None:
         "50.0% get it",
         "10.0% in control",
         "more than 100",
-        "an effect of 12 points can be detected in 28 nights and the 7 days of the window.",
+        "an effect of 12 points can be detected in 28 nights\n    and the 7 days of the window.",
         "an effect of 12 points would be detected in 14 nights with 20.0% in control.",
     ):
         assert words in shown.stdout, words

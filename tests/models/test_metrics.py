@@ -49,6 +49,9 @@ def _settings(connection: duckdb.DuckDBPyConnection, campaigns: pd.DataFrame, ar
     connection.execute(
         "create table intermediate.int_campaigns__arms (campaign_id varchar, arm varchar, arm_number integer, share_percent integer)"
     )
+    connection.execute(
+        "create table settings.outside_campaigns (campaign_id varchar, control_arm varchar, arms varchar)"
+    )
     for number, arm in enumerate(arms, start=1):
         connection.execute(
             "insert into intermediate.int_campaigns__arms values (?, ?, ?, 50)",
@@ -91,8 +94,10 @@ def _world(seed: int) -> World:
                     "before_at": starts_at - 7 * DAY,
                     "starts_at": starts_at,
                     "ends_at": starts_at + 7 * DAY,
-                    # two windows are not over
+                    # some windows are not over
                     "is_matured": starts_at + 7 * DAY <= AS_OF,
+                    "is_listed": True,
+                    "has_converted": False,
                 }
             )
             taste = rng.gamma(1.0)
@@ -156,7 +161,9 @@ def _build(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection, world: W
     _run(
         warehouse,
         connection,
+        "int_measurement__shares",
         "int_measurement__comparisons",
+        "int_measurement__users_of_arms",
         "int_measurement__metrics",
         "campaign_metrics",
     )
@@ -390,7 +397,7 @@ def _nights(
         "select distinct campaign_id, 'holdout' as evaluation from intermediate.int_measurement__metrics"
     ).df()
     _settings(connection, campaigns, [])
-    _run(warehouse, connection, "int_measurement__comparisons", "campaign_metrics")
+    _run(warehouse, connection, "int_measurement__shares", "int_measurement__comparisons", "campaign_metrics")
     return connection.sql(
         """
         select split_part(campaign_id, ':', 1)::integer as campaign, split_part(campaign_id, ':', 2)::integer as night,
@@ -449,7 +456,7 @@ def test_the_past_halves_the_variance_at_a_correlation_of_seven_tenths(
     )
     campaigns = pd.DataFrame({"campaign_id": [str(number) for number in range(400)], "evaluation": "holdout"})
     _settings(connection, campaigns, [])
-    _run(warehouse, connection, "int_measurement__comparisons", "campaign_metrics")
+    _run(warehouse, connection, "int_measurement__shares", "int_measurement__comparisons", "campaign_metrics")
     rows = connection.execute("from marts.campaign_metrics").df()
     assert len(rows) == 400
     # by the widths that it gives, and by how far the lifts really are from the truth, which is 0

@@ -104,7 +104,10 @@ def _results(
     connection.execute(
         "create table marts.campaign_metrics (campaign_id varchar, segment varchar, arm varchar, is_harmed boolean)"
     )
-    for model in ("int_measurement__comparisons", "campaign_results"):
+    connection.execute(
+        "create table settings.outside_campaigns (campaign_id varchar, control_arm varchar, arms varchar)"
+    )
+    for model in ("int_measurement__shares", "int_measurement__comparisons", "campaign_results"):
         warehouse.run_model(connection, model, as_of=datetime(2026, 6, 1))
     return connection.sql(
         """

@@ -441,7 +441,7 @@ def _show_question(power: Power, question: Question) -> None:
         out.print(f"{asked} cannot be detected within a year.")
     else:
         wait = f"and the {power.success_window_days} days of the window"
-        out.print(f"{asked} can be detected in {question.nights} nights {wait}.")
+        out.print(f"{asked} can be detected in {question.nights} nights\n    {wait}.")
     if question.by_share:
         if question.share is None:
             out.print(f"{asked} cannot be detected in 14 nights with any share of control.")

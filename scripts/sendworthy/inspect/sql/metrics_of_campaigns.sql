@@ -21,7 +21,10 @@ select
     metrics.is_harmed,
     metrics.compared_with
 from marts.campaign_metrics as metrics
-left join intermediate.int_campaigns__arms as arms using (campaign_id, arm)
+left join
+    intermediate.int_measurement__shares as arms
+    on metrics.campaign_id = arms.campaign_id
+    and metrics.arm = arms.campaign_arm
 order by
     metrics.campaign_id,
     metrics.segment <> 'all',
