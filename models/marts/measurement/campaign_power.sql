@@ -106,7 +106,10 @@ with
     questions as (
         select campaign_id, arm, expected_control_share as compared_share, cast(1 as double) as pair_share
         from wholes
-        where evaluation <> 'arms' and expected_control_share > 0 and expected_control_share < 1
+        where
+            evaluation not in ('arms', 'outside')
+            and expected_control_share > 0
+            and expected_control_share < 1
         union all
         select
             comparisons.campaign_id,
