@@ -45,7 +45,7 @@ coverage: $(READY) ## every test of `make test`, and how much of the Python they
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-hard: $(READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (20 minutes)
+test-hard: $(BENCH_READY) ## nights that are killed, run out of disk and memory, are held back by limits; a hundred random worlds (an hour)
 	$(BIN)/python -m pytest -m hard
 	SENDWORTHY_TEST_WORLDS=100 $(BIN)/python -m pytest tests/models/test_worlds.py
 

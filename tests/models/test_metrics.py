@@ -300,6 +300,7 @@ def _check_adjusted(row: Row, own: tuple[Any, Any], other: tuple[Any, Any], quan
     assert (row["adjusted_anytime_low"], row["adjusted_anytime_high"]) == pytest.approx(anytime, abs=1e-9)
 
 
+@pytest.mark.hard
 def test_effects_equal_tea_tasting(warehouse: Warehouse, connection: duckdb.DuckDBPyConnection) -> None:
     tea_tasting = pytest.importorskip("tea_tasting", reason="tea-tasting is not installed (make setup-bench)")
     world = _world(20261202)

@@ -6,6 +6,7 @@ import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sendworthy.campaigns.compiler import compile_project
 
 from tests.landing.test_unreadable_input import PEOPLE, event, land, profile
@@ -32,6 +33,7 @@ def end(place: Place, campaign: str, day: date) -> None:
     path.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
+@pytest.mark.hard
 def test_a_night_names_what_is_due_with_its_owner_and_releases_all_the_same(tmp_path: Path) -> None:
     place = Place(copy_project(tmp_path / "project"))
     today = AS_OF.date()
